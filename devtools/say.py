@@ -1,0 +1,54 @@
+"""How `./dev` talks: steps with their time, long ones with progress, and trouble in one sentence."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Trouble(Exception):
+    """Raised when `./dev` cannot go on: its text is one sentence with the way out, shown without a traceback."""
+
+
+def say(text: str = "") -> None:
+    """Print one line at once, also when the output is a file that somebody follows."""
+    print(text, flush=True)
+
+
+def warn(text: str) -> None:
+    """Print one line to standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def step(doing: str) -> Iterator[None]:
+    """Say what is being done and, once done, how long it took (seconds, when it took more than a blink)."""
+    begun = time.monotonic()
+    say(f"  {doing} …")
+    yield
+    took = time.monotonic() - begun
+    if took > 1:
+        say(f"  {doing}: done in {took:.1f} s")
+
+
+class Progress:
+    """One line that is rewritten on a terminal, and repeated now and then in a file."""
+
+    def __init__(self, every_seconds: float = 10) -> None:
+        self.begun = self.told = time.monotonic()
+        self.every_seconds = every_seconds
+
+    def show(self, text: str) -> None:
+        """Show `text` with the seconds gone by so far."""
+        now = time.monotonic()
+        seconds = int(now - self.begun)
+        if sys.stdout.isatty():
+            print(f"\r    {text[:80]} ({seconds} s)\033[K", end="", flush=True)
+        elif now - self.told >= self.every_seconds:
+            self.told = now
+            say(f"    {text} ({seconds} s)")
+
+    def end(self) -> None:
+        """Leave the line that was rewritten, so that what follows begins on its own."""
+        if sys.stdout.isatty():
+            print("\r\033[K", end="", flush=True)
