@@ -1,4 +1,4 @@
-"""Has Temporal's SDK download its development server into a folder: `fetch_temporal.py FOLDER`, run by .venv's python."""
+"""Has Temporal's SDK download its development server: `fetch_temporal.py FOLDER`, run by .venv's python."""
 
 import asyncio
 import sys
@@ -8,8 +8,11 @@ from temporalio.testing import WorkflowEnvironment
 
 async def main(folder: str) -> None:
     """Start the server once from a fresh download, which leaves the binary in `folder`."""
-    async with await WorkflowEnvironment.start_local(download_dest_dir=folder):
-        pass
+    try:
+        async with await WorkflowEnvironment.start_local(download_dest_dir=folder):
+            pass
+    except RuntimeError as trouble:
+        sys.exit(str(trouble))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Becomes another program that ends with its parent: `leash.py PARENT SIGNAL USER|- PROGRAM [ARGUMENT…]`.
 
-Run as a script, so that no code of ours runs between fork and exec of a process that has threads. On Linux the kernel
-sends SIGNAL once the parent dies; elsewhere the program runs on and `./dev down` finds it by pid and start time.
+Run as a script, so that no code of ours runs between fork and exec of a process that has threads. On Linux
+the kernel sends SIGNAL once the parent dies; elsewhere the program runs on, and `./dev down` finds it by pid
+and start time.
 """
 
 import ctypes

@@ -14,7 +14,7 @@ SHARED_STATE = Path("/var/lib/holdfast")
 
 
 def cache() -> Path:
-    """Answer the user's cache folder for Holdfast (made when absent): downloaded and built programs lie there."""
+    """Answer the user's cache folder (made when absent): downloaded and built programs lie there."""
     home = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
     folder = Path(os.environ.get("XDG_CACHE_HOME") or home) / "holdfast"
     folder.mkdir(parents=True, exist_ok=True)
@@ -29,8 +29,8 @@ def open_to_all(path: Path) -> bool:
 def state_for_servers(state: Path = STATE) -> Path:
     """Answer the folder for data of servers that refuse to run as root (made when absent).
 
-    It is `state` itself, except as root below a closed folder: PostgreSQL then runs as `nobody`, who could not get
-    there, so the data lies under /var/lib/holdfast/<random id>, the id being kept in `state`.
+    It is `state` itself, except as root below a closed folder: PostgreSQL then runs as `nobody`, who could
+    not get there, so the data lies under /var/lib/holdfast/<random id>, the id being kept in `state`.
     """
     state.mkdir(parents=True, exist_ok=True)
     if os.geteuid() != 0 or open_to_all(state):

@@ -35,4 +35,6 @@ def any_free() -> int:
 
 def free_from(port: int, taken: set[int]) -> int:
     """Answer `port`, or the next one after it that is free and not in `taken`."""
-    return next(candidate for candidate in range(port, 65_536) if candidate not in taken and is_free(candidate))
+    return next(
+        candidate for candidate in range(port, 65_536) if candidate not in taken and is_free(candidate)
+    )

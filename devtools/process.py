@@ -1,4 +1,4 @@
-"""One child process: started on a leash, watched until it serves, stopped for good; and who a pid belongs to."""
+"""One child process: started on a leash, watched until it serves, stopped for good."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ LOG_LIMIT_BYTES = 20_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What is to run, and how one sees that it serves. `ready` is asked with the pid: quick, never raising."""
+    """What is to run, and how one sees that it serves: `ready`, asked with the pid, is quick and never raises."""
 
     name: str
     command: Sequence[str | Path]
@@ -45,13 +45,17 @@ class Process:
         program = self.program
         program.log.parent.mkdir(parents=True, exist_ok=True)
         keep_small(program.log)
-        leash = [sys.executable, "-I", "-S", LEASH, os.getpid(), int(program.stop_signal), program.user or "-"]
+        command = leashed(program.command, user=program.user, end_with=program.stop_signal)
         with program.log.open("ab") as log:
-            self.child = subprocess.Popen(  # noqa: S603 our own programs
-                [str(word) for word in (*leash, *program.command)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd=program.cwd, env=program.environment, start_new_session=True,
-            )  # fmt: skip
+            self.child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=program.cwd,
+                env=program.environment,
+                start_new_session=True,
+            )
 
     @property
     def pid(self) -> int:
@@ -59,7 +63,7 @@ class Process:
         return self.child.pid if self.child else 0
 
     def ended(self) -> int | None:
-        """Answer the exit status once the program has ended (minus the signal when one ended it), else None."""
+        """Answer the exit status once the program has ended (minus the signal that ended it), else None."""
         return self.child.poll() if self.child else 0
 
     def is_ready(self) -> bool:
@@ -67,14 +71,15 @@ class Process:
         return self.ended() is None and self.program.ready(self.pid)
 
     def wait_ready(self) -> None:
-        """Return once the program serves; Trouble with its last lines when it ends first or takes too long."""
+        """Return once the program serves; Trouble with its last lines when it ends first or is too slow."""
         progress, deadline = Progress(), time.monotonic() + self.program.ready_seconds
         while not self.is_ready():
             if self.ended() is not None:
                 raise Trouble(self.obituary())
             if time.monotonic() > deadline:
                 self.stop()
-                raise Trouble(f"{self.program.name} does not serve after {self.program.ready_seconds:.0f} s. {self.last_lines()}")
+                late = f"{self.program.name} does not serve after {self.program.ready_seconds:.0f} s."
+                raise Trouble(f"{late} {self.last_lines()}")
             progress.show(f"waiting for {self.program.name}")
             time.sleep(POLL_SECONDS)
         progress.end()
@@ -85,7 +90,7 @@ class Process:
             self.child.send_signal(self.program.stop_signal)
 
     def stop(self) -> None:
-        """Ask the program to stop, and after its patience kill it. Returns when it is gone; a repeat does nothing."""
+        """Ask the program to stop, and after its patience kill it. Returns when it is gone; repeatable."""
         if self.child is None:
             return
         self.ask_to_stop()
@@ -104,11 +109,21 @@ class Process:
     def last_lines(self) -> str:
         """Answer where the log is and how it ends."""
         lines = tail(self.program.log)
-        return f"Last lines of {self.program.log}:\n" + ("\n".join(f"    {line}" for line in lines) or "    (empty)")
+        return f"Last lines of {self.program.log}:\n" + (
+            "\n".join(f"    {line}" for line in lines) or "    (empty)"
+        )
 
     def obituary(self) -> str:
         """Answer one sentence about how the program ended, with its last lines."""
         return f"{self.program.name} {how_it_ended(self.ended())}. {self.last_lines()}"
+
+
+def leashed(
+    command: Sequence[str | Path], *, user: str | None = None, end_with: signal.Signals = signal.SIGTERM
+) -> list[str]:
+    """Answer the command line that runs `command` as `user` (None: as we are) and ends it when we end."""
+    leash = [sys.executable, "-I", "-S", LEASH, os.getpid(), int(end_with), user or "-"]
+    return [str(word) for word in (*leash, *command)]
 
 
 def how_it_ended(status: int | None) -> str:
@@ -154,6 +169,8 @@ def _birth_linux(pid: int) -> str | None:
 
 
 def _birth_ps(pid: int) -> str | None:
-    answer = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    answer = subprocess.run(
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
     state, _, started = answer.stdout.strip().partition(" ")
     return started.strip() if started and not state.startswith("Z") else None

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class Trouble(Exception):
-    """Raised when `./dev` cannot go on: its text is one sentence with the way out, shown without a traceback."""
+    """Raised when `./dev` cannot go on: its text is one sentence with the way out, shown as it is."""
 
 
 def say(text: str = "") -> None:

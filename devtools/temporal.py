@@ -1,7 +1,7 @@
 """The Temporal server for development and tests: found or brought, started, stopped.
 
-Found in this order: `temporal` on PATH, the binary in the user's cache folder, the download of Temporal's own SDK into
-that folder, `go install` into that folder (minutes, once). Whoever sets TEMPORAL_ADDRESS needs none of this.
+Found in this order: `temporal` on PATH, the binary in the user's cache folder, the download of Temporal's own
+SDK into that folder, `go install` into that folder (minutes, once). With TEMPORAL_ADDRESS none is needed.
 """
 
 import fcntl
@@ -38,9 +38,16 @@ class Temporal:
     """One development server. Its state is the file `database` (and is kept), or memory when that is None."""
 
     def __init__(
-        self, *, log: Path, port: int, http_port: int, ui_port: int | None = None,
-        database: Path | None = None, dynamic: Sequence[str] = QUICK_HOPS, binary: Path | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        log: Path,
+        port: int,
+        http_port: int,
+        ui_port: int | None = None,
+        database: Path | None = None,
+        dynamic: Sequence[str] = QUICK_HOPS,
+        binary: Path | None = None,
+    ) -> None:
         self.port, self.http_port, self.ui_port = port, http_port, ui_port
         self.log, self.database, self.dynamic = log, database, dynamic
         self.binary = binary or find_binary()
@@ -54,11 +61,24 @@ class Temporal:
     def program(self) -> Program:
         """Answer what is to run."""
         return Program(
-            name="temporal", command=[self.binary, *self._arguments()], log=self.log, ready=self.is_ready, url=self.address,
-        )  # fmt: skip
+            name="temporal",
+            command=[self.binary, *self._arguments()],
+            log=self.log,
+            ready=self.is_ready,
+            url=self.address,
+        )
 
     def _arguments(self) -> Iterator[str]:
-        yield from ("server", "start-dev", "--ip", "127.0.0.1", "--port", str(self.port), "--http-port", str(self.http_port))
+        yield from (
+            "server",
+            "start-dev",
+            "--ip",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--http-port",
+            str(self.http_port),
+        )
         yield from ("--log-level", "warn")
         yield from ("--headless",) if self.ui_port is None else ("--ui-port", str(self.ui_port))
         if self.database:
@@ -71,11 +91,12 @@ class Temporal:
             yield from ("--dynamic-config-value", value)
 
     def is_ready(self, _pid: int) -> bool:
-        """Answer whether the server answers with our search attributes registered, asked over its HTTP interface."""
+        """Answer whether the server answers over HTTP, with our search attributes registered."""
         url = f"http://127.0.0.1:{self.http_port}/api/v1/namespaces/default/search-attributes"
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 a fixed address
-                return SEARCH_ATTRIBUTES.keys() <= json.load(answer).get("customAttributes", {}).keys()
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                known: dict[str, str] = json.load(answer).get("customAttributes", {})
+                return known.keys() >= SEARCH_ATTRIBUTES.keys()
         except (OSError, ValueError):
             return False
 
@@ -127,7 +148,9 @@ def _download(cached: Path) -> bool:
     folder = cached.with_name(f"download.{os.getpid()}")
     folder.mkdir()
     try:
-        status = _watched([str(VENV_PYTHON), str(fetch), str(folder)], "downloading Temporal", seconds=DOWNLOAD_SECONDS)
+        status = _watched(
+            [str(VENV_PYTHON), str(fetch), str(folder)], "downloading Temporal", seconds=DOWNLOAD_SECONDS
+        )
         found = [file for file in folder.iterdir() if os.access(file, os.X_OK) and file.is_file()]
         if status == 0 and found and _runs(found[0]):
             found[0].rename(cached)
@@ -143,7 +166,11 @@ def _build(cached: Path) -> bool:
         return False
     say("  Temporal: not downloadable here, building it with Go (3 to 6 minutes, once for all checkouts) …")
     folder = cached.with_name(f"build.{os.getpid()}")
-    environment = {**os.environ, "GOBIN": str(folder), "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -buildvcs=false".strip()}
+    environment = {
+        **os.environ,
+        "GOBIN": str(folder),
+        "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -buildvcs=false".strip(),
+    }
     try:
         status = _watched([go, "install", "-v", SOURCE], "building Temporal", environment=environment)
         if status != 0:
@@ -154,18 +181,25 @@ def _build(cached: Path) -> bool:
     return True
 
 
-def _watched(command: list[str], doing: str, *, environment: dict[str, str] | None = None, seconds: float | None = None) -> int:
+def _watched(
+    command: list[str], doing: str, *, environment: dict[str, str] | None = None, seconds: float | None = None
+) -> int:
     """Run a long command while showing progress; print the end of its output when it fails."""
     lines: list[str] = []
-    child = subprocess.Popen(  # noqa: S603 our own command
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True
+    child = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        start_new_session=True,
     )
     reader = threading.Thread(target=lambda: lines.extend(child.stdout or ()), daemon=True)
     reader.start()
     progress, waited = Progress(), 0.0
     try:
         while child.poll() is None and (seconds is None or waited < seconds):
-            progress.show(f"{doing}: {len(lines)} lines of output")
+            progress.show(f"{doing}: {len(lines)} steps")
             reader.join(0.2)
             waited += 0.2
     finally:
@@ -180,4 +214,4 @@ def _watched(command: list[str], doing: str, *, environment: dict[str, str] | No
 
 
 def _runs(binary: Path) -> bool:
-    return subprocess.run([binary, "--version"], capture_output=True, check=False).returncode == 0  # noqa: S603
+    return subprocess.run([binary, "--version"], capture_output=True, check=False).returncode == 0
