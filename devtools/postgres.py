@@ -110,14 +110,13 @@ class Postgres:
                 shutil.chown(path, self.user)
         fresh = self.home / "data.new"  # renamed when whole: a kill leaves no half cluster
         shutil.rmtree(fresh, ignore_errors=True)
-        names = (f"--pgdata={fresh}", f"--username={SUPERUSER}", f"--pwfile={self.password_file}")
-        initdb = [
-            self.binaries / "initdb",
-            *names,
+        options = (
+            f"--pgdata={fresh}",
+            f"--username={SUPERUSER}",
+            f"--pwfile={self.password_file}",
             "--encoding=UTF8",
-            *locale(self.binaries),
-            "--auth=scram-sha-256",
-        ]
+        )
+        initdb = [str(self.binaries / "initdb"), *options, *locale(self.binaries), "--auth=scram-sha-256"]
         command = leashed(initdb, user=self.user)
         made = subprocess.run(command, capture_output=True, text=True, cwd="/", env=CLEAN, check=False)
         if made.returncode:

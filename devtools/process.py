@@ -18,7 +18,7 @@ LOG_LIMIT_BYTES = 20_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What is to run, and how one sees that it serves: `ready`, asked with the pid, is quick and never raises."""
+    """What is to run, and how one sees that it serves (`ready` gets the pid, is quick, never raises)."""
 
     name: str
     command: Sequence[str | Path]
