@@ -1,0 +1,42 @@
+"""The events of the feed: what happened, told once and in order per subject, to whoever reads it from
+whatever cursor.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from domain.value import Value
+
+BOOKING_INITIATED = "booking.initiated"
+INVENTORY_RESERVED = "inventory.reserved"
+PAYMENT_CREATED = "payment.created"
+PAYMENT_CAPTURED = "payment.captured"
+PAYMENT_FAILED = "payment.failed"
+PAYMENT_CANCELLED = "payment.cancelled"
+PAYMENT_PROCESSED = "payment.processed"
+BOOKING_CONFIRMED = "booking.confirmed"
+TICKET_GENERATED = "ticket.generated"
+BOOKING_EXPIRED = "booking.expired"
+BOOKING_FAILED = "booking.failed"
+BOOKING_CANCELLED = "booking.cancelled"
+BOOKING_REFUNDED = "booking.refunded"
+REFUND_INITIATED = "refund.initiated"
+REFUND_COMPLETED = "refund.completed"
+REFUND_FAILED = "refund.failed"
+
+
+class Event(Value):
+    """One event.
+
+    `n` counts from 1 without a gap per subject (booking, payment, ticket …); (`xid`, `seq`) is its place in
+    the whole feed.
+    """
+
+    seq: int
+    xid: int
+    subject: UUID
+    n: int
+    type: str
+    data: dict[str, Any]
+    at: datetime

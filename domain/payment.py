@@ -1,0 +1,324 @@
+"""Payments in words of no provider: facts, what they add up to, and what late money means.
+
+A payment row is one attempt. Its state:
+
+    pending → processing ⇄ requires_action → authorized → captured
+    ends: failed, cancelled, expired · conflicted: the provider reports another amount or currency
+
+`reduce` folds facts into a state; every order and every repetition of the same facts ends in the same state.
+Refunded and disputed are derived from amounts, never stored over `captured`. A decline is counted by the
+provider's reference of the failed operation; the row stays open while its checkout can still be paid.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from domain.ids import BookingId, PaymentId, TenantId
+from domain.money import Money
+from domain.value import Value
+
+
+class PaymentStatus(StrEnum):
+    """Where one attempt stands (state machine 3.2)."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    REQUIRES_ACTION = "requires_action"
+    AUTHORIZED = "authorized"
+    CAPTURED = "captured"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    CONFLICTED = "conflicted"
+
+
+class FactKind(StrEnum):
+    """What a provider says has happened, whichever provider it is. A word we do not know is `pending`."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    REQUIRES_ACTION = "requires_action"
+    DECLINED = "declined"
+    AUTHORIZED = "authorized"
+    CAPTURED = "captured"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REFUNDED = "refunded"
+    REFUND_FAILED = "refund_failed"
+
+
+class FactSource(StrEnum):
+    """Where we heard it."""
+
+    API = "api"
+    WEBHOOK = "webhook"
+    REPORT = "report"
+
+
+class PaymentFact(Value):
+    """One thing a provider said about one payment.
+
+    `event_id` names the telling (the provider's event, or the look-up); `operation` the provider's id of the
+    charge, capture or refund it is about: two tellings of one operation count once. `amount` is what that
+    operation moved.
+    """
+
+    event_id: str
+    provider: str
+    account: str
+    payment_id: PaymentId
+    kind: FactKind
+    provider_ref: str
+    operation: str = ""
+    amount: Money | None = None
+    occurred_at: datetime
+    source: FactSource
+    decline_code: str | None = None
+
+
+class PaymentState(Value):
+    """What the facts of one payment add up to; amounts in minor units of `asked`'s currency, one entry per
+    provider operation.
+    """
+
+    asked: Money
+    status: PaymentStatus = PaymentStatus.PENDING
+    authorized: dict[str, int] = Field(default_factory=dict)
+    captured: dict[str, int] = Field(default_factory=dict)
+    refunded: dict[str, int] = Field(default_factory=dict)
+    declines: frozenset[str] = frozenset()
+    decline_code: str | None = None
+
+    @property
+    def captured_minor(self) -> int:
+        """How much was taken, in minor units."""
+        return sum(self.captured.values())
+
+    @property
+    def refunded_minor(self) -> int:
+        """How much went back, in minor units."""
+        return sum(self.refunded.values())
+
+
+# A later word never lowers an earlier, stronger one: facts may come in any order.
+_RANK = {
+    PaymentStatus.PENDING: 0,
+    PaymentStatus.REQUIRES_ACTION: 1,
+    PaymentStatus.PROCESSING: 2,
+    PaymentStatus.FAILED: 3,
+    PaymentStatus.EXPIRED: 4,
+    PaymentStatus.CANCELLED: 5,
+    PaymentStatus.AUTHORIZED: 6,
+    PaymentStatus.CAPTURED: 7,
+    PaymentStatus.CONFLICTED: 8,
+}
+
+_MEANS = {
+    FactKind.PENDING: PaymentStatus.PENDING,
+    FactKind.PROCESSING: PaymentStatus.PROCESSING,
+    FactKind.REQUIRES_ACTION: PaymentStatus.REQUIRES_ACTION,
+    FactKind.AUTHORIZED: PaymentStatus.AUTHORIZED,
+    FactKind.CAPTURED: PaymentStatus.CAPTURED,
+    FactKind.CANCELLED: PaymentStatus.CANCELLED,
+    FactKind.EXPIRED: PaymentStatus.EXPIRED,
+}
+
+
+def reduce(state: PaymentState, fact: PaymentFact) -> PaymentState:
+    """Add one fact. Pure and total: facts in any order and number give the same state."""
+    status, changes = _MEANS.get(fact.kind, PaymentStatus.PENDING), dict[str, Any]()
+    if fact.amount is not None and fact.amount.currency != state.asked.currency:
+        status = PaymentStatus.CONFLICTED
+    elif fact.kind is FactKind.DECLINED:
+        declines = state.declines | {fact.operation or fact.event_id}
+        changes = {
+            "declines": declines,
+            "decline_code": min(filter(None, (state.decline_code, fact.decline_code)), default=None),
+        }
+    elif fact.amount is not None and fact.kind in (FactKind.AUTHORIZED, FactKind.CAPTURED, FactKind.REFUNDED):
+        moved: dict[str, int] = getattr(state, fact.kind.value)
+        key = fact.operation or fact.provider_ref
+        changes = {fact.kind.value: {**moved, key: max(moved.get(key, 0), fact.amount.minor)}}
+        if fact.kind is not FactKind.REFUNDED and fact.amount.minor != state.asked.minor:
+            status = PaymentStatus.CONFLICTED
+    best = max(state.status, status, key=_RANK.__getitem__)
+    return state.model_copy(update={**changes, "status": best})
+
+
+def fold(asked: Money, facts: Iterable[PaymentFact]) -> PaymentState:
+    """Give the state that `facts` add up to, from nothing."""
+    state = PaymentState(asked=asked)
+    for fact in facts:
+        state = reduce(state, fact)
+    return state
+
+
+class StartPayment(Value):
+    """The wish to pay: `payment_id` was made at the door and stored with the caller's key.
+
+    `hosted` asks for a page of the provider's (answered with its address), else for a secret the client pays
+    with itself.
+    """
+
+    payment_id: PaymentId
+    provider: str
+    account: str
+    amount: Money
+    hosted: bool = True
+    return_url: str
+    method: str | None = None
+
+
+class CreatePayment(Value):
+    """Ask for a checkout at the provider; also what its undo is asked with."""
+
+    tenant_id: TenantId
+    booking_id: BookingId
+    reference: str
+    wish: StartPayment
+
+    @property
+    def payment_id(self) -> PaymentId:
+        """The attempt it is about."""
+        return self.wish.payment_id
+
+
+class Checkout(Value):
+    """An open checkout: where to pay (`payment_url`) or what to pay with (`client_secret`), never both."""
+
+    payment_id: PaymentId
+    provider: str
+    payment_url: str | None = None
+    client_secret: str | None = None
+    expires_at: datetime | None = None
+
+
+class AskPayment(Value):
+    """Ask about one payment of a booking: what the provider says now (`check_payment`), or to close it
+    (`close_payment`).
+
+    `n` numbers the asking within the run, so that each asking is a step of its own and a repeat of it gives
+    the first answer.
+    """
+
+    tenant_id: TenantId
+    booking_id: BookingId
+    payment_id: PaymentId
+    n: int = 0
+
+
+class PaymentReport(Value):
+    """What we know of one payment after asking. Amounts in minor units; `refunded_minor` counts the `refunds`
+    asked for, unless they failed.
+
+    `booking_kept_minor` and `booking_declines` add up all attempts of the booking: what was taken and not
+    given back (conflicted payments left out), and how often a bank declined.
+    """
+
+    payment_id: PaymentId
+    status: PaymentStatus
+    currency: str
+    asked_minor: int
+    captured_minor: int = 0
+    refunded_minor: int = 0
+    refunds: int = 0
+    decline_code: str | None = None
+    booking_kept_minor: int = 0
+    booking_declines: int = 0
+
+    @property
+    def kept_minor(self) -> int:
+        """What was taken and has not gone back."""
+        return self.captured_minor - self.refunded_minor
+
+
+def adds_nothing(fact: PaymentFact, report: PaymentReport | None) -> bool:
+    """Say whether a fact cannot move money once the booking's run is over: mere progress, or a capture that
+    was counted already.
+    """
+    if fact.kind in (FactKind.CAPTURED, FactKind.AUTHORIZED):
+        return report is not None and report.status is PaymentStatus.CAPTURED
+    return fact.kind not in (FactKind.REFUNDED, FactKind.REFUND_FAILED)
+
+
+class Closing(StrEnum):
+    """What became of a checkout that we closed: nothing can be paid any more, it was paid already, or the
+    bank has not decided.
+    """
+
+    CLOSED = "closed"
+    PAID = "paid"
+    PROCESSING = "processing"
+
+
+class Closed(Value):
+    """The answer of `close_payment`: what became of the checkout, and what is known of its payment."""
+
+    closing: Closing
+    report: PaymentReport
+
+
+class HandOver(Value):
+    """A fact that a booking's run did not use before it ended, for the aftercare of its payment."""
+
+    tenant_id: TenantId
+    booking_id: BookingId
+    reference: str
+    fact: PaymentFact
+
+
+class AftercareRequest(Value):
+    """What the aftercare of a payment is started with; it ends when no fact came for `idle`."""
+
+    tenant_id: TenantId
+    booking_id: BookingId
+    payment_id: PaymentId
+    reference: str
+    idle: timedelta = timedelta(minutes=5)
+
+
+class LateMoney(Value):
+    """Ask what late money becomes: the places again, or a refund of what is kept."""
+
+    tenant_id: TenantId
+    booking_id: BookingId
+    payment_id: PaymentId
+
+
+class Settlement(StrEnum):
+    """What late money became, or what has to become of it."""
+
+    CONFIRMED = "confirmed"
+    REFUND = "refund"
+
+
+class Settled(Value):
+    """The verdict over late money; `cause` says why it goes back (a refusal's code)."""
+
+    settlement: Settlement
+    cause: str = ""
+
+
+class RefundPayment(Value):
+    """Ask to give `amount` back, as the payment's `n`-th refund.
+
+    The refund's id is derived from both, so a repeat is the same refund.
+    """
+
+    tenant_id: TenantId
+    booking_id: BookingId
+    payment_id: PaymentId
+    amount: Money
+    cause: str
+    n: int
+
+
+class Refunded(Value):
+    """The provider has taken the refund; `final` when it says the money is on its way for good."""
+
+    amount: Money
+    final: bool

@@ -1,0 +1,90 @@
+"""What reaches a payment after its booking has ended: money that came late, twice or for nothing becomes a
+booking again or goes back.
+"""
+
+from temporalio import workflow
+
+from domain.money import Money
+from domain.payment import AftercareRequest, AskPayment, LateMoney, PaymentFact, RefundPayment, Settlement
+from workflows import steps
+from workflows.saga import perform
+
+
+@workflow.defn(name="AftercareWorkflow")
+class AftercareWorkflow:
+    """Settles one payment, under the id `aftercare:<payment id>`; ends when no news came for a while, and is
+    begun again by the next.
+    """
+
+    @workflow.init
+    def __init__(self, request: AftercareRequest) -> None:
+        self.request = request
+        self.facts: dict[str, PaymentFact] = {}
+        self.heard: set[str] = set()
+        self.asks = 0
+
+    @workflow.run
+    async def run(self, request: AftercareRequest) -> int:
+        """Settle each time there is news; answers how many facts were heard."""
+        while await self.news_came():
+            self.heard |= self.facts.keys()
+            await self.settle()
+        return len(self.heard)
+
+    @workflow.signal
+    def payment_reported(self, fact: PaymentFact) -> None:
+        """A provider said something about this payment."""
+        self.facts.setdefault(fact.event_id, fact)
+
+    async def news_came(self) -> bool:
+        try:
+            await workflow.wait_condition(
+                lambda: bool(self.facts.keys() - self.heard),
+                timeout=self.request.idle,
+                timeout_summary="no more news",
+            )
+        except TimeoutError:
+            return False
+        return True
+
+    async def settle(self) -> None:
+        """Ask what is really there; what we keep without a booking for it is settled: the places again, or
+        the money back.
+        """
+        report = await perform(steps.check_payment, self.asking())
+        if report.kept_minor <= 0:
+            return
+        workflow.set_current_details(f"**{self.request.reference}** was paid after its end")
+        settled = await perform(steps.settle_late_money, self.late_money())
+        if settled.settlement is Settlement.REFUND:
+            amount = Money(minor=report.kept_minor, currency=report.currency)
+            await perform(steps.refund_payment, self.refund(amount, settled.cause, report.refunds + 1))
+        workflow.set_current_details(
+            f"**{self.request.reference}** {settled.settlement.value}: {settled.cause}"
+        )
+
+    def asking(self) -> AskPayment:
+        self.asks += 1
+        return AskPayment(
+            tenant_id=self.request.tenant_id,
+            booking_id=self.request.booking_id,
+            payment_id=self.request.payment_id,
+            n=self.asks,
+        )
+
+    def late_money(self) -> LateMoney:
+        return LateMoney(
+            tenant_id=self.request.tenant_id,
+            booking_id=self.request.booking_id,
+            payment_id=self.request.payment_id,
+        )
+
+    def refund(self, amount: Money, cause: str, n: int) -> RefundPayment:
+        return RefundPayment(
+            tenant_id=self.request.tenant_id,
+            booking_id=self.request.booking_id,
+            payment_id=self.request.payment_id,
+            amount=amount,
+            cause=cause,
+            n=n,
+        )

@@ -1,0 +1,411 @@
+"""One booking from its hold to its tickets, or back to where nothing is held and nothing was taken.
+
+Handlers note what callers wish and providers say; `run` acts, one thing at a time, so no two steps of a
+booking overlap and their order is decided in one place.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
+
+from domain import refusal
+from domain.booking import (
+    BookingRequest,
+    BookingStatus,
+    CancelBooking,
+    ConfirmBooking,
+    EndBooking,
+    EndReason,
+    Outcome,
+    Progress,
+)
+from domain.ids import PaymentId
+from domain.inventory import Hold, HoldPlaces, KeepPlaces
+from domain.payment import (
+    AskPayment,
+    Checkout,
+    Closing,
+    CreatePayment,
+    HandOver,
+    PaymentFact,
+    PaymentReport,
+    StartPayment,
+    adds_nothing,
+)
+from domain.refusal import AlreadyPaid, AttemptsExhausted, BookingEnded, IllegalMove, NothingToRetry
+from workflows import names, steps
+from workflows.saga import CANCELLED, EXPIRED, Saga, given_up, is_refusal, reason, regardless
+
+# What ends a saga, and the end it gives the booking; anything else has failed.
+ENDS = {EXPIRED: EndReason.EXPIRED, "HoldEnded": EndReason.EXPIRED, CANCELLED: EndReason.CANCELLED}
+ENDS_IF_NEVER_HELD = {"SoldOut": EndReason.REJECTED, "SalesClosed": EndReason.REJECTED}
+ENDS_IF_HELD = {"SoldOut": EndReason.EXPIRED, "SalesClosed": EndReason.EXPIRED}
+
+# A no to a wish to pay that is a no to the whole booking.
+FATAL = {"HoldEnded", "BookingEnded", "ProviderRefused"}
+
+
+@dataclass(eq=False)
+class Wish:
+    """A wish to pay whose caller waits for the answer."""
+
+    ask: StartPayment
+    answer: "asyncio.Future[Checkout]" = field(default_factory=asyncio.Future)
+
+
+@workflow.defn(name="BookingWorkflow")
+class BookingWorkflow:
+    """The saga of one booking, under the id `booking:<booking id>`."""
+
+    @workflow.init
+    def __init__(self, request: BookingRequest) -> None:
+        self.request = request
+        self.saga = Saga()
+        self.hold: Hold | None = None
+        self.deadline: datetime | None = None
+        self.over = False
+        self.put_off = 0
+        self.wishes: list[Wish] = []
+        self.to_check: list[PaymentId] = []
+        self.cancellation: CancelBooking | None = None
+        self.open: CreatePayment | None = None  # the checkout that may be paid now
+        self.reports: dict[PaymentId, PaymentReport] = {}
+        self.kept_minor = 0
+        self.declines = 0
+        self.facts: dict[str, PaymentFact] = {}
+        self.heard: set[str] = set()
+        self.unanswered: set[str] = set()  # facts about which the provider could not be asked
+        self.asks = 0
+        self.outcome: Outcome | None = None
+
+    @workflow.run
+    async def run(self, request: BookingRequest) -> Outcome:
+        """Hold the places; wait until it is paid, given up, or the hold ends; confirm it; hand on what came
+        too late.
+        """
+        async with self.saga as saga:
+            self.hold = await saga.do(steps.hold_places, self.places())
+            await self.paid_or_given_up_or_over(self.hold)
+            await saga.cross(steps.confirm_booking, self.confirmation())
+        return await regardless(self.close())
+
+    # --- the wait
+
+    async def paid_or_given_up_or_over(self, hold: Hold) -> None:
+        self.declines = hold.declines
+        self.count_down(hold.left)
+        self.to_check.extend(payment.payment_id for payment in hold.open_payments)
+        while not self.settled:
+            await workflow.wait_condition(self.has_work)
+            await self.act()
+
+    @property
+    def settled(self) -> bool:
+        return self.hold is not None and self.kept_minor >= self.hold.due.minor
+
+    def has_work(self) -> bool:
+        return bool(self.cancellation or self.news or self.to_check or self.wishes or self.over)
+
+    async def act(self) -> None:
+        """Do the most pressing thing: a cancellation wins, then what the provider says, then the deadline,
+        then a new wish to pay.
+        """
+        if self.cancellation:
+            raise given_up(CANCELLED, self.cancellation.cause)
+        if self.news or self.to_check:
+            await self.hear()
+        elif self.over:
+            await self.close_checkout(EXPIRED)
+        else:
+            await self.open_checkout(self.wishes[0])
+        if self.declines >= self.request.attempts and not self.settled:
+            await self.close_checkout(AttemptsExhausted.__name__)
+
+    @property
+    def news(self) -> list[PaymentFact]:
+        fresh = self.facts.keys() - self.heard - self.unanswered
+        return [self.facts[event_id] for event_id in sorted(fresh)]
+
+    # --- the money
+
+    async def hear(self) -> None:
+        """Ask the provider about every payment there is news of: a fact is told by anybody, money is believed
+        only from the provider.
+        """
+        news, self.to_check = self.news, [*dict.fromkeys(self.to_check)]
+        asked = dict.fromkeys([*self.to_check, *(fact.payment_id for fact in news)])
+        for payment_id in asked:
+            events = {fact.event_id for fact in news if fact.payment_id == payment_id}
+            answered = await self.check(payment_id)
+            (self.heard if answered else self.unanswered).update(events)
+        self.to_check = [payment_id for payment_id in self.to_check if payment_id not in asked]
+
+    async def check(self, payment_id: PaymentId) -> bool:
+        try:
+            self.note(await self.saga.do(steps.check_payment, self.asking(payment_id)))
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            return is_refusal(
+                error
+            )  # no payment of this booking: heard, and nothing to it; no answer: not heard yet
+        return True
+
+    def note(self, report: PaymentReport) -> None:
+        self.reports[report.payment_id] = report
+        self.kept_minor = report.booking_kept_minor
+        self.declines = max(self.declines, report.booking_declines)
+
+    async def open_checkout(self, wish: Wish) -> None:
+        try:
+            wish.answer.set_result(await self.checkout(wish.ask))
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            no = (
+                error
+                if is_refusal(error)
+                else given_up(steps.PROVIDER_AWAY, "The payment provider did not answer.")
+            )
+            wish.answer.set_exception(steps.passed_on(no))
+            if reason(no) in FATAL:
+                raise
+        self.wishes.remove(wish)
+
+    async def checkout(self, ask: StartPayment) -> Checkout:
+        """Open one checkout, after closing the one before: never two at a time."""
+        if self.open:
+            await self.close_before(self.open)
+        await self.saga.do(steps.keep_places, self.keeping(ask.payment_id))
+        self.open = self.payment(ask)
+        checkout = await self.saga.do(steps.create_payment, self.open)
+        self.tell(f"waits for the payment of {ask.amount}")
+        return checkout
+
+    async def close_before(self, earlier: CreatePayment) -> None:
+        closed = await self.saga.do(steps.close_payment, self.asking(earlier.payment_id))
+        self.note(closed.report)
+        if closed.closing is Closing.PAID:
+            raise steps.refused(AlreadyPaid("The payment before this one has gone through."))
+        if closed.closing is Closing.PROCESSING:
+            raise steps.refused(
+                IllegalMove(
+                    "The bank is deciding on the payment before.",
+                    status="processing",
+                    trigger="start_payment",
+                )
+            )
+        self.open = None
+
+    async def close_checkout(self, why: str) -> None:
+        """End the wait unless the provider says that it was paid, or (a bounded number of times) that the
+        bank is still deciding.
+        """
+        if self.open is None:
+            raise given_up(why)
+        try:
+            closed = await self.saga.do(steps.close_payment, self.asking(self.open.payment_id))
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            raise given_up(why) from None
+        self.note(closed.report)
+        if closed.closing is Closing.PROCESSING and self.put_off < self.request.put_off:
+            self.put_off += 1
+            kept = await self.saga.do(steps.keep_places, self.keeping(self.open.payment_id))
+            self.count_down(kept.left)
+        elif not self.settled:
+            raise given_up(why)
+
+    # --- the deadline
+
+    def count_down(self, left: timedelta | None) -> None:
+        self.over = False
+        if left is not None and not self.settled:
+            self.deadline = workflow.now() + left
+            self.tell("holds places")
+            asyncio.create_task(self.strike(left))  # noqa: RUF006 - the workflow's event loop keeps its tasks
+
+    async def strike(self, left: timedelta) -> None:
+        await workflow.sleep(left, summary="the hold ends")
+        self.over = True
+
+    # --- the end
+
+    async def close(self) -> Outcome:
+        """Write the end, answer who still waits, and hand on the facts that no step has used: nobody may
+        close over news of money.
+        """
+        self.outcome = await self.end()
+        workflow.upsert_search_attributes([names.BOOKING_STATUS.value_set(self.outcome.status.value)])
+        self.tell(f"ended: {self.outcome.status.value}")
+        for wish in self.wishes:
+            if not wish.answer.done():
+                wish.answer.set_exception(self.ended())
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        while unused := self.unused:
+            await self.saga.cross(steps.hand_over, self.handing_over(unused[0]))
+            self.heard.add(unused[0].event_id)
+        return self.outcome
+
+    async def end(self) -> Outcome:
+        if not self.saga.trouble:
+            return Outcome(status=BookingStatus.CONFIRMED)
+        ended = await self.saga.cross(steps.end_booking, self.ending())
+        return Outcome(
+            status=ended.status, cause=refusal.code_of(self.saga.reason), undone=tuple(self.saga.undone)
+        )
+
+    async def end_known(self) -> Outcome:
+        await workflow.wait_condition(lambda: self.outcome is not None)
+        return self.outcome or await self.end_known()
+
+    @property
+    def unused(self) -> list[PaymentFact]:
+        waiting = [self.facts[event_id] for event_id in sorted(self.facts.keys() - self.heard)]
+        return [fact for fact in waiting if not adds_nothing(fact, self.reports.get(fact.payment_id))]
+
+    def ended(self) -> ApplicationError:
+        status = self.outcome.status.value if self.outcome else "ending"
+        return steps.refused(BookingEnded("This booking has ended.", status=status))
+
+    # --- what the steps are asked
+
+    def places(self) -> HoldPlaces:
+        return HoldPlaces(tenant_id=self.request.tenant_id, booking_id=self.request.booking_id)
+
+    def confirmation(self) -> ConfirmBooking:
+        return ConfirmBooking(tenant_id=self.request.tenant_id, booking_id=self.request.booking_id)
+
+    def ending(self) -> EndBooking:
+        ends = ENDS | (ENDS_IF_HELD if self.hold else ENDS_IF_NEVER_HELD)
+        return EndBooking(
+            tenant_id=self.request.tenant_id,
+            booking_id=self.request.booking_id,
+            reason=ends.get(self.saga.reason, EndReason.FAILED),
+            cause=refusal.code_of(self.saga.reason),
+        )
+
+    def keeping(self, payment_id: PaymentId) -> KeepPlaces:
+        return KeepPlaces(
+            tenant_id=self.request.tenant_id,
+            booking_id=self.request.booking_id,
+            payment_id=payment_id,
+            grace=self.request.grace,
+            again=self.put_off,
+        )
+
+    def payment(self, ask: StartPayment) -> CreatePayment:
+        return CreatePayment(
+            tenant_id=self.request.tenant_id,
+            booking_id=self.request.booking_id,
+            reference=self.request.reference,
+            wish=ask,
+        )
+
+    def asking(self, payment_id: PaymentId) -> AskPayment:
+        self.asks += 1
+        return AskPayment(
+            tenant_id=self.request.tenant_id,
+            booking_id=self.request.booking_id,
+            payment_id=payment_id,
+            n=self.asks,
+        )
+
+    def handing_over(self, fact: PaymentFact) -> HandOver:
+        return HandOver(
+            tenant_id=self.request.tenant_id,
+            booking_id=self.request.booking_id,
+            reference=self.request.reference,
+            fact=fact,
+        )
+
+    def tell(self, what: str) -> None:
+        until = f" until {self.deadline:%H:%M:%S} UTC" if self.deadline and not self.outcome else ""
+        workflow.set_current_details(f"**{self.request.reference}** {what}{until}")
+
+    # --- messages
+
+    @workflow.signal
+    def payment_reported(self, fact: PaymentFact) -> None:
+        """A provider said something about a payment of this booking."""
+        self.facts.setdefault(fact.event_id, fact)
+        self.unanswered.clear()  # news is a good moment to ask again
+
+    @workflow.update
+    async def start_payment(self, ask: StartPayment) -> Checkout:
+        """Open a checkout for what is due.
+
+        Refuses AlreadyPaid, HoldEnded, BookingEnded, AttemptsExhausted, ProviderRefused; `ProviderAway` is an
+        outage.
+        """
+        wish = Wish(ask)
+        self.wishes.append(wish)
+        return await wish.answer
+
+    @start_payment.validator
+    def may_pay(self, ask: StartPayment) -> None:
+        if self.outcome or self.saga.trouble:
+            raise self.ended()
+        if self.declines >= self.request.attempts:
+            raise steps.refused(
+                AttemptsExhausted("Every allowed attempt was declined.", attempts=self.request.attempts)
+            )
+        if self.hold and ask.amount.minor > self.hold.due.minor - self.kept_minor:
+            raise steps.refused(AlreadyPaid("Less is due than this payment asks for."))
+
+    @workflow.update
+    async def check_payment(self, payment_id: PaymentId) -> Progress:
+        """Ask the provider about a payment now, because the buyer says it is paid; answers when it is known,
+        and for paid ones when the booking has ended.
+        """
+        self.to_check.append(payment_id)
+        await workflow.wait_condition(lambda: payment_id not in self.to_check or self.outcome is not None)
+        if self.settled:
+            await self.end_known()
+        return self.status()
+
+    @check_payment.validator
+    def may_check(self, payment_id: PaymentId) -> None:
+        if self.outcome:
+            raise self.ended()
+
+    @workflow.update
+    async def cancel(self, wish: CancelBooking) -> Outcome:
+        """Cancel before the booking is confirmed; answers how it ended, which is *confirmed* when the wish
+        came too late.
+        """
+        self.cancellation = self.cancellation or wish
+        return await self.end_known()
+
+    @cancel.validator
+    def may_cancel(self, wish: CancelBooking) -> None:
+        if self.outcome:
+            raise self.ended()
+
+    @workflow.update
+    async def retry_step(self) -> Progress:
+        """Try the parked undo again, at an operator's wish."""
+        self.saga.retry()
+        await workflow.wait_condition(lambda: self.saga.parked is None)
+        return self.status()
+
+    @retry_step.validator
+    def may_retry(self) -> None:
+        if self.saga.parked is None:
+            raise steps.refused(NothingToRetry("No step of this booking waits for an operator."))
+
+    @workflow.query
+    def status(self) -> Progress:
+        """Where the run stands."""
+        return Progress(
+            step=self.saga.step or (self.outcome.status.value if self.outcome else "waits for the payment"),
+            attempts_left=max(0, self.request.attempts - self.declines),
+            deadline=self.deadline,
+            open_payment=self.open.payment_id if self.open else None,
+            parked=self.saga.parked,
+            due=self.hold.due if self.hold else None,
+        )

@@ -1,0 +1,247 @@
+"""How others start, tell and ask the sagas: the only place outside a workflow that calls Temporal. No
+workflow imports it.
+
+A saga's *no* comes back as the refusal it was. What is no answer at all is one of two outages: `Away`
+(Temporal or the provider cannot be reached) and `Unanswered` (asked, and not answered in time: the same call
+with the same ids finds the answer).
+"""
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.booking import BookingRequest, BookingStatus, CancelBooking, Outcome, Progress
+from domain.ids import BookingId, PaymentId
+from domain.notice import SendNotice
+from domain.payment import AftercareRequest, Checkout, PaymentFact, StartPayment
+from domain.refusal import BookingEnded
+from workflows import names, steps
+from workflows.aftercare import AftercareWorkflow
+from workflows.booking import BookingWorkflow
+from workflows.notice import NoticeWorkflow
+
+T = TypeVar("T")
+
+# Beyond these a caller is better served by being asked to come back.
+TELLING = timedelta(seconds=2)
+
+
+class Away(Exception):
+    """Raised when Temporal, or the provider behind the wish, cannot be reached; nothing is lost, and the same
+    call may be made again.
+    """
+
+
+class Unanswered(Exception):
+    """Raised when no answer came in time; the same call with the same ids waits for the same answer."""
+
+
+@dataclass(frozen=True)
+class Sagas:
+    """The sagas of one stack.
+
+    `answer_within` bounds how long a caller waits for a wish; `prefix` stands in front of the stack's queues.
+    """
+
+    client: Client
+    prefix: str = ""
+    answer_within: timedelta = timedelta(seconds=8)
+
+    async def begin(self, request: BookingRequest) -> None:
+        """Start the booking's run. Running already, or run and closed: it counts as told. Raises Away."""
+        try:
+            await _reached(
+                self.client.start_workflow(
+                    BookingWorkflow.run,
+                    request,
+                    id=names.booking(request.booking_id),
+                    rpc_timeout=TELLING,
+                    **self._booking(request),
+                )
+            )
+        except WorkflowAlreadyStartedError:
+            pass
+
+    async def start_payment(self, request: BookingRequest, wish: StartPayment) -> Checkout:
+        """Wish for a checkout; the run is started if need be.
+
+        The same payment id is the same wish and gets the same answer. Raises refusals, Away, Unanswered.
+        """
+        checkout: Checkout = await self._wish(
+            request, BookingWorkflow.start_payment, wish, names.payment_update(wish.payment_id)
+        )
+        return checkout
+
+    async def check_payment(self, request: BookingRequest, payment_id: PaymentId, wish_id: str) -> Progress:
+        """Wish that the provider be asked about a payment now. Raises refusals, Away, Unanswered."""
+        progress: Progress = await self._wish(
+            request, BookingWorkflow.check_payment, payment_id, f"check:{wish_id}"
+        )
+        return progress
+
+    async def cancel(self, request: BookingRequest, wish: CancelBooking) -> Outcome:
+        """Wish to cancel an unconfirmed booking; answers how it ended. Raises refusals, Away, Unanswered."""
+        outcome: Outcome = await self._wish(request, BookingWorkflow.cancel, wish, "cancel")
+        return outcome
+
+    async def retry_step(self, request: BookingRequest, wish_id: str) -> Progress:
+        """Try a parked undo again. Raises refusals, Away, Unanswered."""
+        progress: Progress = await self._wish(request, BookingWorkflow.retry_step, None, f"retry:{wish_id}")
+        return progress
+
+    async def progress(self, booking_id: BookingId) -> Progress | None:
+        """Look where a run stands; nothing when no worker answers in time, no run is known, or Temporal is
+        away.
+        """
+        handle = self.client.get_workflow_handle_for(BookingWorkflow.run, names.booking(booking_id))
+        try:
+            return await handle.query(BookingWorkflow.status, rpc_timeout=TELLING)
+        except RPCError:
+            return None
+
+    async def report(self, fact: PaymentFact, request: BookingRequest, *, ended: bool) -> None:
+        """Tell a fact to whoever owns the payment: the booking's run, begun if it is lost, or, the booking
+        having `ended`, the payment's aftercare. Raises Away.
+        """
+        if not ended:
+            try:
+                await _reached(
+                    self.client.start_workflow(
+                        BookingWorkflow.run,
+                        request,
+                        id=names.booking(request.booking_id),
+                        start_signal="payment_reported",
+                        start_signal_args=[fact],
+                        rpc_timeout=TELLING,
+                        **self._booking(request),
+                    )
+                )
+            except WorkflowAlreadyStartedError:
+                pass  # the run closed a moment ago, or somebody terminated it: aftercare settles
+            else:
+                return
+        await self.after(fact, request)
+
+    async def after(
+        self, fact: PaymentFact, request: BookingRequest, *, idle: timedelta | None = None
+    ) -> None:
+        """Tell a fact to the aftercare of its payment, which is started if none runs. Raises Away."""
+        care = AftercareRequest(
+            tenant_id=request.tenant_id,
+            booking_id=request.booking_id,
+            payment_id=fact.payment_id,
+            reference=request.reference,
+            **({} if idle is None else {"idle": idle}),
+        )
+        await _reached(
+            self.client.start_workflow(
+                AftercareWorkflow.run,
+                care,
+                id=names.aftercare(fact.payment_id),
+                task_queue=f"{self.prefix}{names.BOOKINGS}",
+                start_signal="payment_reported",
+                start_signal_args=[fact],
+                static_summary=f"{request.reference}: a payment after the end",
+                search_attributes=_attributes(request),
+                rpc_timeout=TELLING,
+            )
+        )
+
+    async def notify(self, notice: SendNotice) -> None:
+        """Start the sending of a notice; started before counts as told. Raises Away."""
+        try:
+            await _reached(
+                self.client.start_workflow(
+                    NoticeWorkflow.run,
+                    notice,
+                    id=names.notice(notice.notice_id),
+                    task_queue=f"{self.prefix}{names.BOOKINGS}",
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    rpc_timeout=TELLING,
+                )
+            )
+        except WorkflowAlreadyStartedError:
+            pass
+
+    def _booking(self, request: BookingRequest) -> dict[str, Any]:
+        return {
+            "task_queue": f"{self.prefix}{names.BOOKINGS}",
+            "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
+            "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            "static_summary": f"{request.reference}: {request.summary}",
+            "search_attributes": _attributes(request, status=True),
+        }
+
+    async def _wish(self, request: BookingRequest, update: Any, ask: Any, update_id: str) -> Any:
+        start = WithStartWorkflowOperation(
+            BookingWorkflow.run, request, id=names.booking(request.booking_id), **self._booking(request)
+        )
+        asked: Sequence[Any] = () if ask is None else (ask,)
+        try:
+            return await _reached(
+                self.client.execute_update_with_start_workflow(
+                    update,
+                    args=asked,
+                    start_workflow_operation=start,
+                    id=update_id,
+                    rpc_timeout=self.answer_within,
+                )
+            )
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise Unanswered from error
+        except WorkflowAlreadyStartedError as error:
+            raise BookingEnded("This booking has ended.") from error  # the row knows how
+        except WorkflowUpdateFailedError as error:
+            raise _no(error) from error
+
+
+async def _reached(call: Awaitable[T]) -> T:
+    try:
+        return await call
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise BookingEnded("This booking has ended.") from error  # the run closed while it was asked
+        if error.status in (
+            RPCStatusCode.UNAVAILABLE,
+            RPCStatusCode.DEADLINE_EXCEEDED,
+            RPCStatusCode.CANCELLED,
+        ):
+            raise Away from error
+        raise
+    except RuntimeError as error:  # a lazy client's first connection
+        raise Away from error
+
+
+def _no(error: WorkflowUpdateFailedError) -> Exception:
+    if refusal := steps.refusal_in(error):
+        return refusal
+    cause = steps.root(error)
+    return Away() if isinstance(cause, ApplicationError) and cause.type == steps.PROVIDER_AWAY else error
+
+
+def _attributes(request: BookingRequest, *, status: bool = False) -> TypedSearchAttributes:
+    pairs: list[SearchAttributePair[Any]] = [
+        SearchAttributePair(names.TENANT_ID, str(request.tenant_id)),
+        SearchAttributePair(names.OFFER_ID, str(request.offer_id)),
+        SearchAttributePair(names.BOOKING_REFERENCE, request.reference),
+    ]
+    if status:
+        pairs.append(SearchAttributePair(names.BOOKING_STATUS, BookingStatus.HELD.value))
+    return TypedSearchAttributes(pairs)
