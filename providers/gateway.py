@@ -1,0 +1,194 @@
+"""What Holdfast asks of any payment provider, and everything an answer may be.
+
+A gateway answers in provider-neutral facts (`domain.payment`); no object of a provider's SDK leaves it. Every
+call that changes something takes `op_key`, the idempotency key that the provider sees. A status word that the
+gateway does not know is `pending`. What goes wrong is one of:
+
+    GatewayTrouble
+    ├── Declined          the buyer's bank says no; trying again is the buyer's decision
+    ├── Refused           the provider will not take the request: a defect or a wrong configuration of ours,
+    never retried ├── StateConflict     the object is in another state than we thought: ask, then decide ├──
+    NotFound          the provider does not know the reference ├── NotExecuted       nothing happened (busy,
+    rate limit, connection refused): same key again, later └── OutcomeUnknown    we cannot say whether it
+    happened (time-out, reset, 5xx): look up, then the same key
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from domain.ids import BookingId, PaymentId, TenantId
+from domain.money import Money
+from domain.payment import PaymentFact
+from domain.value import Value
+
+
+class GatewayTrouble(Exception):
+    """Raised, in its kinds, when a provider did not do what it was asked; `reason` is a code of ours, never
+    the provider's text.
+    """
+
+    def __init__(self, reason: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class Declined(GatewayTrouble):
+    """Raised when the buyer's bank says no."""
+
+
+class Refused(GatewayTrouble):
+    """Raised when the provider rejects the request itself; a person has to look."""
+
+
+class StateConflict(GatewayTrouble):
+    """Raised when the object is no longer in a state that allows the request."""
+
+
+class NotFound(GatewayTrouble):
+    """Raised when the provider knows no such object."""
+
+
+class NotExecuted(GatewayTrouble):
+    """Raised when nothing happened at the provider; `retry_after` is its own wish."""
+
+
+class OutcomeUnknown(GatewayTrouble):
+    """Raised when nobody can say whether it happened."""
+
+
+class BadSignature(Exception):
+    """Raised when a webhook was not signed by whom it claims to come from, or too long ago or ahead; says
+    nothing more.
+    """
+
+
+class Order(Value):
+    """What a checkout is opened for.
+
+    `expires_at` is when it should lapse by itself, where the provider can; `description` is shown to the
+    buyer.
+    """
+
+    tenant_id: TenantId
+    booking_id: BookingId
+    payment_id: PaymentId
+    reference: str
+    amount: Money
+    description: str
+    hosted: bool
+    return_url: str
+    expires_at: datetime | None = None
+    manual_capture: bool = False
+
+
+class Opened(Value):
+    """An open checkout: its reference at the provider, and where or with what to pay."""
+
+    provider_ref: str
+    payment_url: str | None = None
+    client_secret: str | None = None
+    expires_at: datetime | None = None
+
+
+class Closing(StrEnum):
+    """What became of a checkout that was closed."""
+
+    CLOSED = "closed"
+    PAID = "paid"
+    PROCESSING = "processing"
+
+
+class RefundStatus(StrEnum):
+    """Where a refund stands at the provider."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class RefundAnswer(Value):
+    """What the provider says of a refund."""
+
+    provider_ref: str
+    status: RefundStatus
+    amount: Money
+
+
+class WebhookEvent(Value):
+    """One authentic event, as far as the inbox needs it; `kind` is the provider's own word.
+
+    `facts` is empty for what moves no money.
+    """
+
+    event_id: str
+    kind: str
+    occurred_at: datetime
+    live: bool
+    tenant_id: TenantId | None = None
+    booking_id: BookingId | None = None
+    payment_id: PaymentId | None = None
+    facts: tuple[PaymentFact, ...] = ()
+
+
+class Gateway(Protocol):
+    """One account at one payment provider."""
+
+    @property
+    def provider(self) -> str:
+        """The provider's name in our records: stripe, adyen, paypal, cash."""
+
+    @property
+    def account(self) -> str:
+        """Our name of the account."""
+
+    async def open_checkout(self, order: Order, *, op_key: str) -> Opened:
+        """Open a checkout; the same key opens the same one.
+
+        Raises Refused, Declined, NotExecuted, OutcomeUnknown.
+        """
+
+    async def find_checkout(self, payment_id: PaymentId) -> Opened | None:
+        """Look for a checkout that an earlier call may have opened, by our payment id.
+
+        Raises NotExecuted, OutcomeUnknown.
+        """
+
+    async def close_checkout(self, provider_ref: str, *, op_key: str) -> Closing:
+        """Make sure that it cannot be paid any more, or learn why not.
+
+        Raises NotFound, NotExecuted, OutcomeUnknown.
+        """
+
+    async def fetch(self, payment_id: PaymentId, provider_ref: str) -> Sequence[PaymentFact]:
+        """Give all facts the provider knows of a checkout, refunds too, source *api*.
+
+        Raises NotFound, NotExecuted, OutcomeUnknown.
+        """
+
+    async def refund(self, provider_ref: str, amount: Money, *, refund_id: str, op_key: str) -> RefundAnswer:
+        """Give money back. Raises Refused, StateConflict, NotExecuted, OutcomeUnknown."""
+
+    async def find_refund(self, provider_ref: str, *, refund_id: str) -> RefundAnswer | None:
+        """Look for a refund that an earlier call may have made, by our refund id."""
+
+    def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:
+        """Check that a webhook is authentic and fresh.
+
+        Raises BadSignature and nothing else, whatever the bytes.
+        """
+
+    def parse(self, raw: bytes) -> Sequence[WebhookEvent]:
+        """Read an authentic delivery.
+
+        What is not understood becomes an event without facts; raises nothing for what a provider could send.
+        """
+
+
+class Gateways(Protocol):
+    """The accounts this process may use."""
+
+    def of(self, provider: str, account: str) -> Gateway | None:
+        """Give the gateway of an account; nothing when there is none."""
