@@ -1,0 +1,237 @@
+"""Every environment variable of Holdfast: typed, with its unit in its name, checked before anything starts.
+
+Only worker.py and api/app.py read this. Secrets have no defaults anywhere; production takes no default address,
+no short secret and no test key, and nothing else takes a live key (DEP-09, DEP-10).
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, AliasChoices, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SHORTEST_SECRET = 32
+# How the DER form of an Ed25519 key begins (RFC 8410); 32 bytes of key follow.
+ED25519_PRIVATE = bytes.fromhex("302e020100300506032b657004220420")
+ED25519_PUBLIC = bytes.fromhex("302a300506032b6570032100")
+
+
+class SettingsInvalid(Exception):
+    """Raised when the environment does not make a working configuration: a line for each variable at fault."""
+
+
+def pem_blocks(text: str, kind: str, prefix: bytes) -> list[bytes]:
+    """Answer the keys of all PEM blocks in `text`; ValueError when something else is among them."""
+    blocks = re.findall(rf"-----BEGIN {kind}-----(.+?)-----END {kind}-----", text, re.DOTALL)
+    if not blocks:
+        raise ValueError(f"no PEM block '{kind}'")
+    try:
+        keys = [base64.b64decode("".join(block.split()), validate=True) for block in blocks]
+    except binascii.Error:
+        raise ValueError("a PEM block is not base64") from None
+    if any(not key.startswith(prefix) or len(key) != len(prefix) + 32 for key in keys):
+        raise ValueError("not an Ed25519 key")
+    return keys
+
+
+def private_key(text: str) -> str:
+    """Check an Ed25519 private key in PEM; `\\n` may stand for a line end, as files of variables write it."""
+    text = text.replace("\\n", "\n")
+    pem_blocks(text, "PRIVATE KEY", ED25519_PRIVATE)
+    return text
+
+
+def public_keys(text: str) -> str:
+    """Check any number of Ed25519 public keys in PEM, one after the other."""
+    text = text.replace("\\n", "\n")
+    if text.strip():
+        pem_blocks(text, "PUBLIC KEY", ED25519_PUBLIC)
+    return text
+
+
+def postgres_url(text: str) -> str:
+    """Check the address of a database."""
+    if not re.fullmatch(r"postgres(ql)?://[^/@]+@[^/]+/\w+(\?.*)?", text):
+        raise ValueError("must look like postgresql://role:password@host:port/database")
+    return text
+
+
+def web_url(text: str) -> str:
+    """Check the base address of a server, given back without the slash at its end."""
+    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", text):
+        raise ValueError("must look like https://host/path")
+    return text.rstrip("/")
+
+
+Secret = Annotated[str, Field(repr=False, min_length=1)]
+DatabaseUrl = Annotated[str, Field(repr=False), AfterValidator(postgres_url)]
+PrivateKey = Annotated[str, Field(repr=False), AfterValidator(private_key)]
+Url = Annotated[str, AfterValidator(web_url)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Seconds = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseSettings):
+    """The configuration of one process, read from the environment; a field's variable is its name in capitals."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True, populate_by_name=True
+    )
+
+    holdfast_env: Literal["development", "test", "staging", "production"] = "development"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    otel_exporter_otlp_endpoint: str = Field("", description="where traces go; empty: nowhere")
+
+    database_url: DatabaseUrl = Field(
+        validation_alias=AliasChoices("DATABASE_URL", "POSTGRES_URL"),
+        description="the owner of the schema: migrations only",
+    )
+    database_app_url: DatabaseUrl = Field(description="role holdfast_app: under row-level security")
+    database_payment_url: DatabaseUrl = Field(
+        description="role holdfast_payment: alone writes payment tables"
+    )
+    database_relay_url: DatabaseUrl = Field(description="role holdfast_relay: what is due, across tenants")
+    database_readonly_url: DatabaseUrl = Field(description="role holdfast_readonly: reports and checks")
+    database_pool_size: int = Field(8, ge=1, le=200, description="connections per pool")
+    database_statement_cache: bool = Field(default=True, description="false behind a transaction-mode pooler")
+
+    temporal_address: str = Field("127.0.0.1:7233", pattern=r"^[^:/\s]+:\d+$", description="host:port")
+    temporal_namespace: str = Field("default", min_length=1)
+    temporal_ui_url: Url = Field("http://127.0.0.1:8233", description="for links shown to operators")
+    queue_prefix: str = Field("", pattern=r"^[\w.-]*$", description="put in front of every task queue")
+
+    api_host: str = Field("127.0.0.1", min_length=1)
+    api_port: Port = 8000
+    api_url: Url = Field("http://127.0.0.1:8000", description="where the outside world reaches the API")
+    worker_metrics_port: Port = Field(9464, description="the Temporal SDK's metrics")
+    worker_health_port: Port = Field(9465, description="the worker's own metrics and health")
+
+    stripe_secret_key: Secret = Field(pattern="^[sr]k_(test|live)_")
+    stripe_publishable_key: str = Field(pattern="^pk_(test|live)_")
+    stripe_webhook_secret: Secret = Field(description="several, separated by commas, while one is rotated")
+    stripe_api_base: Url = Field("http://127.0.0.1:8010/stripe")
+    adyen_api_key: Secret
+    adyen_merchant_account: str = Field(min_length=1)
+    adyen_hmac_key: Secret = Field(pattern=r"^([0-9A-Fa-f]{2})+$", description="hexadecimal")
+    adyen_client_key: str = Field(pattern="^(test|live)_")
+    adyen_api_base: Url = Field("http://127.0.0.1:8010/adyen")
+    paypal_api_base: Url = Field("http://127.0.0.1:8010/paypal")
+    mail_api_key: Secret = Field(description="SendGrid's key")
+    mail_from: str = Field("tickets@holdfast.example", pattern=r"^[^@\s]+@[^@\s]+$")
+    sendgrid_api_base: Url = Field("http://127.0.0.1:8010/sendgrid")
+
+    jwt_private_key: PrivateKey = Field(description="Ed25519 in PEM: signs user tokens")
+    jwt_public_keys: Annotated[str, AfterValidator(public_keys)] = Field(
+        "", description="further Ed25519 keys in PEM that are believed, while one is rotated"
+    )
+    jwt_issuer: str = Field("holdfast", min_length=1)
+    ticket_private_key: PrivateKey = Field(description="Ed25519 in PEM: signs tickets")
+    booking_token_secret: Secret = Field(
+        min_length=SHORTEST_SECRET, description="signs booking access tokens"
+    )
+
+    hold_seconds: Seconds = Field(
+        900, description="how long places are held, unless the offer says otherwise"
+    )
+    hold_grace_seconds: int = Field(120, ge=0, description="nobody takes overdue places with an open payment")
+    payment_answer_seconds: Seconds = Field(8, description="then the API answers 202 instead of waiting on")
+    webhook_tolerance_seconds: Seconds = Field(300, description="older signatures are refused")
+    idempotency_hours: int = Field(24, ge=1)
+    max_body_bytes: int = Field(65_536, ge=1_024)
+    max_webhook_bytes: int = Field(1_048_576, ge=1_024)
+
+    def __init__(self, **values: Any) -> None:
+        """Read the environment; SettingsInvalid names each variable that is missing or wrong."""
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SettingsInvalid(_explained(error)) from None
+
+    @property
+    def stripe_webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets that Stripe's signatures may be made with."""
+        return tuple(secret.strip() for secret in self.stripe_webhook_secret.split(",") if secret.strip())
+
+    @model_validator(mode="after")
+    def _fits_the_environment(self) -> Self:
+        faults = [
+            *self._mixed_modes(),
+            *(self._unfit() if self.holdfast_env == "production" else self._too_real()),
+        ]
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+    def _mixed_modes(self) -> Iterator[str]:
+        """Whatever the environment: keys and addresses of one provider belong to one mode."""
+        live = "_live_" in self.stripe_secret_key
+        if live != ("_live_" in self.stripe_publishable_key):
+            yield "STRIPE_PUBLISHABLE_KEY: is of another mode than STRIPE_SECRET_KEY"
+        if live and self.stripe_api_base != "https://api.stripe.com":
+            yield "STRIPE_API_BASE: a live STRIPE_SECRET_KEY goes to https://api.stripe.com only"
+        live = self.adyen_client_key.startswith("live_")
+        if live != _is_live_adyen(self.adyen_api_base):
+            yield "ADYEN_API_BASE: is of another mode than ADYEN_CLIENT_KEY"
+
+    def _too_real(self) -> Iterator[str]:
+        """Outside production no money moves."""
+        yield from _each(
+            KEYS, lambda name: "live_" in getattr(self, name), "a live key is for production only"
+        )
+
+    def _unfit(self) -> Iterator[str]:
+        """In production nothing is left to a default, guessable, open or for trying out."""
+        yield from _each(
+            ADDRESSES, lambda name: name not in self.model_fields_set, "must be given in production"
+        )
+        yield from _each(SECRETS, lambda name: len(getattr(self, name)) < SHORTEST_SECRET, TOO_SHORT)
+        yield from _each(
+            KEYS, lambda name: "test_" in getattr(self, name), "a test key is not for production"
+        )
+        yield from _each(
+            OPEN, lambda name: not getattr(self, name).startswith("https:"), "must begin with https:"
+        )
+        if "sandbox" in self.paypal_api_base:
+            yield "PAYPAL_API_BASE: PayPal's sandbox is not for production"
+        if len({urlsplit(getattr(self, name)).username for name in DATABASES}) < len(DATABASES):
+            yield "DATABASE_URL: each of the five database addresses needs a role of its own in production"
+
+
+DATABASES = (
+    "database_url",
+    "database_app_url",
+    "database_payment_url",
+    "database_relay_url",
+    "database_readonly_url",
+)
+PROVIDERS = ("stripe_api_base", "adyen_api_base", "paypal_api_base", "sendgrid_api_base")
+OPEN = ("api_url", *PROVIDERS)
+ADDRESSES = ("temporal_address", "temporal_ui_url", "mail_from", "jwt_issuer", *OPEN)
+KEYS = ("stripe_secret_key", "stripe_publishable_key", "adyen_client_key")
+SECRETS = ("stripe_secret_key", "stripe_webhook_secret", "adyen_api_key", "adyen_hmac_key", "mail_api_key")
+TOO_SHORT = f"is shorter than {SHORTEST_SECRET} characters"
+
+
+def _each(names: Iterable[str], wrong: Callable[[str], bool], why: str) -> Iterator[str]:
+    return (f"{name.upper()}: {why}" for name in names if wrong(name))
+
+
+def _is_live_adyen(base: str) -> bool:
+    return (urlsplit(base).hostname or "").endswith(("-live.adyenpayments.com", "-live.adyen.com"))
+
+
+def _explained(error: ValidationError) -> str:
+    lines = []
+    for fault in error.errors(include_url=False, include_input=False):
+        if not fault["loc"]:
+            lines.append(fault["msg"].removeprefix("Value error, "))
+            continue
+        name = str(fault["loc"][0]).upper()
+        text = "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+        description = Settings.model_fields[name.lower()].description
+        lines.append(f"{name}: {text}" + (f" ({description})" if description else ""))
+    return "The environment does not fit:\n" + "\n".join(lines)
