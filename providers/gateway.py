@@ -20,7 +20,7 @@ from typing import Protocol
 
 from domain.ids import BookingId, PaymentId, TenantId
 from domain.money import Money
-from domain.payment import PaymentFact
+from domain.payment import Closing, PaymentFact
 from domain.value import Value
 
 
@@ -91,14 +91,6 @@ class Opened(Value):
     payment_url: str | None = None
     client_secret: str | None = None
     expires_at: datetime | None = None
-
-
-class Closing(StrEnum):
-    """What became of a checkout that was closed."""
-
-    CLOSED = "closed"
-    PAID = "paid"
-    PROCESSING = "processing"
 
 
 class RefundStatus(StrEnum):
