@@ -1,0 +1,135 @@
+"""Facts of a payment in any order and number add up to the same state."""
+
+from datetime import UTC, datetime
+from itertools import permutations
+from uuid import UUID
+
+import pytest
+from hypothesis import given, strategies as st
+
+from domain.ids import PaymentId
+from domain.money import Money
+from domain.payment import (
+    FactKind,
+    FactSource,
+    PaymentFact,
+    PaymentReport,
+    PaymentState,
+    PaymentStatus,
+    adds_nothing,
+    fold,
+    reduce,
+)
+
+ASKED = Money(minor=4500, currency="EUR")
+PAYMENT = PaymentId(UUID("0198c0de-0000-7000-8000-000000000001"))
+NOON = datetime(2026, 5, 14, 12, tzinfo=UTC)
+
+
+def fact(
+    kind: FactKind,
+    operation: str = "",
+    minor: int | None = None,
+    currency: str = "EUR",
+    code: str | None = None,
+) -> PaymentFact:
+    return PaymentFact(
+        event_id=f"{kind}:{operation}:{minor}:{currency}",
+        provider="stripe",
+        account="default",
+        payment_id=PAYMENT,
+        kind=kind,
+        provider_ref="pi_1",
+        operation=operation,
+        amount=None if minor is None else Money(minor=minor, currency=currency),
+        occurred_at=NOON,
+        source=FactSource.WEBHOOK,
+        decline_code=code,
+    )
+
+
+FACTS = st.builds(
+    fact,
+    st.sampled_from(FactKind),
+    st.sampled_from(["ch_1", "ch_2", "re_1"]),
+    st.sampled_from([None, 4500, 4500, 1000]),
+    st.sampled_from(["EUR", "EUR", "EUR", "USD"]),
+    st.sampled_from([None, "insufficient_funds", "expired_card"]),
+)
+
+
+@pytest.mark.row("WHK-07", partly="the five events' whole way through HTTP comes with the saga issue")
+@given(st.lists(FACTS, max_size=12), st.randoms())
+def test_any_order_and_repetition_of_the_same_facts_ends_in_the_same_state(
+    facts: list[PaymentFact], chance: object
+) -> None:
+    shuffled = [*facts, *facts]
+    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+
+    assert fold(ASKED, shuffled) == fold(ASKED, facts)
+
+
+def test_all_orders_of_the_five_facts_of_a_payment_end_captured_once() -> None:
+    told = [
+        fact(FactKind.PENDING),
+        fact(FactKind.DECLINED, "ch_1", code="insufficient_funds"),
+        fact(FactKind.PROCESSING),
+        fact(FactKind.CAPTURED, "ch_2", 4500),
+        fact(FactKind.REFUNDED, "re_1", 1500),
+    ]
+
+    ends = {fold(ASKED, order).model_dump_json() for order in permutations(told)}
+
+    assert len(ends) == 1
+    end = PaymentState.model_validate_json(ends.pop())
+    assert (end.status, end.captured_minor, end.refunded_minor, len(end.declines)) == (
+        PaymentStatus.CAPTURED,
+        4500,
+        1500,
+        1,
+    )
+
+
+@pytest.mark.parametrize(("minor", "currency"), [(4499, "EUR"), (4501, "EUR"), (4500, "USD")])
+def test_money_that_is_not_what_we_asked_for_is_a_conflict(minor: int, currency: str) -> None:
+    assert fold(ASKED, [fact(FactKind.CAPTURED, "ch_1", minor, currency)]).status is PaymentStatus.CONFLICTED
+
+
+def test_a_decline_counts_once_per_operation_and_leaves_the_checkout_open() -> None:
+    state = fold(
+        ASKED,
+        [fact(FactKind.DECLINED, "ch_1"), fact(FactKind.DECLINED, "ch_1"), fact(FactKind.DECLINED, "ch_2")],
+    )
+
+    assert len(state.declines) == 2
+    assert state.status is PaymentStatus.PENDING
+
+
+def test_a_later_word_never_lowers_a_stronger_one() -> None:
+    captured = fold(ASKED, [fact(FactKind.CAPTURED, "ch_1", 4500)])
+
+    assert reduce(captured, fact(FactKind.CANCELLED)).status is PaymentStatus.CAPTURED
+
+
+def report(status: PaymentStatus) -> PaymentReport:
+    return PaymentReport(payment_id=PAYMENT, status=status, currency="EUR", asked_minor=4500)
+
+
+@pytest.mark.parametrize(
+    ("kind", "known", "nothing"),
+    [
+        (FactKind.CAPTURED, report(PaymentStatus.CAPTURED), True),
+        (FactKind.CAPTURED, report(PaymentStatus.PENDING), False),
+        (FactKind.CAPTURED, None, False),
+        (FactKind.AUTHORIZED, None, False),
+        (FactKind.DECLINED, None, True),
+        (FactKind.PENDING, None, True),
+        (FactKind.EXPIRED, None, True),
+        (FactKind.REFUNDED, report(PaymentStatus.CAPTURED), False),
+        (FactKind.REFUND_FAILED, report(PaymentStatus.CAPTURED), False),
+    ],
+)
+def test_only_news_of_money_is_worth_handing_on(
+    kind: FactKind, known: PaymentReport | None, nothing: bool
+) -> None:
+    assert adds_nothing(fact(kind, "op", 4500), known) is nothing
