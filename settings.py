@@ -1,7 +1,7 @@
 """Every environment variable of Holdfast: typed, with its unit in its name, checked before anything starts.
 
-Only worker.py and api/app.py read this. Secrets have no defaults anywhere; production takes no default address,
-no short secret and no test key, and nothing else takes a live key (DEP-09, DEP-10).
+Only worker.py and api/app.py read this. Secrets have no defaults anywhere; production takes no default
+address, no short secret and no test key, and nothing else takes a live key (DEP-09, DEP-10).
 """
 
 import base64
@@ -21,7 +21,7 @@ ED25519_PUBLIC = bytes.fromhex("302a300506032b6570032100")
 
 
 class SettingsInvalid(Exception):
-    """Raised when the environment does not make a working configuration: a line for each variable at fault."""
+    """Raised when the environment makes no working configuration: a line for each variable at fault."""
 
 
 def pem_blocks(text: str, kind: str, prefix: bytes) -> list[bytes]:
@@ -76,7 +76,7 @@ Seconds = Annotated[int, Field(ge=1)]
 
 
 class Settings(BaseSettings):
-    """The configuration of one process, read from the environment; a field's variable is its name in capitals."""
+    """The configuration of a process, from the environment; a field's variable is its name in capitals."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True, populate_by_name=True
@@ -183,12 +183,15 @@ class Settings(BaseSettings):
             KEYS, lambda name: "live_" in getattr(self, name), "a live key is for production only"
         )
 
+    def _too_short(self, name: str) -> bool:
+        return min(len(secret.strip()) for secret in getattr(self, name).split(",")) < SHORTEST_SECRET
+
     def _unfit(self) -> Iterator[str]:
         """In production nothing is left to a default, guessable, open or for trying out."""
         yield from _each(
             ADDRESSES, lambda name: name not in self.model_fields_set, "must be given in production"
         )
-        yield from _each(SECRETS, lambda name: len(getattr(self, name)) < SHORTEST_SECRET, TOO_SHORT)
+        yield from _each(SECRETS, self._too_short, TOO_SHORT)
         yield from _each(
             KEYS, lambda name: "test_" in getattr(self, name), "a test key is not for production"
         )

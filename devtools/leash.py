@@ -25,7 +25,7 @@ def main() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number))
     if os.getppid() != int(parent):  # died in between
         sys.exit(1)
-    os.execv(program[0], program)  # noqa: S606 the program is ours
+    os.execv(program[0], program)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
 }
 
 
-def lock(upgrade: bool) -> None:  # noqa: FBT001 a flag of the command line
+def lock(*, upgrade: bool) -> None:
     """Write all locks; pins stay as they are where they still fit, unless `upgrade`."""
     for name, what in LOCKS.items():
         with step(f"requirements/{name}"):
@@ -24,7 +24,7 @@ def lock(upgrade: bool) -> None:  # noqa: FBT001 a flag of the command line
 
 
 def _compile(target: Path, what: list[str]) -> None:
-    command = [VENV / "bin" / "uv", "pip", "compile", *what, *FLAGS, "-o", target]
+    command = [str(VENV / "bin" / "uv"), "pip", "compile", *what, *FLAGS, "-o", str(target)]
     if subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode:
         raise Trouble(f"{target} could not be written; what uv said is above.")
     if "://" in (ROOT / target).read_text():

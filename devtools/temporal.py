@@ -58,6 +58,11 @@ class Temporal:
         """Answer what clients connect to."""
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def health(self) -> str:
+        """Answer the address that answers with status 200 once the server does its work."""
+        return f"http://127.0.0.1:{self.http_port}/api/v1/namespaces/default/search-attributes"
+
     def program(self) -> Program:
         """Answer what is to run."""
         return Program(
@@ -92,9 +97,8 @@ class Temporal:
 
     def is_ready(self, _pid: int) -> bool:
         """Answer whether the server answers over HTTP, with our search attributes registered."""
-        url = f"http://127.0.0.1:{self.http_port}/api/v1/namespaces/default/search-attributes"
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
+            with urllib.request.urlopen(self.health, timeout=2) as answer:
                 known: dict[str, str] = json.load(answer).get("customAttributes", {})
                 return known.keys() >= SEARCH_ATTRIBUTES.keys()
         except (OSError, ValueError):

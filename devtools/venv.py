@@ -1,6 +1,7 @@
-"""Makes `.venv` from the hashed locks: by uv, taken from its own wheel when the machine has none, else by pip.
+"""Makes `.venv` from the hashed locks: by uv, out of its own wheel when the machine has none, else by pip.
 
-Nothing is installed that a lock does not name with its hash, and only wheels: no package's code runs on the way.
+Nothing is installed that a lock does not name with its hash, and only wheels, so that no package's code runs
+on the way.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from devtools.paths import ROOT, VENV, VENV_PYTHON
 from devtools.say import Trouble, say, step
@@ -25,7 +27,7 @@ HASHED = ("--require-hashes", "--only-binary", ":all:")
 
 
 def ensure(lock: str) -> Path:
-    """Answer .venv's python with the packages of requirements/<lock>.lock; 0.05 s when they are there already."""
+    """Answer .venv's python with the packages of requirements/<lock>.lock; at once when they are there."""
     wanted = LOCKS[: LOCKS.index(lock) + 1]
     have = _stamp()
     if VENV_PYTHON.exists() and all(have.get(name) == _fingerprint(name) for name in wanted):
@@ -49,23 +51,21 @@ def _fingerprint(lock: str) -> str:
     return hashlib.sha256((REQUIREMENTS / f"{lock}.lock").read_bytes() + sys.version.encode()).hexdigest()
 
 
+def _run(*words: str | Path, **options: Any) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([str(word) for word in words], text=True, check=False, **options)
+
+
 def _make() -> None:
     """Make the environment, unless there is one whose python still runs and is new enough."""
     if VENV_PYTHON.exists():
-        probe = [VENV_PYTHON, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
-        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+        new_enough = "import sys; sys.exit(sys.version_info < (3, 11))"
+        if _run(VENV_PYTHON, "-c", new_enough, capture_output=True).returncode == 0:
             return
         say("    .venv belongs to a Python that is gone or too old; making it anew")
         shutil.rmtree(VENV)
-    without_pip = ["--without-pip"] if shutil.which("uv") else []
-    made = subprocess.run(
-        [sys.executable, "-m", "venv", *without_pip, VENV], capture_output=True, text=True, check=False
-    )
-    if made.returncode and not without_pip:  # Debian without python3-venv
-        shutil.rmtree(VENV, ignore_errors=True)
-        made = subprocess.run(
-            [sys.executable, "-m", "venv", "--without-pip", VENV], capture_output=True, text=True, check=False
-        )
+    made = None if shutil.which("uv") else _run(sys.executable, "-m", "venv", VENV, capture_output=True)
+    if made is None or made.returncode:  # uv needs no pip; Debian without python3-venv has none to give
+        made = _run(sys.executable, "-m", "venv", "--clear", "--without-pip", VENV, capture_output=True)
     if made.returncode:
         raise Trouble(
             f"Python could not make .venv; on Debian: apt-get install python3-venv.\n{made.stderr.strip()}"
@@ -73,40 +73,36 @@ def _make() -> None:
 
 
 def _install(lock: Path) -> None:
-    uv = _uv()
-    if uv:
-        command = [uv, "pip", "install", "--compile-bytecode", "--python", VENV_PYTHON, *HASHED, "-r", lock]
-        if subprocess.run(command, env={**_pip_settings(), **os.environ}, check=False).returncode == 0:
+    if uv := _uv():
+        words = (uv, "pip", "install", "--compile-bytecode", "--python", VENV_PYTHON, *HASHED, "-r", lock)
+        if _run(*words, env={**_pip_settings(), **os.environ}).returncode == 0:
             return
         say("    uv could not install it, trying pip")
-    if subprocess.run([*_pip(), "install", *HASHED, "-r", lock], check=False).returncode:
+    if _run(*_pip(), "install", *HASHED, "-r", lock).returncode:
         raise Trouble(
             f"The packages of {lock.relative_to(ROOT)} could not be installed; what pip said is above."
         )
 
 
-def _uv() -> str | None:
+def _uv() -> Path | None:
     """Answer uv: the machine's, else the one in .venv, installed there from its own wheel."""
     if uv := shutil.which("uv"):
-        return uv
+        return Path(uv)
     carried = VENV / "bin" / "uv"
     if not carried.exists():
-        install = [*_pip(), "install", "--quiet", *HASHED, "-r", REQUIREMENTS / "uv.lock.txt"]
-        subprocess.run(install, check=False)
-    return str(carried) if carried.exists() else None
+        _run(*_pip(), "install", "--quiet", *HASHED, "-r", REQUIREMENTS / "uv.lock.txt")
+    return carried if carried.exists() else None
 
 
 def _pip() -> list[str]:
     """Answer the command line of pip for .venv: its own, else that of the Python we run on."""
     for pip in ([str(VENV_PYTHON), "-m", "pip"], [sys.executable, "-m", "pip", "--python", str(VENV_PYTHON)]):
-        if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode == 0:
+        if _run(*pip, "--version", capture_output=True).returncode == 0:
             return [*pip, "--disable-pip-version-check"]
     raise Trouble("There is neither uv nor pip: on Debian, apt-get install python3-venv.")
 
 
 def _pip_settings() -> dict[str, str]:
-    listed = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
-    )
+    listed = _run(sys.executable, "-m", "pip", "config", "list", capture_output=True)
     found = {name: re.search(rf"\.{name}='(.+)'", listed.stdout) for name in FROM_PIP}
     return {FROM_PIP[name]: match[1] for name, match in found.items() if match}

@@ -1,0 +1,129 @@
+"""The command line of `./dev`: what there is, and a way out of every mistake."""
+
+import argparse
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from devtools import features, lock, status, tools, vendor
+from devtools.detach import up_detached
+from devtools.say import Trouble, warn
+from devtools.up import up
+
+MISTAKE, FAILED, INTERRUPTED = 2, 1, 130
+# These hand on what they do not know: to pytest, and to programs that have options of their own.
+OPEN = ("test", "bench", "demo")
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, with the way out."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise Trouble instead of printing the whole usage."""
+        raise Trouble(f"{message[0].upper()}{message[1:]}; see `{self.prog} --help`.")
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command line and answer its exit status."""
+    whole, commands = parsers()
+    if not words or words[0] in ("help", "-h", "--help"):
+        whole.print_help()
+        return 0
+    try:
+        arguments, rest = parsed(whole, commands, words)
+    except Trouble as trouble:
+        warn(f"./dev: {trouble}")
+        return MISTAKE
+    try:
+        return perform(arguments, rest)
+    except Trouble as trouble:
+        warn(f"./dev: {trouble}")
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def parsers() -> tuple[Parser, Mapping[str, argparse.ArgumentParser]]:
+    """Answer the parser of the whole command line and those of its commands."""
+    whole = Parser(prog="./dev", description="The one command of Holdfast.", allow_abbrev=False)
+    adder = whole.add_subparsers(metavar="COMMAND", dest="command")
+
+    def command(name: str, does: str) -> argparse.ArgumentParser:
+        return adder.add_parser(name, help=does, description=does, allow_abbrev=False)
+
+    one = command("up", "start the whole stack and make one booking, told line by line")
+    one.add_argument("--detach", action="store_true", help="return once it is ready; `./dev down` stops it")
+    one.add_argument("--no-demo", action="store_true", help="start without the booking")
+    command("down", "stop what `up` started")
+    one = command("status", "what runs where, and whether it is healthy")
+    one.add_argument("--json", action="store_true", help="one object for programs")
+    one = command("logs", "follow the logs, all or one")
+    one.add_argument("name", nargs="?", help="api, worker, sandbox, temporal, postgres …")
+    one.add_argument("--no-follow", action="store_true", help="print the end and return")
+    one.add_argument("-n", "--lines", type=int, default=20, help="how many lines of each to begin with (20)")
+    one = command("test", "everything the tests need, then pytest with the arguments that follow")
+    one.add_argument("--all", action="store_true", help="the heavy layers too")
+    command("check", "lint, format, import contracts, dependencies, types")
+    command("bench", "measure: [NAME] [--json]; a table of figures with their goals")
+    command("demo", "run one story on the running stack and verify it: [STORY], all stories without one")
+    one = command("token", "print a signed bearer token for trying the API")
+    one.add_argument("--role", required=True, help="admin, organizer, staff, user …")
+    one.add_argument("--tenant", help="the tenant's id (without: the demo organizer)")
+    one = command("features", "write docs/features.md: each requirement with its tests")
+    one.add_argument("--check", action="store_true", help="write nothing; fail when it would change")
+    one = command("lock", "write the hashed locks in requirements/")
+    one.add_argument(
+        "--upgrade", action="store_true", help="take the newest versions that pyproject.toml allows"
+    )
+    command("vendor", "fetch the web assets into web/static/vendor/")
+    return whole, adder.choices
+
+
+def parsed(
+    whole: Parser, commands: Mapping[str, argparse.ArgumentParser], words: Sequence[str]
+) -> tuple[argparse.Namespace, list[str]]:
+    """Answer what the command line means and the words to hand on; Trouble when it is mistaken."""
+    name = words[0]
+    if name not in commands:
+        near = difflib.get_close_matches(name, commands, n=1)
+        hint = f"did you mean `./dev {near[0]}`?" if near else "`./dev help` lists what there is."
+        raise Trouble(f"There is no command '{name}'; {hint}")
+    arguments, rest = whole.parse_known_args(words)
+    if rest and name not in OPEN:
+        raise Trouble(f"`./dev {name}` does not take '{rest[0]}'; see `./dev {name} --help`.")
+    return arguments, rest
+
+
+def perform(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Do what a command line means and answer the exit status."""
+    match arguments.command:
+        case "up":
+            (up_detached if arguments.detach else up)(demo=not arguments.no_demo)
+        case "down":
+            status.down()
+        case "status":
+            status.status(as_json=arguments.json)
+        case "logs":
+            status.logs(arguments.name, follow=not arguments.no_follow, lines=arguments.lines)
+        case "features":
+            features.write(check=arguments.check)
+        case "lock":
+            lock.lock(upgrade=arguments.upgrade)
+        case "vendor":
+            vendor.fetch()
+        case _:
+            return perform_in_venv(arguments, rest)
+    return 0
+
+
+def perform_in_venv(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Do what other programs do for us, and answer their exit status."""
+    match arguments.command:
+        case "test":
+            return tools.test(rest, everything=arguments.all)
+        case "check":
+            return tools.check()
+        case "token":
+            return tools.token(arguments.role, arguments.tenant)
+        case command:
+            return tools.on_the_stack({"bench": "bench", "demo": "devtools.stories"}[command], rest)
