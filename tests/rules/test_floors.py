@@ -1,0 +1,149 @@
+"""The house keeps its shape: floors, nouns, pure modules, and who may read settings and the environment."""
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FLOORS = ("domain", "workflows", "providers", "db", "activities", "api")
+
+# One noun has one file name on every floor. A file that is called neither after a noun nor after a piece of
+# plumbing is a new idea: give it a name here, on purpose.
+NOUNS = {
+    "audit", "booking", "catalog", "event", "health", "inventory", "ledger", "notice", "payment", "pricing",
+    "quote", "refund", "tenant", "ticket", "webhook", "aftercare", "cancellation", "payout", "user",
+    "channel",
+}  # fmt: skip
+PLUMBING = {
+    "domain": {"ids", "money", "refusal", "value"},
+    "workflows": {"names", "steps", "saga", "client"},
+    "providers": {"gateway", "stripe_gateway", "mail", "letter", "token", "qr"},
+    "db": {"session", "base", "roles", "demo", "relay", "idempotency", "step"},
+    "activities": {"failure", "relay"},
+    "api": {"app", "deps", "problem", "stream", "page", "middleware", "shape", "waker"},
+}
+
+PURE = [
+    *(ROOT / "domain").glob("*.py"),
+    *(ROOT / "workflows" / f"{name}.py" for name in ("steps", "saga", "names")),
+]
+IMPURE_MODULES = {
+    "os",
+    "io",
+    "random",
+    "secrets",
+    "time",
+    "pathlib",
+    "socket",
+    "subprocess",
+    "tempfile",
+    "uuid_utils",
+}
+IMPURE_CALLS = {"now", "utcnow", "today", "uuid1", "uuid4", "uuid7", "open", "getenv", "urandom"}
+
+
+def modules(*floors: str) -> Iterator[Path]:
+    for floor in floors:
+        yield from (path for path in (ROOT / floor).rglob("*.py") if "migrations" not in path.parts)
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def names_called(path: Path) -> set[str]:
+    calls = (node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    return {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
+
+
+@pytest.mark.row("DEP-16")
+@pytest.mark.parametrize(
+    "place", ["workflows", "activities", "api", "worker.py", "docker-compose.yml", "tests", "pyproject.toml"]
+)
+def test_the_agreed_places_exist(place: str) -> None:
+    assert (ROOT / place).exists()
+
+
+@pytest.mark.row("DEP-16")
+def test_the_agreed_packages_are_dependencies() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = {
+        requirement.partition(">")[0].partition("[")[0].lower() for requirement in project["dependencies"]
+    }
+
+    agreed = {
+        "temporalio",
+        "fastapi",
+        "sqlmodel",
+        "asyncpg",
+        "stripe",
+        "adyen",
+        "pydantic",
+        "pyjwt",
+        "segno",
+        "sendgrid",
+    }
+    assert agreed - named == set()
+
+
+def test_one_noun_has_one_file_name_on_every_floor() -> None:
+    strangers = [
+        str(path.relative_to(ROOT))
+        for floor in FLOORS
+        for path in modules(floor)
+        if not ({path.stem, path.parent.name} & (NOUNS | PLUMBING[floor]) or path.stem == "__init__")
+    ]
+
+    assert strangers == [], "name a file after its noun, or write down the new word in NOUNS or PLUMBING"
+
+
+@pytest.mark.parametrize("path", PURE, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_rules_and_passed_through_modules_read_no_clock_no_chance_and_no_files(path: Path) -> None:
+    """The sandbox of the workflow engine does not look into modules that are passed through, so this test
+    does.
+    """
+    assert {module.partition(".")[0] for module in imports(path)} & IMPURE_MODULES == set()
+    allowed = {"now"} if path.parent.name == "workflows" else set()  # workflow.now() is the run's own clock
+    assert names_called(path) & (IMPURE_CALLS - allowed) == set()
+
+
+def test_only_the_entry_points_read_settings() -> None:
+    readers = [path.relative_to(ROOT) for path in modules(*FLOORS) if "settings" in imports(path)]
+
+    assert readers in ([], [Path("api/app.py")])
+
+
+def test_only_settings_read_the_environment() -> None:
+    readers = [
+        str(path.relative_to(ROOT))
+        for path in [*modules(*FLOORS), ROOT / "worker.py"]
+        if {"environ", "getenv"}
+        & {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    ]
+
+    assert readers in ([], ["db/roles.py"]), "roles.py makes the roles before there are any settings"
+
+
+def test_packages_hold_a_docstring_and_nothing_else() -> None:
+    """Parent packages are imported for every run inside the engine's sandbox: anything there would be paid
+    each time.
+    """
+    for floor in FLOORS:
+        for path in (ROOT / floor).rglob("__init__.py"):
+            body = ast.parse(path.read_text()).body
+            assert len(body) == 1, path
+            assert ast.get_docstring(ast.parse(path.read_text())), path
+
+
+@pytest.mark.parametrize("path", [*modules(*FLOORS)], ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_says_what_lives_in_it(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
