@@ -201,8 +201,8 @@ class AskPayment(Value):
     """Ask about one payment of a booking: what the provider says now (`check_payment`), or to close it
     (`close_payment`).
 
-    `n` numbers the asking within the run, so that each asking is a step of its own and a repeat of it gives
-    the first answer.
+    `n` numbers the asking within the run. A repeat asks again and may hear more, never less: what is known of
+    a payment only grows.
     """
 
     tenant_id: TenantId
@@ -282,7 +282,9 @@ class AftercareRequest(Value):
 
 
 class LateMoney(Value):
-    """Ask what late money becomes: the places again, or a refund of what is kept."""
+    """Ask what late money becomes (the places again, or a refund of what is kept), or what its refund means
+    for the booking.
+    """
 
     tenant_id: TenantId
     booking_id: BookingId

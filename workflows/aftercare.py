@@ -5,9 +5,17 @@ booking again or goes back.
 from temporalio import workflow
 
 from domain.money import Money
-from domain.payment import AftercareRequest, AskPayment, LateMoney, PaymentFact, RefundPayment, Settlement
+from domain.payment import (
+    AftercareRequest,
+    AskPayment,
+    LateMoney,
+    PaymentFact,
+    PaymentReport,
+    RefundPayment,
+    Settlement,
+)
 from workflows import steps
-from workflows.saga import perform
+from workflows.saga import insist
 
 
 @workflow.defn(name="AftercareWorkflow")
@@ -39,29 +47,34 @@ class AftercareWorkflow:
     async def news_came(self) -> bool:
         try:
             await workflow.wait_condition(
-                lambda: bool(self.facts.keys() - self.heard),
-                timeout=self.request.idle,
-                timeout_summary="no more news",
+                lambda: bool(self.unheard), timeout=self.request.idle, timeout_summary="no more news"
             )
         except TimeoutError:
-            return False
-        return True
+            pass  # what came in this very moment is news: a signal that was accepted may not be lost
+        return bool(self.unheard)
+
+    @property
+    def unheard(self) -> set[str]:
+        return self.facts.keys() - self.heard
 
     async def settle(self) -> None:
         """Ask what is really there; what we keep without a booking for it is settled: the places again, or
         the money back.
         """
-        report = await perform(steps.check_payment, self.asking())
-        if report.kept_minor <= 0:
-            return
-        workflow.set_current_details(f"**{self.request.reference}** was paid after its end")
-        settled = await perform(steps.settle_late_money, self.late_money())
+        report = await insist(steps.check_payment, self.asking())
+        if report.kept_minor > 0:
+            await self.give_a_meaning_to(report)
+        elif report.refunds:
+            await insist(steps.record_refund, self.money())
+
+    async def give_a_meaning_to(self, report: PaymentReport) -> None:
+        self.tell("was paid after its end")
+        settled = await insist(steps.settle_late_money, self.money())
         if settled.settlement is Settlement.REFUND:
             amount = Money(minor=report.kept_minor, currency=report.currency)
-            await perform(steps.refund_payment, self.refund(amount, settled.cause, report.refunds + 1))
-        workflow.set_current_details(
-            f"**{self.request.reference}** {settled.settlement.value}: {settled.cause}"
-        )
+            await insist(steps.refund_payment, self.refund(amount, settled.cause, report.refunds + 1))
+            await insist(steps.record_refund, self.money())
+        self.tell(f"{settled.settlement.value}: {settled.cause}")
 
     def asking(self) -> AskPayment:
         self.asks += 1
@@ -72,7 +85,7 @@ class AftercareWorkflow:
             n=self.asks,
         )
 
-    def late_money(self) -> LateMoney:
+    def money(self) -> LateMoney:
         return LateMoney(
             tenant_id=self.request.tenant_id,
             booking_id=self.request.booking_id,
@@ -88,3 +101,6 @@ class AftercareWorkflow:
             cause=cause,
             n=n,
         )
+
+    def tell(self, what: str) -> None:
+        workflow.set_current_details(f"**{self.request.reference}** {what}")

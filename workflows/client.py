@@ -42,13 +42,13 @@ T = TypeVar("T")
 TELLING = timedelta(seconds=2)
 
 
-class Away(Exception):
+class Away(ConnectionError):
     """Raised when Temporal, or the provider behind the wish, cannot be reached; nothing is lost, and the same
     call may be made again.
     """
 
 
-class Unanswered(Exception):
+class Unanswered(TimeoutError):
     """Raised when no answer came in time; the same call with the same ids waits for the same answer."""
 
 

@@ -141,6 +141,29 @@ async def perform(step: Step[Request, Answer], ask: Request) -> Answer:
     )
 
 
+async def insist(step: Step[Request, Answer], ask: Request) -> Answer:
+    """Ask for a step until it is answered (a refusal is an answer): when its deadline passes a person is told,
+    and it goes on.
+
+    For what comes after a booking's end, where giving up would strand somebody's money.
+    """
+    alarmed = False
+    while True:
+        try:
+            answer = await perform(step, ask)
+        except FailureError as error:
+            if is_refusal(error) or is_cancelled_exception(error):
+                raise
+            if not alarmed:
+                workflow.upsert_search_attributes([names.NEEDS_ATTENTION.value_set(True)])
+                alarmed = True
+            workflow.logger.error("%s gets no answer: %s", step.name, reason(error))
+        else:
+            if alarmed:
+                workflow.upsert_search_attributes([names.NEEDS_ATTENTION.value_set(False)])
+            return answer
+
+
 async def to_the_end(work: Awaitable[T]) -> T:
     """Await work even if the workflow is cancelled meanwhile; the cancellation is raised once the work is
     over.

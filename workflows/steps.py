@@ -132,11 +132,14 @@ hand_over = Step[HandOver, None]("hand_over", type(None))
 # the money goes back, and why. A repeat answers the same.
 settle_late_money = Step[LateMoney, Settled]("settle_late_money", Settled)
 
-# Gives back the whole amount once, under the refund's own id; tells the buyer when the provider has taken it.
-# Refuses ProviderRefused.
+# Gives back the whole amount once, under the refund's own id. Refuses ProviderRefused.
 refund_payment = Step[RefundPayment, Refunded](
     "refund_payment", Refunded, queue=names.PROVIDERS, start_to_close=PROVIDER_CALL, schedule_to_close=ALARM
 )
+
+# Writes what the refunds of a payment mean for its booking: the buyer is owed a notice once the provider has
+# taken one, and a booking that is `refunding` becomes `refunded` once they are done. A repeat changes nothing.
+record_refund = Step[LateMoney, None]("record_refund", type(None))
 
 # Sends one notice, once: claimed before sending; an answer that was lost is `unknown`, and the notice is
 # never sent again blindly.
