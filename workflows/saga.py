@@ -142,8 +142,8 @@ async def perform(step: Step[Request, Answer], ask: Request) -> Answer:
 
 
 async def insist(step: Step[Request, Answer], ask: Request) -> Answer:
-    """Ask for a step until it is answered (a refusal is an answer): when its deadline passes a person is told,
-    and it goes on.
+    """Ask for a step until it is answered (a refusal is an answer): when its deadline passes a person is
+    told, and it goes on.
 
     For what comes after a booking's end, where giving up would strand somebody's money.
     """

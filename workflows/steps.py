@@ -138,7 +138,8 @@ refund_payment = Step[RefundPayment, Refunded](
 )
 
 # Writes what the refunds of a payment mean for its booking: the buyer is owed a notice once the provider has
-# taken one, and a booking that is `refunding` becomes `refunded` once they are done. A repeat changes nothing.
+# taken one, and a booking that is `refunding` becomes `refunded` once they are done. A repeat changes
+# nothing.
 record_refund = Step[LateMoney, None]("record_refund", type(None))
 
 # Sends one notice, once: claimed before sending; an answer that was lost is `unknown`, and the notice is
