@@ -135,7 +135,7 @@ def how_it_ended(status: int | None) -> str:
     return f"ended with status {status}"
 
 
-def tail(log: Path, lines: int = 12) -> list[str]:
+def tail(log: Path, lines: int = 8) -> list[str]:
     """Answer the last lines of a log; none when it does not exist."""
     try:
         with log.open("rb") as file:

@@ -12,7 +12,7 @@ from devtools.temporal import find_binary
 from devtools.venv import ensure
 
 CHECKS = (  # cheapest first
-    ("ruff", "check", "--quiet", "."),
+    ("ruff", "check", "--quiet", "--output-format=concise", "."),
     ("ruff", "format", "--check", "--quiet", "."),
     ("lint-imports",),
     ("deptry", "."),
@@ -21,7 +21,7 @@ CHECKS = (  # cheapest first
 
 
 def test(arguments: Sequence[str], *, everything: bool) -> int:
-    """Bring all that the tests need, then run pytest. The servers are started by its fixtures, on free ports."""
+    """Bring all that the tests need, then run pytest; its fixtures start the servers, on free ports."""
     ensure("dev")
     find_binary()  # here, where building one shows its progress
     running = dotenv.read(choice.FILE)  # of a shell that has loaded it; a test run has servers of its own
