@@ -136,24 +136,21 @@ class Sagas:
                 pass  # the run closed a moment ago, or somebody terminated it: aftercare settles
             else:
                 return
-        await self.after(fact, request)
-
-    async def after(
-        self, fact: PaymentFact, request: BookingRequest, *, idle: timedelta | None = None
-    ) -> None:
-        """Tell a fact to the aftercare of its payment, which is started if none runs. Raises Away."""
         care = AftercareRequest(
             tenant_id=request.tenant_id,
             booking_id=request.booking_id,
             payment_id=fact.payment_id,
             reference=request.reference,
-            **({} if idle is None else {"idle": idle}),
         )
+        await self.after(fact, care)
+
+    async def after(self, fact: PaymentFact, request: AftercareRequest) -> None:
+        """Tell a fact to the aftercare of its payment, which is started if none runs. Raises Away."""
         await _reached(
             self.client.start_workflow(
                 AftercareWorkflow.run,
-                care,
-                id=names.aftercare(fact.payment_id),
+                request,
+                id=names.aftercare(request.payment_id),
                 task_queue=f"{self.prefix}{names.BOOKINGS}",
                 start_signal="payment_reported",
                 start_signal_args=[fact],
@@ -186,7 +183,7 @@ class Sagas:
             "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
             "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
             "static_summary": f"{request.reference}: {request.summary}",
-            "search_attributes": _attributes(request, status=True),
+            "search_attributes": _attributes(request),
         }
 
     async def _wish(self, request: BookingRequest, update: Any, ask: Any, update_id: str) -> Any:
@@ -236,12 +233,12 @@ def _no(error: WorkflowUpdateFailedError) -> Exception:
     return Away() if isinstance(cause, ApplicationError) and cause.type == steps.PROVIDER_AWAY else error
 
 
-def _attributes(request: BookingRequest, *, status: bool = False) -> TypedSearchAttributes:
+def _attributes(request: BookingRequest | AftercareRequest) -> TypedSearchAttributes:
     pairs: list[SearchAttributePair[Any]] = [
         SearchAttributePair(names.TENANT_ID, str(request.tenant_id)),
-        SearchAttributePair(names.OFFER_ID, str(request.offer_id)),
         SearchAttributePair(names.BOOKING_REFERENCE, request.reference),
     ]
-    if status:
+    if isinstance(request, BookingRequest):
+        pairs.append(SearchAttributePair(names.OFFER_ID, str(request.offer_id)))
         pairs.append(SearchAttributePair(names.BOOKING_STATUS, BookingStatus.HELD.value))
     return TypedSearchAttributes(pairs)
