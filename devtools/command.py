@@ -125,5 +125,7 @@ def perform_in_venv(arguments: argparse.Namespace, rest: list[str]) -> int:
             return tools.check()
         case "token":
             return tools.token(arguments.role, arguments.tenant)
-        case command:
-            return tools.on_the_stack({"bench": "bench", "demo": "devtools.stories"}[command], rest)
+        case "bench":
+            return tools.bench(rest)
+        case _:
+            return tools.on_the_stack("devtools.stories", rest)

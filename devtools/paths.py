@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".holdfast"
+# A stack beside the checkout's own, such as a benchmark's, lies in a folder below it.
+STATE = ROOT / ".holdfast" / os.environ.get("HOLDFAST_BESIDE", "")
 LOGS = STATE / "logs"
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"

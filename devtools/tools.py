@@ -24,8 +24,7 @@ def test(arguments: Sequence[str], *, everything: bool) -> int:
     """Bring all that the tests need, then run pytest; its fixtures start the servers, on free ports."""
     ensure("dev")
     find_binary()  # here, where building one shows its progress
-    running = dotenv.read(choice.FILE)  # of a shell that has loaded it; a test run has servers of its own
-    environment = {name: value for name, value in os.environ.items() if running.get(name) != value}
+    environment = _without_the_stack()
     if everything:
         environment["HOLDFAST_TEST_ALL"] = "1"
     return _become(["-m", "pytest", *arguments], environment)
@@ -49,11 +48,25 @@ def token(role: str, tenant: str | None) -> int:
     return on_the_stack("devtools.token", ["--role", role, *(["--tenant", tenant] if tenant else [])])
 
 
+def bench(arguments: Sequence[str]) -> int:
+    """Run the benchmarks; they bring up a fresh stack of their own beside whatever runs."""
+    ensure("local")
+    return _become(["-m", "bench", *arguments], _without_the_stack())
+
+
 def on_the_stack(module: str, arguments: Sequence[str]) -> int:
     """Run a module of ours with the settings of the stack that `up` has written."""
     settings = choice.load()
     ensure("local")
     return _become(["-m", module, *arguments], {**os.environ, **settings})
+
+
+def _without_the_stack() -> dict[str, str]:
+    """Answer our environment without what a shell has loaded from `.holdfast/env`: who has servers of its own
+    must not meet the stack's.
+    """
+    running = dotenv.read(choice.FILE)
+    return {name: value for name, value in os.environ.items() if running.get(name) != value}
 
 
 def _become(words: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -41,7 +41,7 @@ def up(*, demo: bool) -> None:
 @contextmanager
 def alone() -> Iterator[None]:
     """Hold this checkout's lock; Trouble when another `./dev up` has it. The system frees it when we die."""
-    STATE.mkdir(exist_ok=True)
+    STATE.mkdir(parents=True, exist_ok=True)
     with (STATE / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
