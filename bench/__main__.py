@@ -1,0 +1,39 @@
+"""`python -m bench [NAME] [--json]`: run one benchmark, or all, and print its figures."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+from bench.figure import Figure, as_json, machine, table
+
+BENCHES = {
+    "footprint": "events and workflow tasks of one paid booking, counted",
+    "latency": "one booking alone, from request to ticket, and the time to bring the stack up",
+    "accept": "bookings accepted a second, hot and spread, against a bare insert",
+    "saga": "paid bookings a second against a workflow that does nothing, and the CPU one costs",
+}
+
+
+def main() -> int:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(
+        prog="./dev bench", description="Measure. Leave the machine alone meanwhile."
+    )
+    parser.add_argument("name", nargs="?", choices=BENCHES, help="which one; all of them when left out")
+    parser.add_argument(
+        "--json", action="store_true", help="print one line of JSON for each, as the last line"
+    )
+    asked = parser.parse_args()
+    for name in [asked.name] if asked.name else BENCHES:
+        print(f"{name}: {BENCHES[name]}\n{machine()}", file=sys.stderr)
+        measure: Callable[[], list[Figure]] = import_module(f"bench.{name}").measure
+        figures = measure()
+        print(table(figures))
+        if asked.json:
+            print(as_json(name, figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

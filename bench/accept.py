@@ -1,0 +1,160 @@
+"""How many bookings a second the front door accepts, on one hot slot and spread over a hundred, against a
+bare insert of one row.
+
+The worker stands still meanwhile. Subject and control alternate; each ratio is of a pair measured side by
+side, and the median counts. The load maker is shown not to be the limit by the rate it reaches on a route
+that does nothing.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from bench import buyer
+from bench.figure import Figure, middle, ratio
+from bench.load import press, request
+from bench.stack import ROOT, Stack, fresh
+
+CONNECTIONS = 32
+SECONDS = 4.0
+ROUNDS = 3
+SLOTS = 100
+BARE_PORT = 8970
+
+
+def measure() -> list[Figure]:
+    """Measure on a fresh stack."""
+    with fresh() as stack:
+        slots = asyncio.run(many_slots(stack))
+        hot, spread = orders(stack, slots[:1]), orders(stack, slots)
+        with control(stack) as bare, stack.without("worker"):
+            runs = [rates(stack, bare, hot, spread) for _ in range(ROUNDS + 1)][1:]  # the first warms up
+        draining = press_bookings(stack, spread)
+    bare_rates, nothing, hot_rates, spread_rates = zip(*runs, strict=True)
+    return [
+        ratio("hot_over_bare", hot_rates, bare_rates, "≥ 0.25"),
+        ratio("hot_over_spread", hot_rates, spread_rates, "≥ 0.5"),
+        ratio("spread_over_bare", spread_rates, bare_rates, "≥ 0.4"),
+        middle("bare_per_s", bare_rates, "1/s"),
+        middle("hot_per_s", hot_rates, "1/s"),
+        middle("spread_per_s", spread_rates, "1/s"),
+        middle("load_maker_per_s", nothing, "1/s"),
+        middle("spread_while_sagas_drain_per_s", [draining], "1/s"),
+    ]
+
+
+def rates(
+    stack: Stack, bare: str, hot: Callable[[int], str], spread: Callable[[int], str]
+) -> tuple[float, float, float, float]:
+    """Measure each once, side by side."""
+    row = request(f"{bare}/rows", body=spread)
+    insert = press(bare, row, connections=CONNECTIONS, seconds=SECONDS).rate
+    nothing = press(bare, request(f"{bare}/nothing"), connections=CONNECTIONS, seconds=SECONDS).rate
+    return insert, nothing, press_bookings(stack, hot), press_bookings(stack, spread)
+
+
+def press_bookings(stack: Stack, body: Callable[[int], str]) -> float:
+    """Book as fast as answers come, and give the rate of those accepted."""
+    run_id = uuid.uuid4().hex
+    headers = {**buyer.channel(stack), "Idempotency-Key": f"{run_id}-{{n}}"}
+    ask = request(f"{stack.api}/api/v1/bookings", body=body, headers=headers)
+    run = press(stack.api, ask, connections=CONNECTIONS, seconds=SECONDS)
+    if set(run.statuses) != {201}:
+        sys.exit(f"not every booking was accepted: {dict(run.statuses)}")
+    return run.rate
+
+
+def orders(stack: Stack, slots: list[str]) -> Callable[[int], str]:
+    """Write the n-th booking's body: one place of one slot after the other."""
+    offer = buyer.roomy(stack)
+    bodies = [json.dumps(buyer.order(offer, {"slot_id": slot})) for slot in slots]
+    return lambda n: bodies[n % len(bodies)]
+
+
+async def many_slots(stack: Stack) -> list[str]:
+    """Give the offer a hundred more slots with room for everybody."""
+    offer = buyer.roomy(stack)
+    connection = await asyncpg.connect(stack.settings["DATABASE_URL"])
+    try:
+        slots = [uuid.uuid4() for _ in range(SLOTS)]
+        await connection.execute(
+            "select set_config('app.tenant_id', $1, false)", stack.catalogue["tenant_id"]
+        )
+        await connection.execute(
+            """
+            insert into slots (tenant_id, id, offer_id, starts_at, ends_at, zone, sales_until, status)
+            select s.tenant_id, new.id, s.offer_id, s.starts_at, s.ends_at, s.zone, s.sales_until, 'live'
+              from unnest($1::uuid[]) as new (id), slots s where s.id = $2
+            """,
+            slots,
+            uuid.UUID(offer["slots"][-1]["slot_id"]),
+        )
+        await connection.execute(
+            """
+            insert into counters (tenant_id, id, capacity, held, sold)
+            select $1, id, 100000000, 0, 0 from unnest($2::uuid[]) as new (id)
+            """,
+            uuid.UUID(stack.catalogue["tenant_id"]),
+            slots,
+        )
+    finally:
+        await connection.close()
+    return [str(slot) for slot in slots]
+
+
+@contextmanager
+def control(stack: Stack) -> Iterator[str]:
+    """Run the bare application in a process of its own, on the same server of the database."""
+    asyncio.run(make_table(stack))
+    url = f"http://127.0.0.1:{BARE_PORT}"
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "bench.bare:app",
+            "--port",
+            str(BARE_PORT),
+            "--no-access-log",
+            "--log-level",
+            "warning",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "BARE_DATABASE_URL": stack.settings["DATABASE_URL"]},
+    )
+    try:
+        wait_for(f"{url}/nothing", process)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+async def make_table(stack: Stack) -> None:
+    """Make the table that the control writes to."""
+    connection = await asyncpg.connect(stack.settings["DATABASE_URL"])
+    try:
+        await connection.execute("create table bare (id bigserial primary key, body text not null)")
+    finally:
+        await connection.close()
+
+
+def wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until the control serves."""
+    while process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=1):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.05)
+    sys.exit("the control of the benchmark did not start")

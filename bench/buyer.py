@@ -1,0 +1,96 @@
+"""A buyer over HTTP: books, opens a checkout, pays it at the sandbox, and waits for the tickets."""
+
+import asyncio
+import time
+import uuid
+from typing import Any
+
+import aiohttp
+
+from bench.stack import Stack
+
+POLL_SECONDS = 0.01
+PATIENCE_SECONDS = 30.0
+
+
+class Buyer:
+    """Buys from the demo catalogue of a stack."""
+
+    def __init__(self, stack: Stack, session: aiohttp.ClientSession, slot: int = 0) -> None:
+        self.stack, self.session = stack, session
+        self.offer = roomy(stack)
+        self.slot = self.offer["slots"][slot]
+
+    def order(self) -> dict[str, Any]:
+        """Write the body of a booking of one place."""
+        return order(self.offer, self.slot)
+
+    async def buy(self) -> str:
+        """Buy one place, from the request to the tickets; answers the booking's id."""
+        booking = await self.book()
+        headers = {"Authorization": f"Bearer {booking['access_token']}", "Idempotency-Key": uuid.uuid4().hex}
+        wish = {"return_url": f"{self.stack.settings['API_URL']}/return", "hosted": False}
+        payment = await self._post(f"/api/v1/bookings/{booking['id']}/payments", wish, headers)
+        await self.pay(payment["client_secret"])
+        await self.confirmed(booking)
+        return str(booking["id"])
+
+    async def book(self) -> dict[str, Any]:
+        """Have one place held."""
+        return await self._post("/api/v1/bookings", self.order(), channel(self.stack))
+
+    async def pay(self, client_secret: str) -> None:
+        """Pay at the provider what a client with this secret pays there."""
+        intent = client_secret.partition("_secret")[0]
+        url = f"{self.stack.settings['SANDBOX_URL']}/_sandbox/payment_intents/{intent}/pay"
+        async with self.session.post(url, json={"card": "4242424242424242"}) as answer:
+            answer.raise_for_status()
+
+    async def confirmed(self, booking: dict[str, Any]) -> None:
+        """Wait until the booking says that it is confirmed."""
+        url = f"{self.stack.api}/api/v1/bookings/{booking['id']}"
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            async with self.session.get(
+                url, headers={"Authorization": f"Bearer {booking['access_token']}"}
+            ) as answer:
+                if (await answer.json())["status"] == "confirmed":
+                    return
+            await asyncio.sleep(POLL_SECONDS)
+        raise TimeoutError(f"booking {booking['id']} was not confirmed in {PATIENCE_SECONDS:.0f} s")
+
+    async def _post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+        async with self.session.post(f"{self.stack.api}{path}", json=body, headers=headers) as answer:
+            answer.raise_for_status()
+            return dict(await answer.json())
+
+
+def roomy(stack: Stack) -> dict[str, Any]:
+    """Choose the offer of the demo catalogue with the most slots that cost something."""
+    return max(
+        (offer for offer in stack.catalogue["offers"] if priced(offer)), key=lambda offer: len(offer["slots"])
+    )
+
+
+def priced(offer: dict[str, Any]) -> bool:
+    """Say whether something has to be paid for an offer."""
+    return any(variant["price_minor"] > 0 for variant in offer["variants"])
+
+
+def order(offer: dict[str, Any], slot: dict[str, Any]) -> dict[str, Any]:
+    """Write the body of a booking of one place of a slot."""
+    variant = next(variant for variant in offer["variants"] if variant["price_minor"] > 0)
+    return {
+        "offer_id": offer["offer_id"],
+        "slot_id": slot["slot_id"],
+        "lines": [{"variant_id": variant["variant_id"], "quantity": 1}],
+        "contact": {"name": "Bench Buyer", "email": "bench@example.com"},
+    }
+
+
+def channel(stack: Stack) -> dict[str, str]:
+    """Write the headers of the channel's own key, with a fresh Idempotency-Key."""
+    return {
+        "Authorization": f"Bearer {stack.catalogue['publishable_key']}",
+        "Idempotency-Key": uuid.uuid4().hex,
+    }

@@ -1,0 +1,78 @@
+"""How many bookings a second go from the request to the tickets, against workflows that do nothing in as many
+events; and the CPU that one costs us.
+
+The paid booking does everything: HTTP, PostgreSQL, the sandbox's payment, its webhook, tickets, books, mail.
+The control only talks to the engine. Both at the same concurrency, side by side, the median of the paired
+ratios.
+"""
+
+import asyncio
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import aiohttp
+from temporalio.client import Client
+
+from bench import noop
+from bench.buyer import Buyer
+from bench.figure import Figure, middle, ratio
+from bench.stack import ROOT, Stack, fresh
+
+AT_ONCE = 8
+EACH = 80
+ROUNDS = 3
+OURS = ("api", "worker")
+
+
+def measure() -> list[Figure]:
+    """Measure on a fresh stack."""
+    with fresh() as stack, control(stack):
+        return asyncio.run(compare(stack))
+
+
+async def compare(stack: Stack) -> list[Figure]:
+    """Alternate subject and control; the first round warms up."""
+    client = await Client.connect(stack.settings["TEMPORAL_ADDRESS"])
+    paid, noops, cpu = [], [], []
+    async with aiohttp.ClientSession() as session:
+        buyer = Buyer(stack, session)
+        for _ in range(ROUNDS + 1):
+            before = stack.cpu_seconds(*OURS)
+            paid.append(await rate(buyer.buy))
+            cpu.append((stack.cpu_seconds(*OURS) - before) * 1000 / EACH)
+            noops.append(await rate(lambda: noop.go_through(client, uuid.uuid4().hex)))
+    return [
+        ratio("paid_over_noop", paid[1:], noops[1:], "≥ 0.8"),
+        middle("paid_per_s", paid[1:], "1/s"),
+        middle("noop_per_s", noops[1:], "1/s"),
+        middle("cpu_ms_per_booking", cpu[1:], "ms"),
+    ]
+
+
+async def rate(work: Callable[[], Awaitable[str]]) -> float:
+    """Do it EACH times, AT_ONCE at a time, and give the rate."""
+    left = iter(range(EACH))
+    begun = time.monotonic()
+
+    async def again() -> None:
+        for _ in left:
+            await work()
+
+    await asyncio.gather(*(again() for _ in range(AT_ONCE)))
+    return EACH / (time.monotonic() - begun)
+
+
+@contextmanager
+def control(stack: Stack) -> Iterator[None]:
+    """Run the worker of the do-nothing workflow in a process of its own."""
+    address = stack.settings["TEMPORAL_ADDRESS"]
+    process = subprocess.Popen([sys.executable, "-m", "bench.noop", address], cwd=ROOT)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait(10)
