@@ -1,0 +1,71 @@
+"""The parts put together: providers, pages, control, and what runs in the background."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from sandbox import checkout, payment, refund
+from sandbox.control import buyer, look, operate
+from sandbox.pages import mailbox, overview, pay
+from sandbox.schedule import Schedule
+from sandbox.sendgrid.door import SendGridDoor, SendGridFace
+from sandbox.stripe.door import StripeDoor
+from sandbox.stripe.face import StripeFace
+from sandbox.webhook import Deliverer
+from sandbox.work import World
+
+Door = Callable[[Request], Awaitable[Response]]
+
+JOBS = {
+    "attempt.settle": payment.settle,
+    "attempt.lapse": payment.lapse,
+    "refund.succeed": refund.succeed,
+    "refund.fail": refund.fail,
+    "checkout.expire": checkout.expire_in_time,
+}
+
+
+class Sandbox:
+    """The ASGI application: providers' doors by the first step of the path, everything else by FastAPI."""
+
+    def __init__(self, world: World, *, retry_seconds: tuple[float, ...] | None = None) -> None:
+        self.world = world
+        stripe, sendgrid = StripeFace(), SendGridFace()
+        world.play(stripe)
+        world.play(sendgrid)
+        self.doors: dict[str, Door] = {"stripe": StripeDoor(world, stripe), "sendgrid": SendGridDoor(world, sendgrid)}
+        self.schedule, self.deliverer = Schedule(world, JOBS), Deliverer(world, retry_seconds)
+        world.stirred = self.stir
+        self.web = FastAPI(title="Sandbox", lifespan=self._lifespan, docs_url=None, redoc_url=None)
+        for router in (
+            operate.routes(world, self.schedule, self.deliverer), look.routes(world), buyer.routes(world),
+            pay.routes(world), mailbox.routes(world), overview.routes(world),
+        ):  # fmt: skip
+            self.web.include_router(router)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        door = self.doors.get(scope["path"].split("/", 2)[1]) if scope["type"] == "http" else None
+        if door is None:
+            await self.web(scope, receive, send)
+            return
+        response = await door(Request(scope, receive))
+        await response(scope, receive, send)
+
+    def stir(self) -> None:
+        """Look again for what is due."""
+        self.schedule.wake()
+        self.deliverer.wake()
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self.schedule.run()), asyncio.create_task(self.deliverer.run())]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

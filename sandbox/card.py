@@ -1,0 +1,98 @@
+"""Test cards: the only card numbers the sandbox knows, and what happens when one pays.
+
+Numbers and effects are Stripe's published ones; another provider's face adds its own numbers to the same effects.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+RefundManner = Literal["at_once", "pending_first", "fails_later"]
+
+
+@dataclass(frozen=True)
+class Decline:
+    """Why a card says no: the provider's code, the issuer's reason and a sentence for the buyer."""
+
+    code: str
+    reason: str | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """A test card and how it behaves."""
+
+    number: str
+    name: str
+    brand: str = "visa"
+    decline: Decline | None = None
+    challenge: bool = False
+    refunds: RefundManner = "at_once"
+
+    @property
+    def last4(self) -> str:
+        """Return the four digits that may be shown."""
+        return self.number[-4:]
+
+
+def _declined(reason: str, message: str = "Your card was declined.") -> Decline:
+    return Decline("card_declined", reason, message)
+
+
+GENERIC = _declined("generic_decline")
+AUTHENTICATION_REQUIRED = Decline(
+    "authentication_required", "authentication_required",
+    "Your card was declined. This transaction requires authentication.",
+)  # fmt: skip
+AUTHENTICATION_FAILED = Decline(
+    "payment_intent_authentication_failure", None,
+    "The provided PaymentMethod has failed authentication. Provide a new one and try again.",
+)  # fmt: skip
+
+CARDS = (
+    Card("4242424242424242", "visa"),
+    Card("4000056655665556", "visa_debit"),
+    Card("5555555555554444", "mastercard", "mastercard"),
+    Card("378282246310005", "amex", "amex"),
+    Card("4000000000000002", "visa_chargeDeclined", decline=GENERIC),
+    Card("4000000000009995", "visa_chargeDeclinedInsufficientFunds",
+         decline=_declined("insufficient_funds", "Your card has insufficient funds.")),
+    Card("4000000000009987", "visa_chargeDeclinedLostCard", decline=_declined("lost_card")),
+    Card("4000000000009979", "visa_chargeDeclinedStolenCard", decline=_declined("stolen_card")),
+    Card("4000000000006975", "visa_chargeDeclinedVelocityLimitExceeded",
+         decline=_declined("card_velocity_exceeded",
+                           "Your card was declined for making repeated attempts too frequently.")),
+    Card("4000000000000069", "chargeDeclinedExpiredCard",
+         decline=Decline("expired_card", "expired_card", "Your card has expired.")),
+    Card("4000000000000127", "chargeDeclinedIncorrectCvc",
+         decline=Decline("incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect.")),
+    Card("4000000000000119", "chargeDeclinedProcessingError",
+         decline=Decline("processing_error", "processing_error",
+                         "An error occurred while processing your card. Try again in a little bit.")),
+    Card("4242424242424241", "incorrectNumber",
+         decline=Decline("incorrect_number", "incorrect_number", "Your card number is incorrect.")),
+    Card("4000000000000341", "chargeCustomerFail", decline=GENERIC),
+    Card("4100000000000019", "radarBlock", decline=_declined("fraudulent")),
+    Card("4000000000004954", "riskLevelHighest", decline=_declined("fraudulent")),
+    Card("4000000000009235", "riskLevelElevated"),
+    Card("4000002500003155", "authenticationRequiredOnSetup", challenge=True),
+    Card("4000002760003184", "authenticationRequired", challenge=True),
+    Card("4000000000003220", "threeDSecure2Required", challenge=True),
+    Card("4000008400001629", "threeDSecureRequiredChargeDeclined", challenge=True, decline=GENERIC),
+    Card("4000000000003055", "threeDSecureOptional"),
+    Card("4000000000007726", "pendingRefund", refunds="pending_first"),
+    Card("4000000000005126", "refundFail", refunds="fails_later"),
+)  # fmt: skip
+
+BY_NUMBER = {card.number: card for card in CARDS}
+BY_NAME = {card.name: card for card in CARDS} | {
+    "visa_chargeDeclinedExpiredCard": BY_NUMBER["4000000000000069"],
+    "visa_chargeDeclinedIncorrectCvc": BY_NUMBER["4000000000000127"],
+    "visa_chargeDeclinedProcessingError": BY_NUMBER["4000000000000119"],
+}
+
+
+def find(text: str) -> Card | None:
+    """Return the test card of this number (spaces and hyphens allowed), token (`pm_card_visa`) or name, if there is one."""
+    plain = text.replace(" ", "").replace("-", "").removeprefix("pm_card_")
+    return BY_NUMBER.get(plain) or BY_NAME.get(plain)

@@ -1,0 +1,115 @@
+"""Hosted checkouts: a page on which a buyer pays one payment, until it is paid, given up or over."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from sandbox import payment as payments
+from sandbox.card import Card
+from sandbox.payment import Outcome, Payment
+from sandbox.record import Json, Record
+from sandbox.work import Work
+
+
+@dataclass(kw_only=True)
+class Checkout(Record):
+    """One buyer's page; the payment is made at the first try."""
+
+    kind: ClassVar[str] = "checkout"
+
+    amount: int
+    currency: str
+    expires_at: int
+    success_url: str
+    cancel_url: str | None = None
+    status: Literal["open", "complete", "expired"] = "open"
+    payment: str | None = None
+    capture: Literal["automatic", "automatic_async", "manual"] = "automatic_async"
+    reference: str | None = None
+    email: str | None = None
+    buyer: Json | None = None
+    lines: list[Json] = field(default_factory=list)
+    metadata: dict[str, str] = field(default_factory=dict)
+    payment_metadata: dict[str, str] = field(default_factory=dict)
+    about: Json = field(default_factory=dict)
+
+    @property
+    def parent(self) -> str | None:
+        """Return the payment made on this page, once there is one."""
+        return self.payment
+
+
+class Closed(Exception):
+    """Raised when a checkout is complete or expired and something wants it open; nothing has changed."""
+
+    def __init__(self, checkout: Checkout) -> None:
+        super().__init__(f"{checkout.id} is {checkout.status}")
+        self.checkout = checkout
+
+
+def open_checkout(work: Work, checkout: Checkout) -> Checkout:
+    """Write down a new checkout and have it end at its time."""
+    work.add(checkout)
+    work.later("checkout.expire", checkout.id, checkout.expires_at)
+    return checkout
+
+
+def pay(work: Work, checkout: Checkout, card: Card, buyer: Json) -> Outcome:
+    """Try to pay with a card, as the page's form and the control API do."""
+    if checkout.status != "open":
+        raise Closed(checkout)
+    checkout.buyer = buyer
+    payment = _payment_of(work, checkout)
+    method = payments.new_method(work, card, billing=buyer)
+    outcome = payments.submit(work, payment, method)
+    return _settled(work, checkout, outcome)
+
+
+def pass_challenge(work: Work, checkout: Checkout | None, payment: Payment) -> Outcome:
+    """Go on after the buyer has passed the challenge."""
+    if checkout is not None and checkout.status != "open":
+        raise Closed(checkout)
+    if payment.status != "needs_action" or payment.method is None:
+        raise payments.Unexpected(payment, "pass the challenge of")
+    outcome = payments.submit(work, payment, work.get(payments.Method, payment.method), challenged=True)
+    return outcome if checkout is None else _settled(work, checkout, outcome)
+
+
+def _payment_of(work: Work, checkout: Checkout) -> Payment:
+    if checkout.payment is not None:
+        return work.get(Payment, checkout.payment)
+    payment = Payment(
+        id=work.new_id("payment"), account=work.account.id, created=work.now, amount=checkout.amount,
+        currency=checkout.currency, capture=checkout.capture, checkout=checkout.id,
+        metadata=checkout.payment_metadata, about=dict(checkout.about.get("payment", {})),
+    )  # fmt: skip
+    checkout.payment = payment.id
+    return payments.open_payment(work, payment)
+
+
+def _settled(work: Work, checkout: Checkout, outcome: Outcome) -> Outcome:
+    if outcome == "paid":
+        checkout.status = "complete"
+    work.save(checkout)
+    if outcome == "paid":
+        work.tell("checkout.completed", checkout)
+    return outcome
+
+
+def expire(work: Work, checkout: Checkout) -> None:
+    """End an open checkout; its unpaid payment is given up with it."""
+    if checkout.status != "open":
+        raise Closed(checkout)
+    checkout.status = "expired"
+    work.save(checkout)
+    if checkout.payment is not None:
+        payment = work.get(Payment, checkout.payment)
+        if payment.status in ("unstarted", "unconfirmed", "needs_action"):
+            payments.cancel(work, payment, "expired")
+    work.tell("checkout.expired", checkout)
+
+
+def expire_in_time(work: Work, checkout_id: str) -> None:
+    """End a checkout whose time is over, unless it has ended already."""
+    checkout = work.get(Checkout, checkout_id)
+    if checkout.status == "open":
+        expire(work, checkout)

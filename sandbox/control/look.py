@@ -1,0 +1,107 @@
+"""Looking inside an account: what stories, invariant checks and people want to know."""
+
+import json
+
+from fastapi import APIRouter
+
+from sandbox import ledger, mail
+from sandbox.account import Account
+from sandbox.checkout import Checkout
+from sandbox.control.operate import resolve
+from sandbox.ledger import Movement
+from sandbox.mail import Mail
+from sandbox.payment import Payment
+from sandbox.record import Json
+from sandbox.refund import Refund
+from sandbox.webhook import Event
+from sandbox.work import World
+
+
+def routes(world: World) -> APIRouter:
+    """Return the routes of this part."""
+    part, router = Look(world), APIRouter(prefix="/_sandbox/accounts")
+    for path, answer in (
+        ("", part.accounts),
+        ("/{key}", part.account),
+        ("/{key}/payments", part.payments),
+        ("/{key}/checkouts", part.checkouts),
+        ("/{key}/refunds", part.refunds),
+        ("/{key}/events", part.events),
+        ("/{key}/statement", part.statement),
+        ("/{key}/mailbox", part.mailbox),
+    ):
+        router.add_api_route(path, answer, methods=["GET"], response_model=None)
+    return router
+
+
+class Look:
+    """Answers about accounts; every answer is preceded by the account's self-check, loud if its books are wrong."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def accounts(self) -> list[Json]:
+        """List all accounts."""
+        return [self._summary(account) for account in self.world.accounts()]
+
+    async def account(self, key: str) -> Json:
+        """Tell about one account."""
+        return self._summary(self._checked(key))
+
+    async def payments(self, key: str) -> list[Json]:
+        """List payments with what was authorized, captured and refunded, in minor units, oldest first."""
+        account = self._checked(key)
+        references = {each.payment: each.reference for each in self.world.store.all(Checkout, account.id)}
+        return [
+            {"id": each.id, "created": each.created, "amount": each.amount, "currency": each.currency,
+             "status": each.status, "authorized": each.authorized, "captured": each.captured, "refunded": each.refunded,
+             "checkout": each.checkout, "reference": references.get(each.id), "decline": each.decline,
+             "metadata": each.metadata}
+            for each in self.world.store.all(Payment, account.id)
+        ]  # fmt: skip
+
+    async def checkouts(self, key: str) -> list[Json]:
+        """List hosted checkouts, oldest first."""
+        return [
+            {"id": each.id, "created": each.created, "amount": each.amount, "currency": each.currency,
+             "status": each.status, "expires_at": each.expires_at, "payment": each.payment,
+             "reference": each.reference, "metadata": each.metadata}
+            for each in self.world.store.all(Checkout, self._checked(key).id)
+        ]  # fmt: skip
+
+    async def refunds(self, key: str) -> list[Json]:
+        """List refunds, oldest first."""
+        return [
+            {"id": each.id, "created": each.created, "payment": each.payment, "amount": each.amount,
+             "currency": each.currency, "status": each.status, "reason": each.reason, "metadata": each.metadata}
+            for each in self.world.store.all(Refund, self._checked(key).id)
+        ]  # fmt: skip
+
+    async def events(self, key: str) -> list[Json]:
+        """List events as they were told, oldest first."""
+        return [json.loads(each.body) for each in self.world.store.all(Event, self._checked(key).id)]
+
+    async def statement(self, key: str) -> list[Json]:
+        """List the movements of the balance, oldest first."""
+        return [{**vars(each), "net": each.net} for each in self.world.store.all(Movement, self._checked(key).id)]
+
+    async def mailbox(self, key: str) -> list[Json]:
+        """List mails, oldest first."""
+        return [mail.shown(each) for each in self.world.store.all(Mail, self._checked(key).id)]
+
+    def _checked(self, key: str) -> Account:
+        account = resolve(self.world, key)
+        with self.world.work(account) as work:
+            for payment in work.store.all(Payment, account.id):
+                payment.verify()
+            ledger.check(work)
+        return account
+
+    def _summary(self, account: Account) -> Json:
+        with self.world.work(account) as work:
+            balances = ledger.balances(work)
+        counts = self.world.store.counts(account.id)
+        return {
+            "id": account.id, "provider": account.provider, "key": account.key, "created": account.created,
+            "offset": account.offset, "balances": balances, "records": counts,
+        }  # fmt: skip

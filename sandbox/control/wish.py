@@ -1,0 +1,77 @@
+"""What may be asked of the control API, as shapes."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Wish(BaseModel):
+    """Anything asked of the control API; unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Reset(Wish):
+    """Forget an account by its key, or everything."""
+
+    account: str | None = None
+
+
+class Advance(Wish):
+    """Move an account's clock, or all clocks, and wait for the deliveries that causes."""
+
+    seconds: float = Field(gt=0, le=10 * 366 * 24 * 3600)
+    account: str | None = None
+    wait_seconds: float = Field(default=5, ge=0, le=60)
+
+
+class Wait(Wish):
+    """How long to wait at most."""
+
+    seconds: float = Field(default=10, ge=0, le=60)
+
+
+class Seed(Wish):
+    """The seed of accounts that are made from now on."""
+
+    seed: int = Field(ge=0, lt=2**63)
+
+
+class Retries(Wish):
+    """Seconds between delivery attempts; null for each provider's own ladder."""
+
+    retry_seconds: list[Annotated[float, Field(ge=0, le=10**6)]] | None = Field(max_length=50)
+
+
+class Trouble(BaseModel):
+    """A fault to order; fields beyond these are the fault's detail (`seconds`, `status`, `n`, `saved`)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    provider: str = "*"
+    account: str | None = None
+    route: str = "*"
+    kind: str
+    times: int = Field(default=1, ge=1, le=10**9)
+
+
+class Purchase(Wish):
+    """What a buyer types: a test card's number, token or name."""
+
+    card: str = "4242424242424242"
+    email: str | None = "buyer@example.com"
+    name: str | None = "Test Buyer"
+
+
+class Reply(Wish):
+    """How the buyer meets the challenge."""
+
+    code: str = "123456"
+
+
+class Hook(Wish):
+    """An endpoint with a secret of the caller's choice, instead of one made by the provider's own API."""
+
+    url: str = Field(pattern=r"^https?://[^\s]+$", max_length=2000)
+    secret: str = Field(min_length=8, max_length=200)
+    types: list[str] = Field(default=["*"], min_length=1, max_length=300)

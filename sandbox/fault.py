@@ -1,0 +1,108 @@
+"""Faults on order: what a provider does wrong, how often, for whom and on which route.
+
+Request faults hit API calls; webhook faults hit deliveries, where the route is a pattern of event types.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, get_args, Literal
+
+from sandbox.store import Store
+
+RequestKind = Literal[
+    "response_lost",  # done, then the connection is cut without a byte
+    "response_cut",  # done, then the connection is cut in the middle of the body
+    "response_500_after",  # done, but the answer says 500 (or `status`); saved under the idempotency key
+    "response_500_before",  # not done, 500 (or `status`); saved under the key only with `saved`
+    "drop_before",  # not done, the connection is cut
+    "slow",  # done at once, answered after `seconds`
+    "rate_limit",  # not done, 429 with Retry-After of `seconds`
+    "html_error",  # not done, a load balancer's HTML page with `status` (502)
+    "wrong_type",  # done, but the answer is a JSON list with status 200
+]
+WebhookKind = Literal[
+    "webhook_swallow",  # never sent
+    "webhook_duplicate",  # sent `n` times
+    "webhook_delay",  # sent `seconds` later
+    "webhook_wrong_secret",  # signed with a foreign secret
+    "webhook_stale",  # signed for `seconds` ago (3,600)
+    "webhook_hold",  # kept until released
+]
+REQUEST_KINDS: frozenset[str] = frozenset(get_args(RequestKind))
+WEBHOOK_KINDS: frozenset[str] = frozenset(get_args(WebhookKind))
+KINDS = REQUEST_KINDS | WEBHOOK_KINDS
+
+
+@dataclass
+class Fault:
+    """One thing that shall go wrong `times` times; `account` is an account's id, None for all."""
+
+    provider: str
+    kind: str
+    account: str | None = None
+    route: str = "*"
+    times: int = 1
+    detail: dict[str, Any] = field(default_factory=dict)
+    seq: int = 0
+
+    def hits(self, provider: str, account: str | None, route: str) -> bool:
+        """Return whether this fault is meant for a call such as `POST /v1/refunds` or an event type."""
+        return (
+            self.provider in ("*", provider)
+            and self.account in (None, account)
+            and (fnmatchcase(route, self.route) or fnmatchcase(route.partition(" ")[2], self.route))
+        )
+
+    def number(self, name: str, default: float) -> float:
+        """Return a number of the fault's detail."""
+        return float(self.detail.get(name, default))
+
+
+class Faults:
+    """The faults on order, kept in the file and in memory."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.open: list[Fault] = []
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the faults again from the file."""
+        rows = self.store.db.execute("SELECT * FROM faults ORDER BY seq")
+        self.open = [Fault(**{**dict(row), "detail": json.loads(row["detail"])}) for row in rows]
+
+    def add(self, fault: Fault) -> Fault:
+        """Put a fault on order."""
+        values = asdict(fault) | {"detail": json.dumps(fault.detail)}
+        cursor = self.store.db.execute(
+            "INSERT INTO faults (provider, account, route, kind, detail, times)"
+            " VALUES (:provider, :account, :route, :kind, :detail, :times)", values
+        )  # fmt: skip
+        fault.seq = int(cursor.lastrowid or 0)
+        self.open.append(fault)
+        return fault
+
+    def clear(self, account: str | None = None, seq: int | None = None) -> int:
+        """Take faults back: all, those of an account, or one; return how many."""
+        gone = [f for f in self.open if (account is None or f.account == account) and (seq is None or f.seq == seq)]
+        for fault in gone:
+            self.store.db.execute("DELETE FROM faults WHERE seq = ?", (fault.seq,))
+            self.open.remove(fault)
+        return len(gone)
+
+    def take(self, kinds: frozenset[str], provider: str, account: str | None, route: str) -> Fault | None:
+        """Return the oldest fault that hits, and count it."""
+        for fault in self.open:
+            if fault.kind in kinds and fault.hits(provider, account, route):
+                self._count(fault)
+                return fault
+        return None
+
+    def _count(self, fault: Fault) -> None:
+        fault.times -= 1
+        if fault.times <= 0:
+            self.open.remove(fault)
+            self.store.db.execute("DELETE FROM faults WHERE seq = ?", (fault.seq,))
+        else:
+            self.store.db.execute("UPDATE faults SET times = ? WHERE seq = ?", (fault.times, fault.seq))

@@ -1,0 +1,11 @@
+"""Identifiers that look like a provider's and depend only on the seed and on what the account did before."""
+
+from hashlib import blake2b
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def derive(*parts: object, length: int = 24) -> str:
+    """Return `length` letters and digits that are always the same for the same `parts`."""
+    digest = blake2b("\x1f".join(map(str, parts)).encode(), digest_size=max(16, length)).digest()
+    return "".join([ALPHABET[byte % 62] for byte in digest[:length]])

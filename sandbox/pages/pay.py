@@ -1,0 +1,154 @@
+"""The hosted checkout and the challenge: plain forms, no JavaScript needed."""
+
+import re
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from sandbox import card as cards
+from sandbox import checkout as checkouts
+from sandbox import door
+from sandbox.checkout import Checkout
+from sandbox.control.buyer import CHALLENGE_CODE, answer_challenge, owner
+from sandbox.pages.page import render
+from sandbox.payment import Payment
+from sandbox.record import NotFound
+from sandbox.work import Work, World
+
+EXPIRY = re.compile(r"\s*(\d{1,2})\s*/\s*(?:20)?(\d{2})\s*")
+MAX_FORM = 10_000
+
+
+def routes(world: World) -> APIRouter:
+    """Return the routes of this part."""
+    part, router = Pay(world), APIRouter(prefix="/pay")
+    router.add_api_route("/{checkout_id}", part.show, methods=["GET"], response_model=None)
+    router.add_api_route("/{checkout_id}", part.submit, methods=["POST"], response_model=None)
+    router.add_api_route("/{payment_id}/challenge", part.show_challenge, methods=["GET"], response_model=None)
+    router.add_api_route("/{payment_id}/challenge", part.answer_challenge, methods=["POST"], response_model=None)
+    return router
+
+
+class Pay:
+    """What a buyer sees."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def show(self, checkout_id: str) -> Response:
+        """Show a checkout: the form while it is open, else what became of it."""
+        with self.world.work(owner(self.world, Checkout, checkout_id)) as work:
+            checkout = _found(work, Checkout, checkout_id)
+            decline = work.get(Payment, checkout.payment).decline if checkout.payment else None
+            return _page(work, checkout, {}, {} if decline is None else {"card": decline["message"]})
+
+    async def submit(self, checkout_id: str, request: Request) -> Response:
+        """Try to pay with what was typed."""
+        account, typed = owner(self.world, Checkout, checkout_id), await _form(request)
+        with self.world.work(account) as work:
+            checkout = _found(work, Checkout, checkout_id)
+            if checkout.status != "open":
+                return _page(work, checkout, typed, {})
+            wrong = _wrong(typed, work.now)
+            if wrong:
+                return _page(work, checkout, typed, wrong, 422)
+            card = cards.find(typed["card"])
+            assert card is not None
+            buyer = {"email": typed["email"], "name": typed["name"]}
+            outcome = checkouts.pay(work, checkout, card, buyer)
+            payment = work.get(Payment, checkout.payment or "")
+            if outcome == "paid":
+                return RedirectResponse(work.payee.after_checkout(work, checkout), 303)
+            if outcome == "needs_action":
+                return RedirectResponse(f"/pay/{payment.id}/challenge", 303)
+            return _page(work, checkout, typed, {"card": (payment.decline or {})["message"]}, 402)
+
+    async def show_challenge(self, payment_id: str) -> Response:
+        """Show the bank's question, or that there is none any more."""
+        with self.world.work(owner(self.world, Payment, payment_id)) as work:
+            return _challenge(work, _found(work, Payment, payment_id))
+
+    async def answer_challenge(self, payment_id: str, request: Request) -> Response:
+        """Take the buyer's answer and send them on."""
+        account, typed = owner(self.world, Payment, payment_id), await _form(request)
+        with self.world.work(account) as work:
+            payment = _found(work, Payment, payment_id)
+            if payment.status != "needs_action":
+                return _challenge(work, payment)
+            giving_up = typed.get("answer") == "cancel"
+            if not giving_up and typed.get("code", "").strip() != CHALLENGE_CODE:
+                return _challenge(work, payment, "That code is not right. Please try again.", 422)
+            answer_challenge(work, payment, passed=not giving_up)
+            payment = work.get(Payment, payment_id)
+            return _onward(work, payment)
+
+
+def _found(work: Work, cls: Any, record_id: str) -> Any:
+    try:
+        return work.get(cls, record_id)
+    except NotFound:
+        raise HTTPException(404, f"no such {cls.kind}") from None
+
+
+def _onward(work: Work, payment: Payment) -> Response:
+    if payment.checkout is not None:
+        checkout = work.get(Checkout, payment.checkout)
+        paid = checkout.status == "complete"
+        return RedirectResponse(work.payee.after_checkout(work, checkout) if paid else f"/pay/{checkout.id}", 303)
+    target = work.payee.after_challenge(work, payment)
+    return _challenge(work, payment) if target is None else RedirectResponse(target, 303)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    try:
+        pairs = parse_qsl((await door.read(request, MAX_FORM)).decode(), keep_blank_values=True, errors="strict")
+    except (door.TooLarge, ValueError):
+        raise HTTPException(400, "this form cannot be read") from None
+    return {"card": "", "expiry": "", "cvc": "", "name": "", "email": "", **dict(pairs)}
+
+
+def _wrong(typed: dict[str, str], now: int) -> dict[str, str]:
+    """Return a sentence per field that cannot be right."""
+    wrong = {}
+    if cards.find(typed["card"]) is None or not re.fullmatch(r"[\d\s-]+", typed["card"]):
+        wrong["card"] = "This is not one of the test cards. Real cards are never accepted here."
+    if not _in_future(typed["expiry"], now):
+        wrong["expiry"] = "Enter a date in the future as MM / YY."
+    if not re.fullmatch(r"\d{3,4}", typed["cvc"].strip()):
+        wrong["cvc"] = "Enter the three or four digits."
+    if "@" not in typed["email"] or len(typed["email"]) > 320:
+        wrong["email"] = "Enter an e-mail address."
+    return wrong
+
+
+def _in_future(text: str, now: int) -> bool:
+    match, today = EXPIRY.fullmatch(text), datetime.fromtimestamp(now, timezone.utc)
+    if match is None or not match[1].isascii() or not 1 <= int(match[1]) <= 12:
+        return False
+    return (2000 + int(match[2]), int(match[1])) >= (today.year, today.month)
+
+
+def _page(work: Work, checkout: Checkout, typed: dict[str, str], wrong: dict[str, str], status: int = 200) -> Response:
+    left = max(0, checkout.expires_at - work.now)
+    shown = work.payee.shown
+    values = {"email": checkout.email or "", "name": "", "card": "", "expiry": "", **typed}
+    if checkout.status == "expired":
+        status = 410
+    return render(
+        "checkout.html", status, checkout=checkout, typed=values, wrong=wrong, left=left,
+        total=shown(checkout.amount, checkout.currency),
+        lines=[(line["quantity"], line["description"], shown(line["amount_total"], line["currency"])) for line in checkout.lines],
+        ends=datetime.fromtimestamp(checkout.expires_at, timezone.utc), cards=cards.CARDS,
+        back=work.payee.after_checkout(work, checkout) if checkout.status == "complete" else checkout.cancel_url,
+    )  # fmt: skip
+
+
+def _challenge(work: Work, payment: Payment, wrong: str | None = None, status: int = 200) -> Response:
+    return render(
+        "challenge.html", status, payment=payment, wrong=wrong, code=CHALLENGE_CODE,
+        total=work.payee.shown(payment.amount, payment.currency),
+    )  # fmt: skip

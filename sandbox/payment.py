@@ -1,0 +1,257 @@
+"""Payments, provider-neutral: what a buyer owes, each try to pay it, and what became of the money.
+
+    unstarted -> unconfirmed -> needs_action -> authorized -> captured
+                                                            -> cancelled (from all but captured)
+
+A declined try falls back to `unstarted`; the same payment may be tried again.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from sandbox import card as cards
+from sandbox import ledger
+from sandbox.card import Card, Decline
+from sandbox.record import Json, Record
+from sandbox.work import Work
+
+Status = Literal["unstarted", "unconfirmed", "needs_action", "authorized", "captured", "cancelled"]
+Outcome = Literal["paid", "declined", "needs_action"]
+
+HOLD_SECONDS = 7 * 24 * 3600
+SETTLE_AFTER_SECONDS = 1
+
+
+class Unexpected(Exception):
+    """Raised when a payment is not in a state that allows what was asked; nothing has changed."""
+
+    def __init__(self, payment: "Payment", wanted: str) -> None:
+        super().__init__(f"{payment.id} is {payment.status}, cannot {wanted}")
+        self.payment, self.wanted = payment, wanted
+
+
+@dataclass(kw_only=True)
+class Payment(Record):
+    """What a buyer owes, in minor units; `about` holds what only the provider's face wants to remember."""
+
+    kind: ClassVar[str] = "payment"
+
+    amount: int
+    currency: str
+    capture: Literal["automatic", "automatic_async", "manual"] = "automatic_async"
+    status: Status = "unstarted"
+    method: str | None = None
+    attempt: str | None = None
+    checkout: str | None = None
+    decline: Json | None = None
+    authorized: int = 0
+    captured: int = 0
+    refunded: int = 0
+    cancelled_at: int | None = None
+    cancel_reason: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    about: Json = field(default_factory=dict)
+
+    def verify(self) -> None:
+        """Raise BooksDoNotBalance unless refunded ≤ captured ≤ authorized."""
+        if not 0 <= self.refunded <= self.captured <= self.authorized <= max(self.amount, self.authorized):
+            raise ledger.BooksDoNotBalance(f"{self.id}: {self.refunded} / {self.captured} / {self.authorized}")
+
+
+@dataclass(kw_only=True)
+class Method(Record):
+    """A buyer's means of payment: one of the test cards."""
+
+    kind: ClassVar[str] = "method"
+
+    card: str
+    customer: str | None = None
+    billing: Json = field(default_factory=dict)
+
+    @property
+    def behaviour(self) -> Card:
+        """Return how this card behaves."""
+        return cards.BY_NUMBER[self.card]
+
+
+@dataclass(kw_only=True)
+class Attempt(Record):
+    """One try to pay a payment with one method."""
+
+    kind: ClassVar[str] = "attempt"
+
+    payment: str
+    method: str
+    amount: int
+    currency: str
+    status: Literal["succeeded", "failed"]
+    authorized: bool = False
+    captured: int = 0
+    refunded: int = 0
+    hold_ends: int | None = None
+    released: bool = False
+    movement: str | None = None
+    decline: Json | None = None
+    challenged: bool = False
+    about: Json = field(default_factory=dict)
+
+    @property
+    def parent(self) -> str:
+        """Return the payment this is a try of."""
+        return self.payment
+
+
+def open_payment(work: Work, payment: Payment) -> Payment:
+    """Write down a new payment and tell of it."""
+    work.add(payment)
+    work.tell("payment.created", payment)
+    return payment
+
+
+def new_method(work: Work, card: Card, customer: str | None = None, billing: Json | None = None) -> Method:
+    """Make a means of payment out of a test card."""
+    method = Method(
+        id=work.new_id("method"), account=work.account.id, created=work.now, card=card.number, customer=customer,
+        billing=billing or {},
+    )  # fmt: skip
+    work.add(method)
+    return method
+
+
+def submit(work: Work, payment: Payment, method: Method, *, challenged: bool = False, absent: bool = False) -> Outcome:
+    """Try to pay with a method and tell what came of it.
+
+    `challenged`: the buyer has just passed the challenge. `absent`: the buyer cannot be challenged (off session).
+    """
+    if payment.status not in ("unstarted", "unconfirmed", "needs_action"):
+        raise Unexpected(payment, "confirm")
+    card = method.behaviour
+    payment.method = method.id
+    if card.challenge and not challenged:
+        if absent:
+            return _decline(work, payment, method, cards.AUTHENTICATION_REQUIRED)
+        payment.status, payment.decline = "needs_action", None
+        work.save(payment)
+        work.tell("payment.needs_action", payment)
+        return "needs_action"
+    if card.decline is not None:
+        return _decline(work, payment, method, card.decline, challenged=challenged)
+    return _authorize(work, payment, method, challenged=challenged)
+
+
+def fail_challenge(work: Work, payment: Payment) -> Outcome:
+    """Note that the buyer did not pass the challenge; the payment may be tried again."""
+    if payment.status != "needs_action" or payment.method is None:
+        raise Unexpected(payment, "fail the challenge of")
+    payment.status, payment.decline = "unstarted", _told(cards.AUTHENTICATION_FAILED, payment.method)
+    payment.method = None
+    work.save(payment)
+    work.tell("payment.declined", payment)
+    return "declined"
+
+
+def _told(decline: Decline, method: str) -> Json:
+    return {"code": decline.code, "reason": decline.reason, "message": decline.message, "method": method}
+
+
+def _new_attempt(work: Work, payment: Payment, method: Method, status: Literal["succeeded", "failed"]) -> Attempt:
+    return Attempt(
+        id=work.new_id("attempt"), account=work.account.id, created=work.now, payment=payment.id, method=method.id,
+        amount=payment.amount, currency=payment.currency, status=status,
+    )  # fmt: skip
+
+
+def _decline(
+    work: Work, payment: Payment, method: Method, decline: Decline, *, challenged: bool = False
+) -> Outcome:  # fmt: skip
+    attempt = _new_attempt(work, payment, method, "failed")
+    attempt.decline, attempt.challenged = _told(decline, method.id), challenged
+    work.add(attempt)
+    payment.status, payment.method, payment.attempt = "unstarted", None, attempt.id
+    payment.decline = attempt.decline | {"attempt": attempt.id}
+    work.save(payment)
+    work.tell("attempt.failed", attempt)
+    work.tell("payment.declined", payment)
+    return "declined"
+
+
+def _authorize(work: Work, payment: Payment, method: Method, *, challenged: bool) -> Outcome:
+    attempt = _new_attempt(work, payment, method, "succeeded")
+    attempt.authorized, attempt.challenged = True, challenged
+    payment.attempt, payment.authorized, payment.decline = attempt.id, payment.amount, None
+    if payment.capture == "manual":
+        attempt.hold_ends, payment.status = work.now + HOLD_SECONDS, "authorized"
+        work.later("attempt.lapse", attempt.id, attempt.hold_ends)
+        work.add(attempt)
+        work.save(payment)
+        work.tell("attempt.authorized", attempt)
+        work.tell("payment.authorized", payment)
+        return "paid"
+    attempt.captured = payment.captured = payment.amount
+    payment.status = "captured"
+    work.add(attempt)
+    work.save(payment)
+    work.tell("attempt.succeeded", attempt)
+    work.tell("payment.captured", payment)
+    _book(work, payment, attempt)
+    return "paid"
+
+
+def _book(work: Work, payment: Payment, attempt: Attempt) -> None:
+    if payment.capture == "automatic":
+        settle(work, attempt.id)
+    else:
+        work.later("attempt.settle", attempt.id, work.now + SETTLE_AFTER_SECONDS)
+
+
+def settle(work: Work, attempt_id: str) -> None:
+    """Post captured money and its fee to the account's balance."""
+    attempt = work.get(Attempt, attempt_id)
+    if attempt.movement is not None:
+        return
+    movement = ledger.move(
+        work, "charge", source=attempt.id, currency=attempt.currency, amount=attempt.captured,
+        fee=ledger.fee_of(attempt.captured),
+    )  # fmt: skip
+    attempt.movement = movement.id
+    work.save(attempt)
+    work.tell("attempt.settled", attempt)
+
+
+def capture(work: Work, payment: Payment, amount: int) -> Attempt:
+    """Take up to what was authorized; the rest is released."""
+    if payment.status != "authorized" or payment.attempt is None:
+        raise Unexpected(payment, "capture")
+    attempt = work.get(Attempt, payment.attempt)
+    attempt.captured = payment.captured = amount
+    payment.status = "captured"
+    payment.verify()
+    work.save(attempt)
+    work.save(payment)
+    work.tell("attempt.captured", attempt)
+    work.tell("payment.captured", payment)
+    _book(work, payment, attempt)
+    return attempt
+
+
+def cancel(work: Work, payment: Payment, reason: str | None) -> None:
+    """Give the payment up and release what was held."""
+    if payment.status in ("captured", "cancelled"):
+        raise Unexpected(payment, "cancel")
+    held = payment.status == "authorized"
+    payment.status, payment.cancelled_at, payment.cancel_reason = "cancelled", work.now, reason
+    payment.authorized = 0
+    work.save(payment)
+    if held and payment.attempt is not None:
+        attempt = work.get(Attempt, payment.attempt)
+        attempt.released = True
+        work.save(attempt)
+        work.tell("attempt.lapsed" if reason == "automatic" else "attempt.released", attempt)
+    work.tell("payment.cancelled", payment)
+
+
+def lapse(work: Work, attempt_id: str) -> None:
+    """Release a hold that nobody captured in time."""
+    payment = work.get(Payment, work.get(Attempt, attempt_id).payment)
+    if payment.status == "authorized" and payment.attempt == attempt_id:
+        cancel(work, payment, "automatic")

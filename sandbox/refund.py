@@ -1,0 +1,99 @@
+"""Refunds: money on its way back to the buyer, which may take a while and may fail after it had succeeded."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from sandbox import ledger
+from sandbox.payment import Attempt, Method, Payment
+from sandbox.record import Json, Record
+from sandbox.work import Work
+
+SETTLE_AFTER_SECONDS = 3
+
+
+@dataclass(kw_only=True)
+class Refund(Record):
+    """Part or all of a captured payment going back, in minor units."""
+
+    kind: ClassVar[str] = "refund"
+
+    payment: str
+    attempt: str
+    amount: int
+    currency: str
+    status: Literal["pending", "succeeded", "failed", "cancelled"]
+    reason: str | None = None
+    movement: str | None = None
+    failure_movement: str | None = None
+    failure: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    about: Json = field(default_factory=dict)
+
+    @property
+    def parent(self) -> str:
+        """Return the attempt whose money goes back."""
+        return self.attempt
+
+
+def create(
+    work: Work, payment: Payment, amount: int, *, reason: str | None, metadata: dict[str, str], about: Json
+) -> Refund:  # fmt: skip
+    """Send `amount` (≤ what is left of the capture, which the caller has checked) back to the buyer."""
+    assert payment.attempt is not None
+    attempt = work.get(Attempt, payment.attempt)
+    manner = work.get(Method, attempt.method).behaviour.refunds
+    refund = Refund(
+        id=work.new_id("refund"), account=work.account.id, created=work.now, payment=payment.id, attempt=attempt.id,
+        amount=amount, currency=payment.currency, status="pending" if manner == "pending_first" else "succeeded",
+        reason=reason, metadata=metadata, about=about,
+    )  # fmt: skip
+    movement = ledger.move(work, "refund", source=refund.id, currency=refund.currency, amount=-amount)
+    refund.movement = movement.id
+    work.add(refund)
+    _change_refunded(work, payment, attempt, amount)
+    work.tell("refund.created", refund)
+    work.tell("attempt.refunded", attempt)
+    if manner == "pending_first":
+        work.later("refund.succeed", refund.id, work.now + SETTLE_AFTER_SECONDS)
+    elif manner == "fails_later":
+        work.later("refund.fail", refund.id, work.now + SETTLE_AFTER_SECONDS)
+    return refund
+
+
+def succeed(work: Work, refund_id: str) -> None:
+    """Let a pending refund arrive."""
+    refund = work.get(Refund, refund_id)
+    if refund.status == "pending":
+        refund.status = "succeeded"
+        work.save(refund)
+        work.tell("refund.succeeded", refund, {"status": "pending"})
+
+
+def fail(work: Work, refund_id: str) -> None:
+    """Let a refund come back from the buyer's bank; the money is in the balance again."""
+    refund = work.get(Refund, refund_id)
+    if refund.status in ("pending", "succeeded"):
+        before = {"status": refund.status}
+        _undo(work, refund, "failed", "expired_or_canceled_card")
+        work.tell("refund.failed", refund, before)
+
+
+def cancel(work: Work, refund: Refund) -> None:
+    """Stop a refund that is still pending, which the caller has checked."""
+    _undo(work, refund, "cancelled", None)
+    work.tell("refund.cancelled", refund, {"status": "pending"})
+
+
+def _undo(work: Work, refund: Refund, status: Literal["failed", "cancelled"], failure: str | None) -> None:
+    back = ledger.move(work, "refund_failure", source=refund.id, currency=refund.currency, amount=refund.amount)
+    refund.status, refund.failure, refund.failure_movement = status, failure, back.id
+    work.save(refund)
+    _change_refunded(work, work.get(Payment, refund.payment), work.get(Attempt, refund.attempt), -refund.amount)
+
+
+def _change_refunded(work: Work, payment: Payment, attempt: Attempt, amount: int) -> None:
+    payment.refunded += amount
+    attempt.refunded += amount
+    payment.verify()
+    work.save(payment)
+    work.save(attempt)

@@ -1,0 +1,54 @@
+"""Events in Stripe's words: the envelope, and looking them up."""
+
+import json
+
+from sandbox import webhook
+from sandbox.record import Json
+from sandbox.stripe import listing
+from sandbox.stripe.call import Call
+from sandbox.stripe.error import invalid
+from sandbox.webhook import Event
+from sandbox.work import Work
+
+UNDELIVERED = "SELECT event FROM deliveries WHERE account = records.account AND status <> 'delivered'"
+
+
+def body(work: Work, event_id: str, event_type: str, data: Json, api_version: str) -> str:
+    """Return an event's text, fixed once: spaced oddly and escaped, so that nobody can verify a re-serialised copy."""
+    event = {
+        "id": event_id, "object": "event", "api_version": api_version, "created": work.now, "data": data,
+        "livemode": False, "pending_webhooks": webhook.wanted_by(work, event_type),
+        "request": {"id": work.cause.request_id, "idempotency_key": work.cause.idempotency_key},
+        "type": event_type,
+    }  # fmt: skip
+    return json.dumps(event, indent=2, separators=(",", ":  ")) + "\n"
+
+
+def render(work: Work, event: Event) -> Json:
+    """Return an event with the number of endpoints that have not taken it yet."""
+    waiting = work.store.db.execute(
+        "SELECT COUNT(DISTINCT endpoint) FROM deliveries WHERE event = ? AND status <> 'delivered'", (event.id,)
+    ).fetchone()[0]
+    return {**json.loads(event.body), "pending_webhooks": waiting}
+
+
+def retrieve(call: Call) -> Json:
+    """Return one event."""
+    return render(call.work, call.work.get(Event, call.id))
+
+
+def list_all(call: Call) -> Json:
+    """List events by type (with `*`), types and whether all endpoints took them."""
+    kind, kinds, delivered = call.get("type"), call.get("types"), call.get("delivery_success")
+    if kind is not None and kinds is not None:
+        raise invalid("You may only specify one of these parameters: type, types.", "types")
+    where: list[tuple[str, object]] = []
+    if kind is not None:
+        where.append(("json_extract(body, '$.type') GLOB ?", kind.replace("[", "[[]").replace("?", "[?]")))
+    if kinds is not None:
+        if len(kinds) > 20:
+            raise invalid("You may only specify up to 20 types.", "types")
+        where.append(("json_extract(body, '$.type') IN (SELECT value FROM json_each(?))", json.dumps(kinds)))
+    if delivered is not None:
+        where.append((f"(id NOT IN ({UNDELIVERED})) = ?", int(delivered)))
+    return listing.listed(call, Event, render, "/v1/events", where)

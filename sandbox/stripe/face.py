@@ -1,0 +1,126 @@
+"""Stripe as the neutral core knows it: prefixes of ids, events, signatures, retry ladder."""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import stripe
+
+from sandbox.checkout import Checkout
+from sandbox.face import Answer
+from sandbox.payment import Attempt, Payment
+from sandbox.record import Json, Record
+from sandbox.refund import Refund
+from sandbox.stripe import charge, checkout_session, customer, event, money, payment_intent, refund
+from sandbox.stripe.customer import Customer
+from sandbox.webhook import Endpoint
+from sandbox.work import Work
+
+RENDER: dict[type[Record], Callable[[Work, Any], Json]] = {
+    Payment: payment_intent.render, Attempt: charge.render, Refund: refund.render,
+    Checkout: checkout_session.render, Customer: customer.render,
+}  # fmt: skip
+
+# What happened, and the events that tell it. A released hold shows as a refund of money that was never taken.
+EVENTS: dict[str, tuple[str, ...]] = {
+    "payment.created": ("payment_intent.created",),
+    "payment.needs_action": ("payment_intent.requires_action",),
+    "payment.declined": ("payment_intent.payment_failed",),
+    "payment.authorized": ("payment_intent.amount_capturable_updated",),
+    "payment.captured": ("payment_intent.succeeded",),
+    "payment.cancelled": ("payment_intent.canceled",),
+    "attempt.succeeded": ("charge.succeeded",),
+    "attempt.authorized": ("charge.succeeded",),
+    "attempt.failed": ("charge.failed",),
+    "attempt.captured": ("charge.captured",),
+    "attempt.settled": ("charge.updated",),
+    "attempt.released": ("charge.refunded",),
+    "attempt.lapsed": ("charge.expired",),
+    "attempt.refunded": ("charge.refunded",),
+    "refund.created": ("refund.created",),
+    "refund.succeeded": ("refund.updated", "charge.refund.updated"),
+    "refund.failed": ("refund.updated", "refund.failed", "charge.refund.updated"),
+    "refund.cancelled": ("refund.updated", "charge.refund.updated"),
+    "checkout.completed": ("checkout.session.completed",),
+    "checkout.expired": ("checkout.session.expired",),
+    "customer.created": ("customer.created",),
+    "customer.updated": ("customer.updated",),
+}
+KEY = re.compile(r"(sk|pk|rk)_(test|live)_([A-Za-z0-9_]{6,240})")
+CHANGES = ("attempt.settled", "refund.succeeded", "refund.failed", "refund.cancelled")
+
+
+class StripeFace:
+    """What the core asks of Stripe."""
+
+    provider = "stripe"
+    prefixes: Mapping[str, str] = {
+        "payment": "pi_", "attempt": "ch_", "refund": "re_", "method": "pm_", "movement": "txn_", "event": "evt_",
+        "checkout": "cs_test_", "endpoint": "we_", "customer": "cus_", "line": "li_", "price": "price_",
+        "product": "prod_",
+    }  # fmt: skip
+    retry_seconds: tuple[float, ...] = (1, 5, 30, 300, 3600, 3 * 3600)
+
+    def account_key(self, key: str) -> str | None:
+        """Return the secret key that goes with a test key; publishable and restricted ones share its account."""
+        match = KEY.fullmatch(key)
+        return None if match is None or match[2] != "test" else f"sk_test_{match[3]}"
+
+    def events(self, work: Work, happening: str, record: Record, before: Json) -> Iterable[tuple[str, Json]]:
+        """Return Stripe's events for a happening, each with a picture of the object as it is now."""
+        data: Json = {"object": RENDER[type(record)](work, record)}
+        if happening in CHANGES:
+            data["previous_attributes"] = before or {"balance_transaction": None}
+        for event_type in EVENTS[happening]:
+            yield event_type, data
+
+    def event_body(self, work: Work, event_id: str, event_type: str, payload: Json) -> str:
+        """Return the text of an event in the API version of the SDK the sandbox was built against."""
+        return event.body(work, event_id, event_type, payload, stripe.api_version)
+
+    def signed(self, endpoint: Endpoint, body: bytes, *, secret: str, stamp: int) -> Mapping[str, str]:
+        """Return the headers of an attempt: HMAC-SHA256 over stamp, dot and body with the whole `whsec_…` as key."""
+        digest = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
+        old = hmac.new(b"v0" + secret.encode(), body, hashlib.sha256).hexdigest()
+        return {
+            "Content-Type": "application/json; charset=utf-8", "User-Agent": "Stripe/1.0 (sandbox)",
+            "Stripe-Signature": f"t={stamp},v1={digest},v0={old}",
+        }  # fmt: skip
+
+    def accepted(self, status: int, body: bytes) -> bool:
+        """Return whether the receiver took it: any 2xx; a redirect is a failure."""
+        return 200 <= status < 300
+
+    def shown(self, amount: int, currency: str) -> str:
+        """Return an amount for people."""
+        return money.shown(amount, currency)
+
+    def after_checkout(self, work: Work, checkout: Checkout) -> str:
+        """Return the success address with the session's id filled in."""
+        return checkout.success_url.replace("{CHECKOUT_SESSION_ID}", checkout.id)
+
+    def after_challenge(self, work: Work, payment: Payment) -> str | None:
+        """Return the return address with Stripe's own query parameters."""
+        return_url = payment.about.get("return_url")
+        if return_url is None:
+            return None
+        query = urlencode({
+            "payment_intent": payment.id,
+            "payment_intent_client_secret": payment_intent.client_secret(work, payment),
+            "redirect_status": "succeeded" if payment.authorized else "failed",
+        })  # fmt: skip
+        return f"{return_url}{'&' if '?' in return_url else '?'}{query}"
+
+    def failure(self, status: int) -> Answer:
+        """Return Stripe's own failure, or its throttling for 429."""
+        if status == 429:
+            error = {"code": "rate_limit", "type": "invalid_request_error",
+                     "message": "Request rate limit exceeded. Learn more about rate limits here "
+                                "https://stripe.com/docs/rate-limits."}  # fmt: skip
+        else:
+            error = {"type": "api_error", "message": "An unknown error occurred. Please try again later."}
+        return Answer(status, json.dumps({"error": error}, indent=2).encode())

@@ -1,0 +1,206 @@
+"""Events, the endpoints that want them, and the deliverer that keeps trying.
+
+The text of an event is fixed once; every attempt is signed anew. Signatures are stamped with the wall clock, for the
+receiver has not travelled in time with the account.
+"""
+
+import asyncio
+import json
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import aiohttp
+
+from sandbox.fault import WEBHOOK_KINDS
+from sandbox.identifier import derive
+from sandbox.record import Json, NotFound, Record
+
+if TYPE_CHECKING:
+    from sandbox.work import Work, World
+
+log = logging.getLogger("sandbox.webhook")
+
+TIMEOUT_SECONDS = 10
+AT_ONCE = 32
+
+
+@dataclass(kw_only=True)
+class Endpoint(Record):
+    """Where an account wants to be told of events."""
+
+    kind: ClassVar[str] = "endpoint"
+
+    url: str
+    secret: str
+    types: list[str] = field(default_factory=list)
+    enabled: bool = True
+    about: Json = field(default_factory=dict)
+
+    def wants(self, event_type: str) -> bool:
+        """Return whether events of this type go here."""
+        return self.enabled and ("*" in self.types or event_type in self.types)
+
+
+@dataclass(kw_only=True)
+class Event(Record):
+    """Something that happened, in the words of the provider; `body` is sent as it stands."""
+
+    kind: ClassVar[str] = "event"
+
+    type: str
+    body: str
+
+
+def publish(work: "Work", event_type: str, payload: Json) -> Event:
+    """Write an event down and plan its delivery to every endpoint that wants it."""
+    event_id = work.new_id("event")
+    body = work.teller.event_body(work, event_id, event_type, payload)
+    event = Event(id=event_id, account=work.account.id, created=work.now, type=event_type, body=body)
+    work.add(event)
+    for endpoint in work.store.all(Endpoint, work.account.id):
+        if endpoint.wants(event_type):
+            _plan(work, event, endpoint)
+    return event
+
+
+def wanted_by(work: "Work", event_type: str) -> int:
+    """Return how many endpoints want events of this type."""
+    return sum(endpoint.wants(event_type) for endpoint in work.store.all(Endpoint, work.account.id))
+
+
+def _plan(work: "Work", event: Event, endpoint: Endpoint) -> None:
+    faults = work.world.faults
+    fault = faults.take(WEBHOOK_KINDS, work.account.provider, work.account.id, event.type)
+    kind, due, copies, status = (fault.kind if fault else ""), work.world.clock.wall(), 1, "pending"
+    if kind == "webhook_swallow":
+        status = "swallowed"
+    elif kind == "webhook_hold":
+        status = "held"
+    elif fault is not None and kind == "webhook_delay":
+        due += fault.number("seconds", 5)
+    elif fault is not None and kind == "webhook_duplicate":
+        copies = max(1, min(100, int(fault.number("n", 2))))
+    trick = json.dumps({"kind": kind, **fault.detail} if fault else {})
+    for _ in range(copies):
+        work.store.db.execute(
+            "INSERT INTO deliveries (account, event, type, endpoint, status, due, trick, log)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, '[]')",
+            (work.account.id, event.id, event.type, endpoint.id, status, due, trick),
+        )
+
+
+class Deliverer:
+    """Sends what is due, many at once, and tries again later what was not taken."""
+
+    def __init__(self, world: "World", retry_seconds: tuple[float, ...] | None) -> None:
+        self.world, self.retry_seconds = world, retry_seconds
+        self._wake, self._idle = asyncio.Event(), asyncio.Event()
+        self._flying: dict[int, asyncio.Task[None]] = {}
+
+    def wake(self) -> None:
+        """Look again for what is due."""
+        self._idle.clear()
+        self._wake.set()
+
+    async def idle(self) -> None:
+        """Wait until nothing is due or on its way."""
+        await self._idle.wait()
+
+    def is_idle(self) -> bool:
+        """Return whether nothing is due or on its way."""
+        return self._idle.is_set()
+
+    async def run(self) -> None:
+        """Send deliveries as they fall due, until cancelled."""
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+        async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as http:
+            try:
+                while True:
+                    self._wake.clear()
+                    await self._wait(self._send_due(http))
+            finally:
+                for task in self._flying.values():
+                    task.cancel()
+
+    def _send_due(self, http: aiohttp.ClientSession) -> float | None:
+        """Start what is due; return the seconds until the next delivery, None if there is none."""
+        now = self.world.clock.wall()
+        rows = self.world.store.db.execute(
+            "SELECT * FROM deliveries WHERE status = 'pending' ORDER BY due, seq LIMIT ?", (2 * AT_ONCE + 1,)
+        ).fetchall()  # fmt: skip
+        waiting = [row for row in rows if row["seq"] not in self._flying]
+        for row in waiting:
+            if row["due"] > now:
+                break
+            if len(self._flying) >= AT_ONCE:
+                return None  # a delivery that ends wakes us
+            task = asyncio.create_task(self._deliver(http, dict(row)))
+            self._flying[row["seq"]] = task
+            task.add_done_callback(lambda _, seq=row["seq"]: self._landed(seq))
+        else:
+            if not self._flying:
+                self._idle.set()
+            return None
+        if not self._flying:
+            self._idle.set()
+        return max(0.0, float(row["due"]) - now)
+
+    async def _wait(self, seconds: float | None) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _landed(self, seq: int) -> None:
+        self._flying.pop(seq, None)
+        self._wake.set()
+
+    async def _deliver(self, http: aiohttp.ClientSession, row: Json) -> None:
+        note: Json = {"at": self.world.clock.wall()}
+        account = self.world.account_by_id(row["account"])
+        try:
+            if account is None:
+                return
+            event = self.world.store.get(Event, row["account"], row["event"])
+            endpoint = self.world.store.get(Endpoint, row["account"], row["endpoint"])
+        except NotFound:
+            self._end(row, "gone", note)
+            return
+        teller, trick = self.world.tellers[account.provider], json.loads(row["trick"])
+        stamp, secret = int(note["at"]), endpoint.secret
+        if trick.get("kind") == "webhook_stale":
+            stamp -= int(trick.get("seconds", 3600))
+        if trick.get("kind") == "webhook_wrong_secret":
+            secret = secret[:6] + derive("foreign", secret, length=len(secret) - 6)
+        body = event.body.encode()
+        headers = teller.signed(endpoint, body, secret=secret, stamp=stamp)
+        try:
+            async with http.post(endpoint.url, data=body, headers=headers, allow_redirects=False) as response:
+                answer = await response.content.read(64 * 1024)
+                note["status"] = response.status
+                taken = teller.accepted(response.status, answer)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            note["error"], taken = f"{type(error).__name__}: {error}"[:200], False
+        self._end(row, "delivered" if taken else "failed", note, teller.retry_seconds)
+
+    def _end(self, row: Json, status: str, note: Json, ladder: tuple[float, ...] = ()) -> None:
+        history: list[Any] = [*json.loads(row["log"]), note]
+        ladder = ladder if self.retry_seconds is None else self.retry_seconds
+        due = row["due"]
+        if status == "failed" and len(history) <= len(ladder):
+            status, due = "pending", self.world.clock.wall() + ladder[len(history) - 1]
+        self.world.store.db.execute(
+            "UPDATE deliveries SET status = ?, due = ?, log = ? WHERE seq = ?",
+            (status, due, json.dumps(history), row["seq"]),
+        )
+
+
+def deliveries(world: "World", where: str, values: tuple[Any, ...]) -> list[Json]:
+    """Return deliveries as the control API shows them, oldest first; `where` is SQL on the table."""
+    rows = world.store.db.execute(f"SELECT * FROM deliveries WHERE {where} ORDER BY seq", values)
+    return [
+        {"id": row["seq"], "event": row["event"], "type": row["type"], "endpoint": row["endpoint"],
+         "status": row["status"], "due": row["due"], "trick": json.loads(row["trick"]), "attempts": json.loads(row["log"])}
+        for row in rows
+    ]  # fmt: skip

@@ -1,0 +1,185 @@
+"""One turn of work: a transaction inside one account, with its time, its ids and what is to be told of it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sandbox import fault, webhook
+from sandbox.account import Account, account_id
+from sandbox.clock import Clock
+from sandbox.face import Face, Payee, Teller
+from sandbox.identifier import derive
+from sandbox.record import Json, Record
+from sandbox.store import Store
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """The API request that made something happen; empty when time or a buyer did."""
+
+    request_id: str | None = None
+    idempotency_key: str | None = None
+
+
+class Work:
+    """What one request, page or job may do in one account; all of it is kept, or none."""
+
+    def __init__(self, world: "World", account: Account, now: int, cause: Cause) -> None:
+        self.world, self.account, self.now, self.cause = world, account, now, cause
+        self.store, self.face = world.store, world.faces[account.provider]
+        self.told = False
+
+    @property
+    def teller(self) -> Teller:
+        """Return the provider as the one who sends webhooks."""
+        return self.world.tellers[self.account.provider]
+
+    @property
+    def payee(self) -> Payee:
+        """Return the provider as the one who shows pages to buyers."""
+        return self.world.payees[self.account.provider]
+
+    def new_id(self, kind: str) -> str:
+        """Return a fresh id in the provider's spelling."""
+        return self.account.next_id(self.world.seed, self.face.prefixes[kind])
+
+    def secret(self, *parts: str, length: int = 32) -> str:
+        """Return letters nobody outside can guess but the same seed gives again."""
+        return derive(self.world.seed, self.account.id, "secret", *parts, length=length)
+
+    def add(self, record: Record) -> None:
+        """Write down a new record."""
+        self.store.insert(record)
+
+    def save(self, record: Record) -> None:
+        """Write down what has become of a record."""
+        self.store.update(record)
+
+    def get(self, cls: type[R], record_id: str) -> R:
+        """Return this account's record, or raise NotFound."""
+        return self.store.get(cls, self.account.id, record_id)
+
+    def later(self, job: str, ref: str, at: float) -> None:
+        """Have `job` done to `ref` when the account's clock shows `at`."""
+        self.store.db.execute(
+            "INSERT INTO jobs (account, kind, ref, due) VALUES (?, ?, ?, ?)",
+            (self.account.id, job, ref, at - self.account.offset),
+        )
+        self.told = True
+
+    def tell(self, happening: str, record: Record, before: Json | None = None) -> None:
+        """Write the provider's events for a happening and plan their deliveries."""
+        for event_type, payload in self.teller.events(self, happening, record, before or {}):
+            webhook.publish(self, event_type, payload)
+        self.told = True
+
+
+class World:
+    """All that one sandbox process knows: its file, its clock, the providers it plays, its faults."""
+
+    def __init__(self, store: Store, *, seed: int, public_url: str) -> None:
+        self.store, self.clock, self.public_url = store, Clock(), public_url
+        self.seed = int(store.meta("seed", str(seed)))
+        self.boot = int(store.meta("boot", "0")) + 1
+        store.remember("boot", str(self.boot))
+        self.offset = float(store.meta("offset", "0"))
+        self.faces: dict[str, Face] = {}
+        self.tellers: dict[str, Teller] = {}
+        self.payees: dict[str, Payee] = {}
+        self.faults = fault.Faults(store)
+        self.stirred: Callable[[], None] = lambda: None
+        self._accounts = {(account.provider, account.key): account for account in store.accounts()}
+        self._by_id = {account.id: account for account in self._accounts.values()}
+        self._requests = 0
+
+    def play(self, face: Face) -> None:
+        """Add a provider."""
+        self.faces[face.provider] = face
+        if isinstance(face, Teller):
+            self.tellers[face.provider] = face
+        if isinstance(face, Payee):
+            self.payees[face.provider] = face
+
+    def request_id(self) -> str:
+        """Return an id for a request; differs after every restart."""
+        self._requests += 1
+        return "req_" + derive(self.seed, self.boot, self._requests, length=14)
+
+    def account(self, provider: str, key: str) -> Account:
+        """Return the account of a key, made on first use."""
+        account = self._accounts.get((provider, key))
+        if account is None:
+            now = int(self.clock.wall() + self.offset)
+            account = Account(account_id(self.seed, provider, key), provider, key, now, self.offset)
+            self.store.insert_account(account)
+            self._accounts[provider, key] = self._by_id[account.id] = account
+        return account
+
+    def accounts(self) -> list[Account]:
+        """Return all accounts, oldest first."""
+        return sorted(self._accounts.values(), key=lambda account: account.created)
+
+    def account_by_id(self, account_id: str) -> Account | None:
+        """Return the account with this id."""
+        return self._by_id.get(account_id)
+
+    def named(self, name: str) -> tuple[str, str] | None:
+        """Return provider and key that a key or an account's id stands for, None if it can stand for none."""
+        if name in self._by_id:
+            return self._by_id[name].provider, self._by_id[name].key
+        for provider, face in self.faces.items():
+            key = face.account_key(name)
+            if key is not None:
+                return provider, key
+        return None
+
+    def known(self, provider: str, key: str) -> Account | None:
+        """Return the account of a key if it has been used."""
+        return self._accounts.get((provider, key))
+
+    def forget(self, account: Account) -> None:
+        """Remove an account and all that is in it."""
+        with self.store.transaction():
+            self.store.forget_account(account.id)
+        del self._accounts[account.provider, account.key], self._by_id[account.id]
+        self.faults.reload()
+
+    def set_seed(self, seed: int) -> None:
+        """Use another seed for accounts that are made from now on."""
+        self.seed = seed
+        self.store.remember("seed", str(seed))
+
+    def set_offset(self, seconds: float) -> None:
+        """Set how far ahead the clocks of new accounts are."""
+        self.offset = seconds
+        self.store.remember("offset", str(seconds))
+
+    def shift(self, account: Account, seconds: float) -> None:
+        """Move an account's clock ahead; what waits for a time on that clock comes nearer by as much."""
+        with self.store.transaction():
+            account.offset += seconds
+            self.store.save_account(account)
+            for table in ("jobs", "deliveries"):
+                self.store.db.execute(
+                    f"UPDATE {table} SET due = due - ? WHERE account = ? AND due IS NOT NULL", (seconds, account.id)
+                )
+        self.stirred()
+
+    def now(self, account: Account) -> float:
+        """Return the time on the account's clock."""
+        return self.clock.wall() + account.offset
+
+    @contextmanager
+    def work(self, account: Account, *, cause: Cause = Cause(), at: float | None = None) -> Iterator[Work]:
+        """Open a turn of work in an account; what it did is kept when the block ends well."""
+        counter = account.counter
+        with self.store.transaction():
+            work = Work(self, account, int(self.now(account) if at is None else at), cause)
+            yield work
+            if account.counter != counter:
+                self.store.save_account(account)
+        if work.told:
+            self.stirred()
