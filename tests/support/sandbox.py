@@ -1,0 +1,141 @@
+"""The outside world: one sandbox process for the run, one account in it per test."""
+
+import secrets
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from devtools.health import is_well
+from devtools.paths import ROOT
+from devtools.ports import any_free
+from devtools.process import Process, Program
+
+# Deliveries that nobody took are tried again soon; a provider waits longer.
+RETRIES = "0.2,0.4,1,2,4,8"
+
+
+@contextmanager
+def sandbox_process() -> Iterator[str]:
+    """Run a sandbox on a free port; gives its address."""
+    port = any_free()
+    url = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryDirectory(prefix="holdfast-sandbox-") as folder:
+        command = [sys.executable, "-m", "sandbox", "--port", str(port), "--seed", "7"]
+        options = ["--database", str(Path(folder) / "books.sqlite3"), "--webhook-retries", RETRIES]
+        process = Process(
+            Program(
+                name="sandbox",
+                command=[*command, *options],
+                log=Path(folder) / "sandbox.log",
+                ready=lambda _pid: is_well(f"{url}/_sandbox/health"),
+                cwd=ROOT,
+            )
+        )
+        process.start()
+        process.wait_ready()
+        try:
+            yield url
+        finally:
+            process.stop()
+
+
+def _secret() -> str:
+    return secrets.token_hex(16)
+
+
+@dataclass
+class Account:
+    """What one test sees of the sandbox: accounts of its own, their buyer, books, faults and mailbox."""
+
+    url: str
+    http: httpx2.AsyncClient
+    key: str = field(default_factory=lambda: f"sk_test_{_secret()}")
+    mail_key: str = field(default_factory=lambda: f"SG.{_secret()}")
+
+    async def register(self, webhook_url: str) -> str:
+        """Register a webhook endpoint the way a merchant does, by Stripe's own interface; gives its secret."""
+        form = {"url": webhook_url, "enabled_events[]": "*"}
+        answer = await self.http.post(
+            f"{self.url}/stripe/v1/webhook_endpoints",
+            data=form,
+            headers={"Authorization": f"Bearer {self.key}"},
+        )
+        answer.raise_for_status()
+        secret: str = answer.json()["secret"]
+        return secret
+
+    async def pay(self, payment_url: str, card: str = "visa") -> str:
+        """Pay a hosted checkout as a buyer with this test card; gives what became of it: paid, declined …"""
+        checkout_id = payment_url.rstrip("/").rpartition("/")[2].partition("?")[0].partition("#")[0]
+        answer = await self._ask("POST", f"checkout/{checkout_id}/pay", {"card": card})
+        outcome: str = answer["outcome"]
+        return outcome
+
+    async def break_down(self, route: str, kind: str, *, times: int = 1, **detail: float) -> None:
+        """Order a fault of this account: of an API route such as `POST /v1/refunds`, or of an event type."""
+        wish = {"provider": "stripe", "account": self.key, "route": route, "kind": kind, "times": times}
+        await self._ask("POST", "faults", {**wish, **detail})
+
+    async def mend(self) -> None:
+        """Take all faults of this account back."""
+        await self._ask("DELETE", f"faults?account={self.key}")
+
+    async def release(self) -> None:
+        """Send the webhooks that a fault has held back."""
+        await self._ask("POST", "deliveries/release", {"account": self.key})
+
+    async def drain(self) -> None:
+        """Wait until no delivery is due or on its way."""
+        await self._ask("POST", "deliveries/drain", {"seconds": 10})
+
+    async def redeliver(self, event_id: str) -> None:
+        """Send an event again."""
+        await self._ask("POST", f"events/{event_id}/redeliver")
+
+    async def payments(self) -> list[dict[str, Any]]:
+        """List what was authorized, captured and refunded, in minor units, oldest first."""
+        return await self._look("payments")
+
+    async def checkouts(self) -> list[dict[str, Any]]:
+        """List hosted checkouts, oldest first."""
+        return await self._look("checkouts")
+
+    async def refunds(self) -> list[dict[str, Any]]:
+        """List refunds, oldest first."""
+        return await self._look("refunds")
+
+    async def events(self, *kinds: str) -> list[dict[str, Any]]:
+        """List events of these types as they were told, oldest first."""
+        return [event for event in await self._look("events") if not kinds or event["type"] in kinds]
+
+    async def deliveries(self) -> list[dict[str, Any]]:
+        """List webhook deliveries with every attempt."""
+        found: list[dict[str, Any]] = await self._ask("GET", f"deliveries?account={self.key}")
+        return found
+
+    async def mailbox(self) -> list[dict[str, Any]]:
+        """List mails, oldest first; none when none was ever sent."""
+        return await self._look("mailbox", self.mail_key)
+
+    async def kept(self) -> int:
+        """Add up what was taken and not given back, in minor units."""
+        return sum(payment["captured"] - payment["refunded"] for payment in await self.payments())
+
+    async def _look(self, what: str, key: str | None = None) -> list[dict[str, Any]]:
+        answer = await self.http.get(f"{self.url}/_sandbox/accounts/{key or self.key}/{what}")
+        if answer.status_code == 404:
+            return []  # an account begins with its first use
+        answer.raise_for_status()
+        found: list[dict[str, Any]] = answer.json()
+        return found
+
+    async def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        answer = await self.http.request(method, f"{self.url}/_sandbox/{path}", json=body)
+        answer.raise_for_status()
+        return answer.json()
