@@ -59,7 +59,7 @@ class Account:
     mail_key: str = field(default_factory=lambda: f"SG.{_secret()}")
 
     async def register(self, webhook_url: str) -> str:
-        """Register a webhook endpoint the way a merchant does, by Stripe's own interface; gives its secret."""
+        """Register a webhook endpoint as a merchant does, by Stripe's own interface; gives its secret."""
         form = {"url": webhook_url, "enabled_events[]": "*"}
         answer = await self.http.post(
             f"{self.url}/stripe/v1/webhook_endpoints",
