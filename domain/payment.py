@@ -45,6 +45,7 @@ class FactKind(StrEnum):
     DECLINED = "declined"
     AUTHORIZED = "authorized"
     CAPTURED = "captured"
+    FAILED = "failed"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     REFUNDED = "refunded"
@@ -123,6 +124,7 @@ _MEANS = {
     FactKind.REQUIRES_ACTION: PaymentStatus.REQUIRES_ACTION,
     FactKind.AUTHORIZED: PaymentStatus.AUTHORIZED,
     FactKind.CAPTURED: PaymentStatus.CAPTURED,
+    FactKind.FAILED: PaymentStatus.FAILED,
     FactKind.CANCELLED: PaymentStatus.CANCELLED,
     FactKind.EXPIRED: PaymentStatus.EXPIRED,
 }

@@ -1,0 +1,234 @@
+"""Stripe's objects as facts of no provider, whether an event brought them or we asked.
+
+One charge or refund has one operation id, its own at Stripe, so that both ways of hearing of it count once.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from domain.ids import PaymentId
+from domain.money import Money
+from domain.payment import Closing, FactKind, FactSource, PaymentFact
+from providers.gateway import RefundStatus
+from providers.stripe_gateway.amount import from_stripe
+
+Json = dict[str, Any]
+
+PROVIDER = "stripe"
+
+_INTENT = {
+    "requires_payment_method": FactKind.PENDING,
+    "requires_confirmation": FactKind.PENDING,
+    "requires_action": FactKind.REQUIRES_ACTION,
+    "processing": FactKind.PROCESSING,
+    "requires_capture": FactKind.AUTHORIZED,
+    "succeeded": FactKind.CAPTURED,
+    "canceled": FactKind.CANCELLED,
+}
+_CLOSING = {
+    "succeeded": Closing.PAID,
+    "requires_capture": Closing.PAID,
+    "processing": Closing.PROCESSING,
+    "canceled": Closing.CLOSED,
+}
+_REFUND = {
+    "succeeded": RefundStatus.COMPLETED,
+    "failed": RefundStatus.FAILED,
+    "canceled": RefundStatus.FAILED,
+}
+
+# Why a bank said no, in our few words; Stripe has some fifty, and what it may add is "declined".
+_DECLINES: Mapping[str, str] = {
+    "insufficient_funds": "insufficient_funds",
+    "withdrawal_count_limit_exceeded": "insufficient_funds",
+    "expired_card": "expired_card",
+    "incorrect_cvc": "incorrect_cvc",
+    "invalid_cvc": "incorrect_cvc",
+    "authentication_required": "authentication_required",
+    "payment_intent_authentication_failure": "authentication_failed",
+    "processing_error": "processing_error",
+    "try_again_later": "processing_error",
+    "reenter_transaction": "processing_error",
+    "issuer_not_available": "processing_error",
+    **dict.fromkeys(
+        ("fraudulent", "lost_card", "stolen_card", "pickup_card", "merchant_blacklist", "security_violation"),
+        "fraud_suspected",
+    ),
+    **dict.fromkeys(
+        ("card_not_supported", "currency_not_supported", "payment_method_provider_decline"),
+        "method_unavailable",
+    ),
+    **dict.fromkeys(
+        (
+            "card_declined",
+            "generic_decline",
+            "do_not_honor",
+            "call_issuer",
+            "card_velocity_exceeded",
+            "incorrect_number",
+            "invalid_account",
+            "not_permitted",
+            "no_action_taken",
+            "transaction_not_allowed",
+        ),
+        "card_declined",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Whose payment it is and how we heard of it: `event` names Stripe's event; our own look has none."""
+
+    account: str
+    payment_id: PaymentId
+    event: str = ""
+    at: int = 0
+
+    def fact(
+        self,
+        kind: FactKind,
+        about: Json,
+        *,
+        operation: str = "",
+        amount: Money | None = None,
+        decline_code: str | None = None,
+    ) -> PaymentFact:
+        """Write down what was heard about an intent, session or refund."""
+        return PaymentFact(
+            event_id=self.event or ":".join(filter(None, ("look", about["id"], kind.value, operation))),
+            provider=PROVIDER,
+            account=self.account,
+            payment_id=self.payment_id,
+            kind=kind,
+            provider_ref=_paid_by(about),
+            operation=operation,
+            amount=amount,
+            occurred_at=instant(self.at or about["created"]),
+            source=FactSource.WEBHOOK if self.event else FactSource.API,
+            decline_code=decline_code,
+        )
+
+
+def instant(seconds: int) -> datetime:
+    """Give Stripe's Unix seconds as an instant, UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def decline_code(code: str | None, reason: str | None) -> str:
+    """Give our word for why a bank said no; the issuer's reason counts before Stripe's code."""
+    return _DECLINES.get(reason or "") or _DECLINES.get(code or "") or "declined"
+
+
+def standing(heard: Heard, intent: Json) -> PaymentFact:
+    """Say where a payment intent stands; a status word we do not know is pending."""
+    kind = _INTENT.get(intent["status"], FactKind.PENDING)
+    if kind is FactKind.CANCELLED and intent.get("cancellation_reason") == "expired":
+        kind = FactKind.EXPIRED
+    if kind not in (FactKind.AUTHORIZED, FactKind.CAPTURED):
+        return heard.fact(kind, intent)
+    moved = intent["amount_received" if kind is FactKind.CAPTURED else "amount_capturable"]
+    amount = from_stripe(moved, intent["currency"])
+    return heard.fact(kind, intent, operation=_id(intent.get("latest_charge")), amount=amount)
+
+
+def decline(heard: Heard, intent: Json) -> PaymentFact | None:
+    """Tell of the last try to pay an intent, if it failed.
+
+    A failed authentication makes no charge: then the method that was tried names the operation.
+    """
+    error = intent.get("last_payment_error")
+    if not error:
+        return None
+    method = (error.get("payment_method") or {}).get("id", "")
+    code = decline_code(error.get("code"), error.get("decline_code"))
+    operation = error.get("charge") or f"{intent['id']}/{method}"
+    return heard.fact(FactKind.DECLINED, intent, operation=operation, decline_code=code)
+
+
+def declined_charge(heard: Heard, intent: Json, charge: Json) -> PaymentFact | None:
+    """Tell of a try to pay that a bank declined, also when a later one succeeded."""
+    if charge["status"] != "failed":
+        return None
+    reason = (charge.get("outcome") or {}).get("reason")
+    code = decline_code(charge.get("failure_code"), reason)
+    return heard.fact(FactKind.DECLINED, intent, operation=charge["id"], decline_code=code)
+
+
+def session_standing(heard: Heard, session: Json) -> PaymentFact | None:
+    """Say where a hosted checkout stands, as far as its intent does not say it better."""
+    if session["status"] == "expired":
+        return heard.fact(FactKind.EXPIRED, session)
+    if session["status"] == "complete":
+        return _failed_for_good(heard, session)
+    return heard.fact(FactKind.PENDING, session)
+
+
+def _failed_for_good(heard: Heard, session: Json) -> PaymentFact | None:
+    """A method that settles late has failed: the page is complete, so nobody can try again on it."""
+    intent = session.get("payment_intent")
+    failed = isinstance(intent, dict) and intent["status"] == "requires_payment_method"
+    return heard.fact(FactKind.FAILED, session) if failed else None
+
+
+def failed_late(heard: Heard, session: Json) -> PaymentFact:
+    """Tell that a method which settles late has failed."""
+    return heard.fact(FactKind.FAILED, session)
+
+
+def refund(heard: Heard, refund: Json) -> PaymentFact | None:
+    """Tell what became of a refund, once it is known."""
+    kinds = {RefundStatus.COMPLETED: FactKind.REFUNDED, RefundStatus.FAILED: FactKind.REFUND_FAILED}
+    kind = kinds.get(refund_status(refund))
+    if kind is None:
+        return None
+    amount = from_stripe(refund["amount"], refund["currency"])
+    return heard.fact(kind, refund, operation=refund["id"], amount=amount)
+
+
+def refund_status(refund: Json) -> RefundStatus:
+    """Say where a refund stands; what is not final is pending, also a word we do not know."""
+    return _REFUND.get(refund["status"], RefundStatus.PENDING)
+
+
+def closing_of_intent(intent: Json) -> Closing | None:
+    """Say how an intent ended; nothing while it can still be paid."""
+    return _CLOSING.get(intent["status"])
+
+
+def closing_of_session(session: Json) -> Closing | None:
+    """Say how a hosted checkout (with its intent expanded) ended; nothing while it can still be paid."""
+    intent = session.get("payment_intent")
+    closing = closing_of_intent(intent) if intent else None
+    if session["status"] == "open":
+        return closing if closing is Closing.PROCESSING else None
+    return Closing.CLOSED if session["status"] == "expired" else closing or Closing.CLOSED
+
+
+# Events that say something about money or the end of a checkout. Those that only accompany one of these
+# (charge.succeeded, charge.refunded, checkout.session.completed …) say nothing: their companion does.
+TELLS: Mapping[str, Callable[[Heard, Json], PaymentFact | None]] = {
+    "payment_intent.succeeded": standing,
+    "payment_intent.amount_capturable_updated": standing,
+    "payment_intent.processing": standing,
+    "payment_intent.requires_action": standing,
+    "payment_intent.canceled": standing,
+    "payment_intent.payment_failed": decline,
+    "checkout.session.expired": session_standing,
+    "checkout.session.async_payment_failed": failed_late,
+    "refund.created": refund,
+    "refund.updated": refund,
+    "refund.failed": refund,
+}
+
+
+def _paid_by(about: Json) -> str:
+    """Give what names the payment at Stripe: a refund's intent, else the intent or session itself."""
+    return (_id(about.get("payment_intent")) if about["object"] == "refund" else "") or str(about["id"])
+
+
+def _id(named: Any) -> str:
+    """Give the id of what is an id, or an object that was expanded in its place."""
+    return str(named["id"]) if isinstance(named, dict) else str(named or "")

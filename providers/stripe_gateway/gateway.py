@@ -1,0 +1,286 @@
+"""One account at Stripe."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import stripe
+import structlog
+
+from domain.ids import PaymentId
+from domain.money import Money
+from domain.payment import Closing, PaymentFact
+from observability.call import outgoing
+from providers.gateway import (
+    GatewayTrouble,
+    NotExecuted,
+    Opened,
+    Order,
+    OutcomeUnknown,
+    RefundAnswer,
+    Refused,
+    StateConflict,
+    WebhookEvent,
+)
+from providers.stripe_gateway import fact, trouble, webhook
+from providers.stripe_gateway.amount import from_stripe, to_stripe
+from providers.stripe_gateway.fact import Heard, Json
+from providers.stripe_gateway.order import intent_wish, opened_intent, opened_session, session_wish
+
+stripe.enable_telemetry = (
+    False  # otherwise it writes a file in the home directory and sends details of the host
+)
+
+API = "https://api.stripe.com"
+TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
+PAGE = 100
+# How far Stripe's clock may be behind ours when we look for what we made.
+CLOCKS_APART = timedelta(minutes=5)
+
+log = structlog.get_logger(__name__)
+
+
+class StripeGateway:
+    """Payment intents (the client pays with a secret) and hosted checkout sessions, in one account.
+
+    A reference of ours is a session's id (`cs_…`) or an intent's (`pi_…`). `http` is the process's own
+    session; who made it closes it. `secrets` are the webhook secrets that may have signed.
+    """
+
+    provider = fact.PROVIDER
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        api_key: str,
+        secrets: Sequence[str],
+        http: aiohttp.ClientSession,
+        api: str = API,
+        tolerance: timedelta = timedelta(seconds=300),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.account = account
+        self._secrets, self._tolerance, self._clock = tuple(secrets), tolerance, clock
+        self._stripe = stripe.StripeClient(
+            api_key,
+            base_addresses={"api": api},
+            max_network_retries=0,  # retries are the saga's
+            http_client=stripe.AIOHTTPClient(timeout=TIMEOUT, session=http),
+        ).v1
+
+    async def open_checkout(self, order: Order, *, op_key: str) -> Opened:
+        """Open a hosted page or an intent; the same key opens the same one, whatever changed meanwhile."""
+        try:
+            if order.hosted:
+                now = datetime.fromtimestamp(self._clock(), UTC)
+                wish = session_wish(order, now)
+                making = self._stripe.checkout.sessions.create_async(wish, {"idempotency_key": op_key})
+                return opened_session(await self._call("open_checkout", making))
+            making_intent = self._stripe.payment_intents.create_async(
+                intent_wish(order), {"idempotency_key": op_key}
+            )
+            return opened_intent(await self._call("open_checkout", making_intent))
+        except Refused as no:
+            # The deadline was put off between two tries, say: the first try's checkout is the one.
+            found = await self.find_checkout(order.payment_id) if no.reason == "key_reused" else None
+            if found is None:
+                raise
+            return found
+
+    async def find_checkout(self, payment_id: PaymentId) -> Opened | None:
+        """Look through what was made since the payment's id was; the newest, a page before an intent.
+
+        Stripe's search would be quicker, but shows new objects late.
+        """
+        since = _made_at(payment_id)
+        params: Json = {} if since is None else {"created": {"gte": int((since - CLOCKS_APART).timestamp())}}
+        async for session in self._each("find_checkout", self._stripe.checkout.sessions.list_async, params):
+            if _is_about(session, payment_id):
+                return opened_session(session)
+        async for intent in self._each("find_checkout", self._stripe.payment_intents.list_async, params):
+            if _is_about(intent, payment_id):
+                return opened_intent(intent)
+        return None
+
+    async def close_checkout(self, provider_ref: str, *, op_key: str) -> Closing:  # noqa: ARG002 - the protocol's
+        """Expire the page or cancel the intent, or learn that it was paid or is being decided.
+
+        No idempotency key goes with it: ending what has ended changes nothing, while under a key Stripe would
+        give a 500 that it has stored for a day. What is authorised counts as paid and is not voided.
+        """
+        if _is_session(provider_ref):
+            return await self._close_session(provider_ref)
+        closing = fact.closing_of_intent(await self._intent(provider_ref))
+        if closing is not None:
+            return closing
+        try:
+            await self._call(
+                "close_checkout",
+                self._stripe.payment_intents.cancel_async(provider_ref, {"cancellation_reason": "abandoned"}),
+            )
+        except StateConflict:
+            return await self._why_not_cancelled(provider_ref)
+        return Closing.CLOSED
+
+    async def fetch(self, payment_id: PaymentId, provider_ref: str) -> Sequence[PaymentFact]:
+        """Give where it stands, every declined try, and every refund that is settled."""
+        heard, told = Heard(self.account, payment_id), list[PaymentFact | None]()
+        if _is_session(provider_ref):
+            session = await self._session(provider_ref)
+            told.append(fact.session_standing(heard, session))
+            intent = session["payment_intent"]
+        else:
+            intent = await self._intent(provider_ref)
+        if intent:
+            told += [fact.decline(heard, intent), fact.standing(heard, intent)]
+            told += [each async for each in self._tries(heard, intent)]
+        return list({(each.kind, each.operation): each for each in told if each}.values())
+
+    async def refund(self, provider_ref: str, amount: Money, *, refund_id: str, op_key: str) -> RefundAnswer:
+        """Give money back; the refund carries its payment's labels, so that its events find the owner."""
+        intent = await self._paid_intent(provider_ref)
+        if intent is None:
+            raise StateConflict("nothing_paid")
+        giving = self._stripe.refunds.create_async(
+            {
+                "payment_intent": intent["id"],
+                "amount": to_stripe(amount),
+                "reason": "requested_by_customer",
+                "metadata": {**intent["metadata"], "refund_id": refund_id},
+            },
+            {"idempotency_key": op_key},
+        )
+        return _refund_answer(await self._call("refund", giving))
+
+    async def find_refund(self, provider_ref: str, *, refund_id: str) -> RefundAnswer | None:
+        """Look through the payment's refunds for ours."""
+        intent = await self._paid_intent(provider_ref)
+        if intent is None:
+            return None
+        params = {"payment_intent": intent["id"]}
+        async for refund in self._each("find_refund", self._stripe.refunds.list_async, params):
+            if (refund.get("metadata") or {}).get("refund_id") == refund_id:
+                return _refund_answer(refund)
+        return None
+
+    def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:
+        """Check a delivery. Raises BadSignature and nothing else."""
+        webhook.verify(raw, headers, self._secrets, now, self._tolerance)
+
+    def parse(self, raw: bytes) -> Sequence[WebhookEvent]:
+        """Read the one event of an authentic delivery."""
+        return webhook.parse(raw, self.account)
+
+    async def _close_session(self, provider_ref: str) -> Closing:
+        try:
+            await self._call("close_checkout", self._stripe.checkout.sessions.expire_async(provider_ref))
+        except (StateConflict, Refused):  # paid, being decided, or over already
+            closing = fact.closing_of_session(await self._session(provider_ref))
+            if closing is None:
+                raise NotExecuted("still_open") from None
+            return closing
+        return Closing.CLOSED
+
+    async def _why_not_cancelled(self, provider_ref: str) -> Closing:
+        """It was paid meanwhile, or belongs to a page: then the page is to be expired."""
+        closing = fact.closing_of_intent(await self._intent(provider_ref))
+        if closing is not None:
+            return closing
+        params = {"payment_intent": provider_ref}
+        async for session in self._each("close_checkout", self._stripe.checkout.sessions.list_async, params):
+            return await self._close_session(session["id"])
+        raise NotExecuted("still_open")
+
+    async def _tries(self, heard: Heard, intent: Json) -> AsyncIterator[PaymentFact | None]:
+        """Tell of every charge of an intent and of what became of its refunds."""
+        params: Json = {"payment_intent": intent["id"], "expand": ["data.refunds"]}
+        async for charge in self._each("fetch", self._stripe.charges.list_async, params):
+            yield fact.declined_charge(heard, intent, charge)
+            refunds = charge.get("refunds") or {"data": [], "has_more": False}
+            if refunds["has_more"]:
+                listed = self._each("fetch", self._stripe.refunds.list_async, {"charge": charge["id"]})
+                refunds["data"] = [each async for each in listed]
+            for refund in refunds["data"]:
+                yield fact.refund(heard, refund)
+
+    async def _paid_intent(self, provider_ref: str) -> Json | None:
+        if not _is_session(provider_ref):
+            return await self._intent(provider_ref)
+        intent: Json | None = (await self._session(provider_ref))["payment_intent"]
+        return intent
+
+    async def _session(self, provider_ref: str) -> Json:
+        asking = self._stripe.checkout.sessions.retrieve_async(provider_ref, {"expand": ["payment_intent"]})
+        return await self._call("fetch", asking)
+
+    async def _intent(self, provider_ref: str) -> Json:
+        return await self._call("fetch", self._stripe.payment_intents.retrieve_async(provider_ref))
+
+    async def _each(
+        self, operation: str, listing: Callable[[Any], Awaitable[object]], params: Json
+    ) -> AsyncIterator[Json]:
+        """Go through a list, newest first, page after page."""
+        more: Json = {}
+        while True:
+            page = await self._call(operation, listing({**params, **more, "limit": PAGE}))
+            for each in page["data"]:
+                yield each
+            if not page["has_more"]:
+                return
+            more = {"starting_after": page["data"][-1]["id"]}
+
+    async def _call(self, operation: str, answering: Awaitable[object]) -> Json:
+        """Wait for Stripe's answer, as plain JSON; what goes wrong is one of a gateway's troubles.
+
+        The provider's words stay in our log: they may speak of a person, and a failure is kept in histories.
+        """
+        with outgoing(self.provider, operation):
+            try:
+                answer = await answering
+            except stripe.StripeError as error:
+                no = trouble.of_stripe(error)
+                self._note(operation, no, error.request_id)
+                raise no from None
+            except (aiohttp.ClientError, TimeoutError) as error:  # in the midst of the answer's body
+                raise trouble.of_connection(error) from None
+            except (TypeError, AttributeError, ValueError):  # JSON of no shape that the SDK knows
+                raise OutcomeUnknown("not_understood") from None
+            if not isinstance(answer, stripe.StripeObject):
+                raise OutcomeUnknown("not_understood")
+            return answer.to_dict()
+
+    def _note(self, operation: str, no: GatewayTrouble, request_id: str | None) -> None:
+        log.warning(
+            "provider said no",
+            provider=self.provider,
+            operation=operation,
+            trouble=type(no).__name__,
+            reason=no.reason,
+            provider_request=request_id,
+        )
+
+
+def _is_session(provider_ref: str) -> bool:
+    return provider_ref.startswith("cs_")
+
+
+def _is_about(labelled: Json, payment_id: PaymentId) -> bool:
+    return (labelled.get("metadata") or {}).get("payment_id") == str(payment_id)
+
+
+def _made_at(payment_id: PaymentId) -> datetime | None:
+    """Read the time in a UUIDv7 (RFC 9562: its first 48 bits are milliseconds)."""
+    if payment_id.version != 7:
+        return None
+    return datetime.fromtimestamp((payment_id.int >> 80) / 1000, UTC)
+
+
+def _refund_answer(refund: Json) -> RefundAnswer:
+    return RefundAnswer(
+        provider_ref=refund["id"],
+        status=fact.refund_status(refund),
+        amount=from_stripe(refund["amount"], refund["currency"]),
+    )

@@ -1,0 +1,98 @@
+"""What we ask of Stripe to have an order paid, and the open checkout that it answers."""
+
+from datetime import datetime, timedelta
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from stripe.params import PaymentIntentCreateParams
+from stripe.params.checkout import SessionCreateParams
+
+from providers.gateway import Opened, Order
+from providers.stripe_gateway.amount import to_stripe
+from providers.stripe_gateway.fact import Json, instant
+
+# Stripe lets a page live from 30 minutes to 24 hours. A shorter deadline is kept by closing the page; its own
+# end is a safety net behind that, and follows from the deadline alone: a repeat must send the same body.
+NET = timedelta(minutes=31)
+LONGEST = timedelta(hours=24) - NET
+
+
+def intent_wish(order: Order) -> PaymentIntentCreateParams:
+    """Ask for a payment that the client completes with a secret.
+
+    Raises Refused for an amount that Stripe cannot take.
+    """
+    return {
+        "amount": to_stripe(order.amount),
+        "currency": order.amount.currency.lower(),
+        "automatic_payment_methods": {"enabled": True},
+        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+        "capture_method": "manual" if order.manual_capture else "automatic_async",
+        "description": order.description or order.reference,
+        "metadata": labels(order),
+        "transfer_group": str(order.booking_id),
+    }
+
+
+def session_wish(order: Order, now: datetime) -> SessionCreateParams:
+    """Ask for a hosted page. Raises Refused for an amount that Stripe cannot take."""
+    wish: SessionCreateParams = {
+        "mode": "payment",
+        "line_items": [
+            {
+                "quantity": 1,
+                "price_data": {
+                    "currency": order.amount.currency.lower(),
+                    "unit_amount": to_stripe(order.amount),
+                    "product_data": {"name": order.description or order.reference},
+                },
+            }
+        ],
+        "success_url": _back(order, outcome="done") + "&session_id={CHECKOUT_SESSION_ID}",
+        "cancel_url": _back(order, outcome="left"),
+        "client_reference_id": str(order.payment_id),
+        "metadata": labels(order),
+        "adaptive_pricing": {"enabled": False},  # the buyer pays in our currency, or the payment conflicts
+        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+        "payment_intent_data": {
+            "capture_method": "manual" if order.manual_capture else "automatic_async",
+            "description": order.description or order.reference,
+            "metadata": labels(order),
+            "transfer_group": str(order.booking_id),
+        },
+    }
+    if order.expires_at is not None and order.expires_at - now < LONGEST:
+        wish["expires_at"] = int((order.expires_at + NET).timestamp())
+    return wish
+
+
+def labels(order: Order) -> dict[str, str]:
+    """Name the owner on Stripe's object, so that its events find the way home. No person's data."""
+    return {
+        "tenant": str(order.tenant_id),
+        "booking_id": str(order.booking_id),
+        "payment_id": str(order.payment_id),
+        "reference": order.reference,
+    }
+
+
+def opened_session(session: Json) -> Opened:
+    """Read a hosted page; one that is no longer open has no address."""
+    expires_at = session.get("expires_at")
+    return Opened(
+        provider_ref=session["id"],
+        payment_url=session["url"] if session["status"] == "open" else None,
+        expires_at=instant(expires_at) if expires_at else None,
+    )
+
+
+def opened_intent(intent: Json) -> Opened:
+    """Read an intent; one that has ended has no secret to pay with."""
+    ended = intent["status"] in ("succeeded", "canceled")
+    return Opened(provider_ref=intent["id"], client_secret=None if ended else intent["client_secret"])
+
+
+def _back(order: Order, *, outcome: str) -> str:
+    """Give the address that the buyer's browser comes back to; what it says there proves nothing."""
+    parts = urlsplit(order.return_url)
+    more = urlencode({"payment_id": str(order.payment_id), "checkout": outcome})
+    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, more))), fragment=""))

@@ -1,0 +1,87 @@
+"""Everything that can go wrong on the way to Stripe, as the troubles every gateway knows."""
+
+from datetime import timedelta
+
+import aiohttp
+import stripe
+
+from providers.gateway import (
+    Declined,
+    GatewayTrouble,
+    NotExecuted,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    StateConflict,
+)
+from providers.stripe_gateway.fact import decline_code
+
+# Stripe says 400 for what the object's state does not allow; these codes tell it from a faulty request.
+_CONFLICTS = frozenset(
+    {
+        "payment_intent_unexpected_state",
+        "charge_already_refunded",
+        "charge_already_captured",
+        "charge_expired_for_capture",
+        "charge_disputed",
+        "charge_not_refundable",
+        "checkout_session_not_open",
+        "resource_conflict",
+    }
+)
+
+
+def of_stripe(error: stripe.StripeError) -> GatewayTrouble:
+    """Say what an error of the SDK means for us."""
+    if isinstance(error, stripe.APIConnectionError):
+        return of_connection(error.__cause__)
+    if isinstance(error, stripe.CardError):
+        detail = _detail(error)
+        return Declined(decline_code(detail.get("code"), detail.get("decline_code")))
+    return _by_status(error)
+
+
+def of_connection(cause: BaseException | None) -> GatewayTrouble:
+    """Tell a connection that never came about, so that nothing was sent, from an answer that was lost."""
+    if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return NotExecuted("unreachable")
+    return OutcomeUnknown("no_answer")
+
+
+def _by_status(error: stripe.StripeError) -> GatewayTrouble:
+    status = error.http_status or 0
+    if status == 429:
+        return NotExecuted("rate_limited", retry_after=_retry_after(error))
+    if status == 409:
+        return NotExecuted("in_progress", retry_after=_retry_after(error))
+    if status in (401, 403):
+        return Refused("not_authorised")
+    if status in (400, 404) and isinstance(error, stripe.IdempotencyError | stripe.InvalidRequestError):
+        return _by_code(error, status)
+    return OutcomeUnknown("server_error")
+
+
+def _by_code(error: stripe.StripeError, status: int) -> GatewayTrouble:
+    code = _detail(error).get("code")
+    if isinstance(error, stripe.IdempotencyError):
+        return Refused("key_reused")
+    if status == 404:
+        return NotFound("resource_missing")
+    if code in _CONFLICTS:
+        return StateConflict(str(code))
+    if code == "balance_insufficient":
+        return NotExecuted("balance_insufficient")
+    return Refused(str(code or "invalid_request"))
+
+
+def _detail(error: stripe.StripeError) -> dict[str, str | None]:
+    """Read the error's own object: the SDK fills `error.code` for some kinds only."""
+    body = error.json_body
+    detail = body.get("error") if isinstance(body, dict) else None
+    return detail if isinstance(detail, dict) else {}
+
+
+def _retry_after(error: stripe.StripeError) -> timedelta | None:
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    wait = str(headers.get("retry-after", ""))
+    return timedelta(seconds=int(wait)) if wait.isdecimal() else None
