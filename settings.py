@@ -67,7 +67,7 @@ def web_url(text: str) -> str:
     return text.rstrip("/")
 
 
-Secret = Annotated[str, Field(repr=False, min_length=1)]
+Secret = Annotated[str, Field(repr=False)]
 DatabaseUrl = Annotated[str, Field(repr=False), AfterValidator(postgres_url)]
 PrivateKey = Annotated[str, Field(repr=False), AfterValidator(private_key)]
 Url = Annotated[str, AfterValidator(web_url)]
