@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from observability.metrics import CONTENT_TYPE, exposition
 
 # One check may take this long; a supervisor asks again soon enough.
 CHECK_SECONDS = 2
@@ -56,4 +57,4 @@ async def _passes(check: Check) -> bool:
 
 
 async def _metrics(_request: web.Request) -> web.Response:
-    return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return web.Response(body=exposition(), headers={"Content-Type": CONTENT_TYPE})
