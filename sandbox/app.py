@@ -38,14 +38,21 @@ class Sandbox:
         stripe, sendgrid = StripeFace(), SendGridFace()
         world.play(stripe)
         world.play(sendgrid)
-        self.doors: dict[str, Door] = {"stripe": StripeDoor(world, stripe), "sendgrid": SendGridDoor(world, sendgrid)}
+        self.doors: dict[str, Door] = {
+            "stripe": StripeDoor(world, stripe),
+            "sendgrid": SendGridDoor(world, sendgrid),
+        }
         self.schedule, self.deliverer = Schedule(world, JOBS), Deliverer(world, retry_seconds)
         world.stirred = self.stir
         self.web = FastAPI(title="Sandbox", lifespan=self._lifespan, docs_url=None, redoc_url=None)
         for router in (
-            operate.routes(world, self.schedule, self.deliverer), look.routes(world), buyer.routes(world),
-            pay.routes(world), mailbox.routes(world), overview.routes(world),
-        ):  # fmt: skip
+            operate.routes(world, self.schedule, self.deliverer),
+            look.routes(world),
+            buyer.routes(world),
+            pay.routes(world),
+            mailbox.routes(world),
+            overview.routes(world),
+        ):
             self.web.include_router(router)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,6 +1,6 @@
 """Test cards: the only card numbers the sandbox knows, and what happens when one pays.
 
-Numbers and effects are Stripe's published ones; another provider's face adds its own numbers to the same effects.
+Numbers and effects are Stripe's published ones; another face adds its own numbers to the same effects.
 """
 
 from dataclasses import dataclass
@@ -41,13 +41,15 @@ def _declined(reason: str, message: str = "Your card was declined.") -> Decline:
 
 GENERIC = _declined("generic_decline")
 AUTHENTICATION_REQUIRED = Decline(
-    "authentication_required", "authentication_required",
+    "authentication_required",
+    "authentication_required",
     "Your card was declined. This transaction requires authentication.",
-)  # fmt: skip
+)
 AUTHENTICATION_FAILED = Decline(
-    "payment_intent_authentication_failure", None,
+    "payment_intent_authentication_failure",
+    None,
     "The provided PaymentMethod has failed authentication. Provide a new one and try again.",
-)  # fmt: skip
+)
 
 CARDS = (
     Card("4242424242424242", "visa"),
@@ -55,22 +57,44 @@ CARDS = (
     Card("5555555555554444", "mastercard", "mastercard"),
     Card("378282246310005", "amex", "amex"),
     Card("4000000000000002", "visa_chargeDeclined", decline=GENERIC),
-    Card("4000000000009995", "visa_chargeDeclinedInsufficientFunds",
-         decline=_declined("insufficient_funds", "Your card has insufficient funds.")),
+    Card(
+        "4000000000009995",
+        "visa_chargeDeclinedInsufficientFunds",
+        decline=_declined("insufficient_funds", "Your card has insufficient funds."),
+    ),
     Card("4000000000009987", "visa_chargeDeclinedLostCard", decline=_declined("lost_card")),
     Card("4000000000009979", "visa_chargeDeclinedStolenCard", decline=_declined("stolen_card")),
-    Card("4000000000006975", "visa_chargeDeclinedVelocityLimitExceeded",
-         decline=_declined("card_velocity_exceeded",
-                           "Your card was declined for making repeated attempts too frequently.")),
-    Card("4000000000000069", "chargeDeclinedExpiredCard",
-         decline=Decline("expired_card", "expired_card", "Your card has expired.")),
-    Card("4000000000000127", "chargeDeclinedIncorrectCvc",
-         decline=Decline("incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect.")),
-    Card("4000000000000119", "chargeDeclinedProcessingError",
-         decline=Decline("processing_error", "processing_error",
-                         "An error occurred while processing your card. Try again in a little bit.")),
-    Card("4242424242424241", "incorrectNumber",
-         decline=Decline("incorrect_number", "incorrect_number", "Your card number is incorrect.")),
+    Card(
+        "4000000000006975",
+        "visa_chargeDeclinedVelocityLimitExceeded",
+        decline=_declined(
+            "card_velocity_exceeded", "Your card was declined for making repeated attempts too frequently."
+        ),
+    ),
+    Card(
+        "4000000000000069",
+        "chargeDeclinedExpiredCard",
+        decline=Decline("expired_card", "expired_card", "Your card has expired."),
+    ),
+    Card(
+        "4000000000000127",
+        "chargeDeclinedIncorrectCvc",
+        decline=Decline("incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect."),
+    ),
+    Card(
+        "4000000000000119",
+        "chargeDeclinedProcessingError",
+        decline=Decline(
+            "processing_error",
+            "processing_error",
+            "An error occurred while processing your card. Try again in a little bit.",
+        ),
+    ),
+    Card(
+        "4242424242424241",
+        "incorrectNumber",
+        decline=Decline("incorrect_number", "incorrect_number", "Your card number is incorrect."),
+    ),
     Card("4000000000000341", "chargeCustomerFail", decline=GENERIC),
     Card("4100000000000019", "radarBlock", decline=_declined("fraudulent")),
     Card("4000000000004954", "riskLevelHighest", decline=_declined("fraudulent")),
@@ -82,7 +106,7 @@ CARDS = (
     Card("4000000000003055", "threeDSecureOptional"),
     Card("4000000000007726", "pendingRefund", refunds="pending_first"),
     Card("4000000000005126", "refundFail", refunds="fails_later"),
-)  # fmt: skip
+)
 
 BY_NUMBER = {card.number: card for card in CARDS}
 BY_NAME = {card.name: card for card in CARDS} | {
@@ -93,6 +117,6 @@ BY_NAME = {card.name: card for card in CARDS} | {
 
 
 def find(text: str) -> Card | None:
-    """Return the test card of this number (spaces and hyphens allowed), token (`pm_card_visa`) or name, if there is one."""
+    """Return the test card of this number (spaces allowed), token (`pm_card_visa`) or name, if any."""
     plain = text.replace(" ", "").replace("-", "").removeprefix("pm_card_")
     return BY_NUMBER.get(plain) or BY_NAME.get(plain)

@@ -78,10 +78,16 @@ def _payment_of(work: Work, checkout: Checkout) -> Payment:
     if checkout.payment is not None:
         return work.get(Payment, checkout.payment)
     payment = Payment(
-        id=work.new_id("payment"), account=work.account.id, created=work.now, amount=checkout.amount,
-        currency=checkout.currency, capture=checkout.capture, checkout=checkout.id,
-        metadata=checkout.payment_metadata, about=dict(checkout.about.get("payment", {})),
-    )  # fmt: skip
+        id=work.new_id("payment"),
+        account=work.account.id,
+        created=work.now,
+        amount=checkout.amount,
+        currency=checkout.currency,
+        capture=checkout.capture,
+        checkout=checkout.id,
+        metadata=checkout.payment_metadata,
+        about=dict(checkout.about.get("payment", {})),
+    )
     checkout.payment = payment.id
     return payments.open_payment(work, payment)
 

@@ -1,6 +1,6 @@
 """Time as the sandbox sees it: the wall clock plus an offset of each account.
 
-Every account has a clock of its own, so that one test can jump a week ahead without disturbing its neighbours.
+Every account has a clock of its own, so that one test can jump a week ahead and not disturb its neighbours.
 """
 
 import time

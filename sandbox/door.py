@@ -1,20 +1,19 @@
 """What every provider's door shares: reading a request with a limit, and going wrong on order."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.account import Account
-from sandbox.face import Answer, Face
-from sandbox.fault import REQUEST_KINDS, Fault
-from sandbox.work import World
+from sandbox.answer import Answer
+from sandbox.fault import Fault
+from sandbox.work import Face
 
 MAX_BODY = 1024 * 1024
-LOAD_BALANCER_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
+LOAD_BALANCER_PAGE = b"<html><head><title>Bad Gateway</title></head><body>Bad Gateway</body></html>"
 
 
 class TooLarge(Exception):
@@ -23,7 +22,7 @@ class TooLarge(Exception):
 
 @dataclass(frozen=True)
 class Instead:
-    """What is answered in place of the truth: `after` the work was done or without doing it; `saved` like a true one."""
+    """What is answered in place of the truth: `after` the work or without it; `saved` like a true answer."""
 
     answer: Answer
     after: bool
@@ -33,7 +32,22 @@ class Instead:
 class Do(Protocol):
     """The work of a request, in one transaction."""
 
-    def __call__(self, instead: Instead | None = None) -> Answer: ...
+    def __call__(self, instead: Instead | None = None) -> Answer:
+        """Do it and return the answer."""
+
+
+@dataclass(frozen=True)
+class Trip:
+    """A request on which something is to go wrong."""
+
+    fault: Fault
+    face: Face
+    request: Request
+    do: Do
+
+    def failure(self, default: int = 500) -> Answer:
+        """Return the provider's own way of failing, with the status that was ordered."""
+        return self.face.failure(int(self.fault.number("status", default)))
 
 
 async def read(request: Request, limit: int = MAX_BODY) -> bytes:
@@ -52,75 +66,89 @@ def response(answer: Answer, headers: Mapping[str, str]) -> Response:
     return Response(answer.body, answer.status, dict(headers))
 
 
-async def with_faults(
-    world: World, face: Face, account: Account, name: str, request: Request, do: Do
-) -> Answer:  # fmt: skip
-    """Return what `do` answers, unless something was ordered to go wrong with a call of this name."""
-    fault = world.faults.take(REQUEST_KINDS, face.provider, account.id, name)
-    if fault is None:
-        return do()
-    return await WRONG[fault.kind](fault, face, request, do)
+async def with_faults(face: Face, request: Request, fault: Fault | None, do: Do) -> Answer:
+    """Return what `do` answers, unless it is to go wrong."""
+    return do() if fault is None else await WRONG[fault.kind](Trip(fault, face, request, do))
 
 
-async def _lose(fault: Fault, face: Face, request: Request, do: Do) -> Answer:
-    answer = do()
-    await cut(request)
+async def _lose(trip: Trip) -> Answer:
+    answer = trip.do()
+    await cut(trip.request)
     return answer
 
 
-async def _cut_body(fault: Fault, face: Face, request: Request, do: Do) -> Answer:
-    answer = do()
-    head = f"HTTP/1.1 {answer.status} OK\r\nContent-Type: application/json\r\nContent-Length: {len(answer.body)}\r\n\r\n"
-    request.scope["extensions"]["sandbox.transport"].write(head.encode() + answer.body[: len(answer.body) // 2])
-    await asyncio.sleep(0.05)  # let the half answer go out before the connection is reset
-    await cut(request)
+async def _cut_body(trip: Trip) -> Answer:
+    answer = trip.do()
+    head = f"HTTP/1.1 {answer.status} OK\r\nContent-Type: application/json\r\n"
+    half = (
+        head.encode()
+        + b"Content-Length: %d\r\n\r\n" % len(answer.body)
+        + answer.body[: len(answer.body) // 2]
+    )
+    transport = _transport(trip.request)
+    transport.write(half)
+    transport.close()  # sends what is written, then hangs up
+    await _gone(trip.request)
     return answer
 
 
-async def _drop(fault: Fault, face: Face, request: Request, do: Do) -> Answer:
-    await cut(request)
-    return face.failure(500)
+async def _drop(trip: Trip) -> Answer:
+    await cut(trip.request)
+    return trip.failure()
 
 
-async def _fail_after(fault: Fault, face: Face, request: Request, do: Do) -> Answer:
-    failure = face.failure(int(fault.number("status", 500)))
-    return do(Instead(failure, after=True, saved=True))
+async def _fail_after(trip: Trip) -> Answer:
+    return trip.do(Instead(trip.failure(), after=True, saved=True))
 
 
-async def _fail_before(fault: Fault, face: Face, request: Request, do: Do) -> Answer:
-    failure = face.failure(int(fault.number("status", 500)))
-    return do(Instead(failure, after=False, saved=bool(fault.detail.get("saved"))))
+async def _fail_before(trip: Trip) -> Answer:
+    return trip.do(Instead(trip.failure(), after=False, saved=bool(trip.fault.detail.get("saved"))))
 
 
-async def _slow(fault: Fault, face: Face, request: Request, do: Do) -> Answer:
-    answer = do()
-    await asyncio.sleep(fault.number("seconds", 20))
+async def _slow(trip: Trip) -> Answer:
+    answer = trip.do()
+    await asyncio.sleep(trip.fault.number("seconds", 20))
     return answer
 
 
-async def _throttle(fault: Fault, face: Face, request: Request, do: Do) -> Answer:
-    refused = face.failure(429)
-    return Answer(429, refused.body, {**refused.headers, "Retry-After": str(int(fault.number("seconds", 1)))})
+async def _throttle(trip: Trip) -> Answer:
+    refused, seconds = trip.face.failure(429), int(trip.fault.number("seconds", 1))
+    return Answer(429, refused.body, {**refused.headers, "Retry-After": str(seconds)})
 
 
-async def _html(fault: Fault, face: Face, request: Request, do: Do) -> Answer:
-    return Answer(int(fault.number("status", 502)), LOAD_BALANCER_PAGE, {"Content-Type": "text/html"})
+async def _html(trip: Trip) -> Answer:
+    return Answer(int(trip.fault.number("status", 502)), LOAD_BALANCER_PAGE, {"Content-Type": "text/html"})
 
 
-async def _wrong_type(fault: Fault, face: Face, request: Request, do: Do) -> Answer:
-    do()
+async def _wrong_type(trip: Trip) -> Answer:
+    trip.do()
     return Answer(200, b'["not", "what", "you", "asked"]')
 
 
-WRONG: dict[str, Callable[[Fault, Face, Request, Do], "asyncio.Future[Answer]"]] = {  # type: ignore[assignment]
-    "response_lost": _lose, "response_cut": _cut_body, "response_500_after": _fail_after,
-    "response_500_before": _fail_before, "drop_before": _drop, "slow": _slow, "rate_limit": _throttle,
-    "html_error": _html, "wrong_type": _wrong_type,
-}  # fmt: skip
+WRONG: dict[str, Callable[[Trip], Awaitable[Answer]]] = {
+    "response_lost": _lose,
+    "response_cut": _cut_body,
+    "response_500_after": _fail_after,
+    "response_500_before": _fail_before,
+    "drop_before": _drop,
+    "slow": _slow,
+    "rate_limit": _throttle,
+    "html_error": _html,
+    "wrong_type": _wrong_type,
+}
 
 
 async def cut(request: Request) -> None:
     """Close the caller's connection without an answer."""
-    request.scope["extensions"]["sandbox.transport"].abort()
+    _transport(request).abort()
+    await _gone(request)
+
+
+def _transport(request: Request) -> asyncio.Transport:
+    transport: asyncio.Transport = request.scope["extensions"]["sandbox.transport"]["transport"]
+    return transport
+
+
+async def _gone(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

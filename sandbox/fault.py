@@ -6,7 +6,7 @@ Request faults hit API calls; webhook faults hit deliveries, where the route is 
 import json
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, get_args, Literal
+from typing import Any, Literal, get_args
 
 from sandbox.store import Store
 
@@ -77,22 +77,34 @@ class Faults:
         values = asdict(fault) | {"detail": json.dumps(fault.detail)}
         cursor = self.store.db.execute(
             "INSERT INTO faults (provider, account, route, kind, detail, times)"
-            " VALUES (:provider, :account, :route, :kind, :detail, :times)", values
-        )  # fmt: skip
+            " VALUES (:provider, :account, :route, :kind, :detail, :times)",
+            values,
+        )
         fault.seq = int(cursor.lastrowid or 0)
         self.open.append(fault)
         return fault
 
     def clear(self, account: str | None = None, seq: int | None = None) -> int:
         """Take faults back: all, those of an account, or one; return how many."""
-        gone = [f for f in self.open if (account is None or f.account == account) and (seq is None or f.seq == seq)]
+        gone = [
+            f
+            for f in self.open
+            if (account is None or f.account == account) and (seq is None or f.seq == seq)
+        ]
         for fault in gone:
             self.store.db.execute("DELETE FROM faults WHERE seq = ?", (fault.seq,))
             self.open.remove(fault)
         return len(gone)
 
-    def take(self, kinds: frozenset[str], provider: str, account: str | None, route: str) -> Fault | None:
-        """Return the oldest fault that hits, and count it."""
+    def of_request(self, provider: str, account: str, route: str) -> Fault | None:
+        """Return the fault that hits an API call such as `POST /v1/refunds`, and count it."""
+        return self._take(REQUEST_KINDS, provider, account, route)
+
+    def of_event(self, provider: str, account: str, event_type: str) -> Fault | None:
+        """Return the fault that hits a delivery of such an event, and count it."""
+        return self._take(WEBHOOK_KINDS, provider, account, event_type)
+
+    def _take(self, kinds: frozenset[str], provider: str, account: str, route: str) -> Fault | None:
         for fault in self.open:
             if fault.kind in kinds and fault.hits(provider, account, route):
                 self._count(fault)

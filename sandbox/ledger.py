@@ -1,7 +1,7 @@
 """The provider's own books: movements of an account's balance, each with entries that sum to zero.
 
-Books: `balance` what the provider holds for the account, `fees` what it keeps, `buyers` where money comes from and
-goes back to. Amounts are minor units; positive entries are money in the book.
+Books: `balance` what the provider holds for the account, `fees` what it keeps, `buyers` where money comes
+from and goes back to. Amounts are minor units; positive entries are money in the book.
 """
 
 from dataclasses import dataclass
@@ -51,12 +51,21 @@ def fee_of(amount: int) -> int:
     return min(amount, int(share) + FEE_FIXED)
 
 
-def move(work: Work, movement_type: MovementType, *, source: str, currency: str, amount: int, fee: int = 0) -> Movement:
+def move(
+    work: Work, movement_type: MovementType, *, source: str, currency: str, amount: int, fee: int = 0
+) -> Movement:
     """Post a movement of `amount` (negative: money leaves the balance) and return it."""
     movement = Movement(
-        id=work.new_id("movement"), account=work.account.id, created=work.now, type=movement_type, source=source,
-        currency=currency, amount=amount, fee=fee, available_on=work.now + (SETTLING_SECONDS if amount > 0 else 0),
-    )  # fmt: skip
+        id=work.new_id("movement"),
+        account=work.account.id,
+        created=work.now,
+        type=movement_type,
+        source=source,
+        currency=currency,
+        amount=amount,
+        fee=fee,
+        available_on=work.now + (SETTLING_SECONDS if amount > 0 else 0),
+    )
     work.add(movement)
     entries = [("balance", movement.net), ("fees", fee), ("buyers", -amount)]
     work.store.db.executemany(
@@ -76,12 +85,17 @@ def balances(work: Work) -> dict[str, Json]:
 
 
 def check(work: Work) -> None:
-    """Raise BooksDoNotBalance unless the account's entries sum to zero and its balance is the sum of its statement."""
+    """Raise BooksDoNotBalance unless entries sum to zero and the balance is the sum of the statement."""
     rows = work.store.db.execute(
         "SELECT currency, SUM(amount), SUM(CASE book WHEN 'balance' THEN amount ELSE 0 END) FROM entries"
-        " WHERE account = ? GROUP BY currency", (work.account.id,)
-    ).fetchall()  # fmt: skip
-    statement = {currency: total["available"] + total["pending"] for currency, total in balances(work).items()}
+        " WHERE account = ? GROUP BY currency",
+        (work.account.id,),
+    ).fetchall()
+    statement = {
+        currency: total["available"] + total["pending"] for currency, total in balances(work).items()
+    }
     for currency, total, balance in rows:
         if total != 0 or balance != statement.get(currency, 0):
-            raise BooksDoNotBalance(f"{work.account.id} {currency}: entries {total}, balance {balance}, {statement}")
+            raise BooksDoNotBalance(
+                f"{work.account.id} {currency}: entries {total}, balance {balance}, {statement}"
+            )

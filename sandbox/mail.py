@@ -32,13 +32,28 @@ class Mail(Record):
 def shown(mail: Mail) -> Json:
     """Return a mail as the mailbox's JSON tells it, attachments by name and size."""
     return {
-        "id": mail.id, "account": mail.account, "created": mail.created, "from": mail.sender, "to": mail.to,
-        "cc": mail.cc, "bcc": mail.bcc, "reply_to": mail.reply_to, "subject": mail.subject,
-        "text": mail.content("text/plain"), "html": mail.content("text/html"), "custom_args": mail.custom_args,
-        "categories": mail.categories, "headers": mail.headers,
+        "id": mail.id,
+        "account": mail.account,
+        "created": mail.created,
+        "from": mail.sender,
+        "to": mail.to,
+        "cc": mail.cc,
+        "bcc": mail.bcc,
+        "reply_to": mail.reply_to,
+        "subject": mail.subject,
+        "text": mail.content("text/plain"),
+        "html": mail.content("text/html"),
+        "custom_args": mail.custom_args,
+        "categories": mail.categories,
+        "headers": mail.headers,
         "attachments": [
-            {"filename": each["filename"], "type": each.get("type"), "disposition": each.get("disposition", "attachment"),
-             "content_id": each.get("content_id"), "content": each["content"]}
+            {
+                "filename": each["filename"],
+                "type": each.get("type"),
+                "disposition": each.get("disposition", "attachment"),
+                "content_id": each.get("content_id"),
+                "content": each["content"],
+            }
             for each in mail.attachments
         ],
-    }  # fmt: skip
+    }

@@ -9,8 +9,7 @@ A declined try falls back to `unstarted`; the same payment may be tried again.
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from sandbox import card as cards
-from sandbox import ledger
+from sandbox import card as cards, ledger
 from sandbox.card import Card, Decline
 from sandbox.record import Json, Record
 from sandbox.work import Work
@@ -55,7 +54,9 @@ class Payment(Record):
     def verify(self) -> None:
         """Raise BooksDoNotBalance unless refunded ≤ captured ≤ authorized."""
         if not 0 <= self.refunded <= self.captured <= self.authorized <= max(self.amount, self.authorized):
-            raise ledger.BooksDoNotBalance(f"{self.id}: {self.refunded} / {self.captured} / {self.authorized}")
+            raise ledger.BooksDoNotBalance(
+                f"{self.id}: {self.refunded} / {self.captured} / {self.authorized}"
+            )
 
 
 @dataclass(kw_only=True)
@@ -111,17 +112,23 @@ def open_payment(work: Work, payment: Payment) -> Payment:
 def new_method(work: Work, card: Card, customer: str | None = None, billing: Json | None = None) -> Method:
     """Make a means of payment out of a test card."""
     method = Method(
-        id=work.new_id("method"), account=work.account.id, created=work.now, card=card.number, customer=customer,
+        id=work.new_id("method"),
+        account=work.account.id,
+        created=work.now,
+        card=card.number,
+        customer=customer,
         billing=billing or {},
-    )  # fmt: skip
+    )
     work.add(method)
     return method
 
 
-def submit(work: Work, payment: Payment, method: Method, *, challenged: bool = False, absent: bool = False) -> Outcome:
+def submit(
+    work: Work, payment: Payment, method: Method, *, challenged: bool = False, absent: bool = False
+) -> Outcome:
     """Try to pay with a method and tell what came of it.
 
-    `challenged`: the buyer has just passed the challenge. `absent`: the buyer cannot be challenged (off session).
+    `challenged`: the buyer has just passed the challenge. `absent`: the buyer cannot be challenged.
     """
     if payment.status not in ("unstarted", "unconfirmed", "needs_action"):
         raise Unexpected(payment, "confirm")
@@ -154,16 +161,24 @@ def _told(decline: Decline, method: str) -> Json:
     return {"code": decline.code, "reason": decline.reason, "message": decline.message, "method": method}
 
 
-def _new_attempt(work: Work, payment: Payment, method: Method, status: Literal["succeeded", "failed"]) -> Attempt:
+def _new_attempt(
+    work: Work, payment: Payment, method: Method, status: Literal["succeeded", "failed"]
+) -> Attempt:
     return Attempt(
-        id=work.new_id("attempt"), account=work.account.id, created=work.now, payment=payment.id, method=method.id,
-        amount=payment.amount, currency=payment.currency, status=status,
-    )  # fmt: skip
+        id=work.new_id("attempt"),
+        account=work.account.id,
+        created=work.now,
+        payment=payment.id,
+        method=method.id,
+        amount=payment.amount,
+        currency=payment.currency,
+        status=status,
+    )
 
 
 def _decline(
     work: Work, payment: Payment, method: Method, decline: Decline, *, challenged: bool = False
-) -> Outcome:  # fmt: skip
+) -> Outcome:
     attempt = _new_attempt(work, payment, method, "failed")
     attempt.decline, attempt.challenged = _told(decline, method.id), challenged
     work.add(attempt)
@@ -210,9 +225,13 @@ def settle(work: Work, attempt_id: str) -> None:
     if attempt.movement is not None:
         return
     movement = ledger.move(
-        work, "charge", source=attempt.id, currency=attempt.currency, amount=attempt.captured,
+        work,
+        "charge",
+        source=attempt.id,
+        currency=attempt.currency,
+        amount=attempt.captured,
         fee=ledger.fee_of(attempt.captured),
-    )  # fmt: skip
+    )
     attempt.movement = movement.id
     work.save(attempt)
     work.tell("attempt.settled", attempt)

@@ -9,4 +9,4 @@ class CuttableProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        self.scope["extensions"] = {"sandbox.transport": self.transport}
+        self.scope["extensions"] = {"sandbox.transport": {"transport": self.transport}}

@@ -32,5 +32,5 @@ class NotFound(Exception):
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Json:
-    """Return the entries of `before` that `after` tells differently: what webhooks call previous attributes."""
+    """Return the entries of `before` that `after` tells differently: what webhooks call previous."""
     return {name: value for name, value in before.items() if name in after and after[name] != value}

@@ -37,16 +37,23 @@ class Refund(Record):
 
 def create(
     work: Work, payment: Payment, amount: int, *, reason: str | None, metadata: dict[str, str], about: Json
-) -> Refund:  # fmt: skip
+) -> Refund:
     """Send `amount` (≤ what is left of the capture, which the caller has checked) back to the buyer."""
-    assert payment.attempt is not None
-    attempt = work.get(Attempt, payment.attempt)
+    attempt = work.get(Attempt, payment.attempt or "")
     manner = work.get(Method, attempt.method).behaviour.refunds
     refund = Refund(
-        id=work.new_id("refund"), account=work.account.id, created=work.now, payment=payment.id, attempt=attempt.id,
-        amount=amount, currency=payment.currency, status="pending" if manner == "pending_first" else "succeeded",
-        reason=reason, metadata=metadata, about=about,
-    )  # fmt: skip
+        id=work.new_id("refund"),
+        account=work.account.id,
+        created=work.now,
+        payment=payment.id,
+        attempt=attempt.id,
+        amount=amount,
+        currency=payment.currency,
+        status="pending" if manner == "pending_first" else "succeeded",
+        reason=reason,
+        metadata=metadata,
+        about=about,
+    )
     movement = ledger.move(work, "refund", source=refund.id, currency=refund.currency, amount=-amount)
     refund.movement = movement.id
     work.add(refund)
@@ -85,10 +92,14 @@ def cancel(work: Work, refund: Refund) -> None:
 
 
 def _undo(work: Work, refund: Refund, status: Literal["failed", "cancelled"], failure: str | None) -> None:
-    back = ledger.move(work, "refund_failure", source=refund.id, currency=refund.currency, amount=refund.amount)
+    back = ledger.move(
+        work, "refund_failure", source=refund.id, currency=refund.currency, amount=refund.amount
+    )
     refund.status, refund.failure, refund.failure_movement = status, failure, back.id
     work.save(refund)
-    _change_refunded(work, work.get(Payment, refund.payment), work.get(Attempt, refund.attempt), -refund.amount)
+    _change_refunded(
+        work, work.get(Payment, refund.payment), work.get(Attempt, refund.attempt), -refund.amount
+    )
 
 
 def _change_refunded(work: Work, payment: Payment, attempt: Attempt, amount: int) -> None:

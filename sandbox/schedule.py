@@ -33,18 +33,21 @@ class Schedule:
             ).fetchone()
             if row is None:
                 return done
-            self._run(self.world.account_by_id(row["account"]), row["seq"], row["kind"], row["ref"], row["due"])
+            self._run(self.world.owner(row["account"]), row["seq"], row["kind"], row["ref"], row["due"])
             done += 1
 
-    def _run(self, account: Account | None, seq: int, kind: str, ref: str, due: float) -> None:
+    def _run(self, account: Account, seq: int, kind: str, ref: str, due: float) -> None:
         try:
-            assert account is not None, "jobs go with their account"
             with self.world.work(account, at=due + account.offset) as work:
                 self.jobs[kind](work, ref)
                 work.store.db.execute("DELETE FROM jobs WHERE seq = ?", (seq,))
-        except Exception as defect:  # one broken job must not stop the others; it stays visible in /_sandbox/health
+        except (
+            Exception
+        ) as defect:  # one broken job must not stop the others; it stays visible in /_sandbox/health
             log.exception("job %s of %s failed", kind, ref)
-            self.world.store.db.execute("UPDATE jobs SET due = NULL, note = ? WHERE seq = ?", (repr(defect), seq))
+            self.world.store.db.execute(
+                "UPDATE jobs SET due = NULL, note = ? WHERE seq = ?", (repr(defect), seq)
+            )
 
     def stuck(self) -> list[str]:
         """Return the jobs that failed, in words; anything here is a defect of the sandbox."""

@@ -1,8 +1,8 @@
 """The SQLite file: records, saved answers, entries, jobs, deliveries and faults.
 
-One connection on the event loop's own thread; every request is one short transaction without an await in it, so
-requests never see each other half done. Write-ahead log with synchronous=NORMAL: what was acknowledged survives
-`kill -9` of the process (a power cut may take the last moments, which is no harm here).
+One connection on the event loop's own thread; every request is one short transaction without an await in it,
+so requests never see each other half done. Write-ahead log with synchronous=NORMAL: what was acknowledged
+survives `kill -9` of the process (a power cut may take the last moments, which is no harm here).
 """
 
 import json
@@ -21,23 +21,25 @@ CREATE TABLE IF NOT EXISTS accounts (
     id TEXT PRIMARY KEY, provider TEXT NOT NULL, key TEXT NOT NULL, created INTEGER NOT NULL,
     offset REAL NOT NULL, counter INTEGER NOT NULL, UNIQUE (provider, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS records (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, account TEXT NOT NULL,
-    parent TEXT, created INTEGER NOT NULL, body TEXT NOT NULL);
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
+    account TEXT NOT NULL, parent TEXT, created INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS records_of_account ON records (account, kind, seq);
 CREATE INDEX IF NOT EXISTS records_of_parent ON records (parent, kind, seq) WHERE parent IS NOT NULL;
 CREATE TABLE IF NOT EXISTS answers (
     account TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL, status INTEGER NOT NULL,
-    headers TEXT NOT NULL, body BLOB NOT NULL, created INTEGER NOT NULL, PRIMARY KEY (account, key)) WITHOUT ROWID;
+    headers TEXT NOT NULL, body BLOB NOT NULL, created INTEGER NOT NULL,
+    PRIMARY KEY (account, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS entries (
     seq INTEGER PRIMARY KEY, account TEXT NOT NULL, movement TEXT NOT NULL, book TEXT NOT NULL,
     currency TEXT NOT NULL, amount INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS entries_of_account ON entries (account, currency, book);
 CREATE TABLE IF NOT EXISTS jobs (
-    seq INTEGER PRIMARY KEY, account TEXT NOT NULL, kind TEXT NOT NULL, ref TEXT NOT NULL, due REAL, note TEXT);
+    seq INTEGER PRIMARY KEY, account TEXT NOT NULL, kind TEXT NOT NULL, ref TEXT NOT NULL,
+    due REAL, note TEXT);
 CREATE INDEX IF NOT EXISTS jobs_due ON jobs (due) WHERE due IS NOT NULL;
 CREATE TABLE IF NOT EXISTS deliveries (
-    seq INTEGER PRIMARY KEY, account TEXT NOT NULL, event TEXT NOT NULL, type TEXT NOT NULL, endpoint TEXT NOT NULL,
-    status TEXT NOT NULL, due REAL, trick TEXT NOT NULL, log TEXT NOT NULL);
+    seq INTEGER PRIMARY KEY, account TEXT NOT NULL, event TEXT NOT NULL, type TEXT NOT NULL,
+    endpoint TEXT NOT NULL, status TEXT NOT NULL, due REAL, trick TEXT NOT NULL, log TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due) WHERE status = 'pending';
 CREATE INDEX IF NOT EXISTS deliveries_of_event ON deliveries (event);
 CREATE INDEX IF NOT EXISTS deliveries_of_account ON deliveries (account, seq);
@@ -57,7 +59,9 @@ class Store:
     def __init__(self, path: Path | str) -> None:
         self.db = sqlite3.connect(path, isolation_level=None, cached_statements=256)
         self.db.row_factory = sqlite3.Row
-        self.db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=2000;" + SCHEMA)
+        self.db.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=2000;" + SCHEMA
+        )
 
     def close(self) -> None:
         """Close the file; nothing is pending, for every transaction is written when it ends."""
@@ -87,7 +91,9 @@ class Store:
 
     def accounts(self) -> list[Account]:
         """Return all accounts, oldest first."""
-        return [Account(**dict(row)) for row in self.db.execute("SELECT * FROM accounts ORDER BY created, id")]
+        return [
+            Account(**dict(row)) for row in self.db.execute("SELECT * FROM accounts ORDER BY created, id")
+        ]
 
     def insert_account(self, account: Account) -> None:
         """Write down a new account."""
@@ -97,12 +103,14 @@ class Store:
 
     def save_account(self, account: Account) -> None:
         """Write down how far the account's clock and ids have come."""
-        self.db.execute("UPDATE accounts SET offset = :offset, counter = :counter WHERE id = :id", vars(account))
+        self.db.execute(
+            "UPDATE accounts SET offset = :offset, counter = :counter WHERE id = :id", vars(account)
+        )
 
     def forget_account(self, account_id: str) -> None:
         """Remove the account and everything it owns."""
         for table in OWNED_TABLES:
-            self.db.execute(f"DELETE FROM {table} WHERE account = ?", (account_id,))
+            self.db.execute(f"DELETE FROM {table} WHERE account = ?", (account_id,))  # noqa: S608 (our own names)
         self.db.execute("DELETE FROM accounts WHERE id = ?", (account_id,))
 
     # Records
@@ -128,7 +136,8 @@ class Store:
     def get(self, cls: type[R], account: str, record_id: str) -> R:
         """Return the account's record of that id, or raise NotFound."""
         row = self.db.execute(
-            "SELECT body FROM records WHERE id = ? AND kind = ? AND account = ?", (record_id, cls.kind, account)
+            "SELECT body FROM records WHERE id = ? AND kind = ? AND account = ?",
+            (record_id, cls.kind, account),
         ).fetchone()
         if row is None:
             raise NotFound(cls.kind, record_id)
@@ -148,25 +157,38 @@ class Store:
 
     def all(self, cls: type[R], account: str | None = None) -> list[R]:
         """Return all records of a kind, oldest first."""
-        where, values = ("", [cls.kind]) if account is None else (" AND account = ?", [cls.kind, account])
-        rows = self.db.execute(f"SELECT body FROM records WHERE kind = ?{where} ORDER BY seq", values)
+        if account is None:
+            rows = self.db.execute("SELECT body FROM records WHERE kind = ? ORDER BY seq", (cls.kind,))
+        else:
+            rows = self.db.execute(
+                "SELECT body FROM records WHERE account = ? AND kind = ? ORDER BY seq", (account, cls.kind)
+            )
         return [cls(**json.loads(row[0])) for row in rows]
 
     def counts(self, account: str) -> dict[str, int]:
         """Return how many records of each kind an account has."""
-        rows = self.db.execute("SELECT kind, COUNT(*) FROM records WHERE account = ? GROUP BY kind", (account,))
+        rows = self.db.execute(
+            "SELECT kind, COUNT(*) FROM records WHERE account = ? GROUP BY kind", (account,)
+        )
         return {str(row[0]): int(row[1]) for row in rows}
 
     def page(
-        self, cls: type[R], account: str, *, limit: int, where: Sequence[tuple[str, Any]] = (),
-        after: str | None = None, before: str | None = None,
-    ) -> tuple[list[R], bool]:  # fmt: skip
+        self,
+        cls: type[R],
+        account: str,
+        *,
+        limit: int,
+        where: Sequence[tuple[str, Any]] = (),
+        after: str | None = None,
+        before: str | None = None,
+    ) -> tuple[list[R], bool]:
         """Return up to `limit` records, newest first, and whether there are more beyond them.
 
-        `after` and `before` are ids of records the page lies behind or ahead of; `where` are pairs of a condition
-        in SQL with one place-holder and its value. Raises NotFound for a cursor the account does not own.
+        `after` and `before` are ids of records the page lies behind or ahead of; `where` are pairs of a
+        condition in SQL with one place-holder and its value. Raises NotFound for a cursor of nobody's.
         """
-        clauses, values = ["account = ?", "kind = ?"], [account, cls.kind]
+        clauses = ["account = ?", "kind = ?"]
+        values: list[Any] = [account, cls.kind]
         for condition, value in where:
             clauses.append(condition)
             values.append(value)
@@ -175,14 +197,16 @@ class Store:
                 clauses.append(f"seq {sign} ?")
                 values.append(self._seq(cls, account, cursor))
         order = "ASC" if before is not None else "DESC"
-        sql = f"SELECT body FROM records WHERE {' AND '.join(clauses)} ORDER BY seq {order} LIMIT ?"
+        where_all = " AND ".join(clauses)  # conditions of our own making; what callers say is in `values`
+        sql = f"SELECT body FROM records WHERE {where_all} ORDER BY seq {order} LIMIT ?"  # noqa: S608
         rows = self.db.execute(sql, [*values, limit + 1]).fetchall()
         found = [cls(**json.loads(row[0])) for row in rows[:limit]]
         return (found[::-1] if before is not None else found), len(rows) > limit
 
     def _seq(self, cls: type[Record], account: str, record_id: str) -> int:
         row = self.db.execute(
-            "SELECT seq FROM records WHERE id = ? AND kind = ? AND account = ?", (record_id, cls.kind, account)
+            "SELECT seq FROM records WHERE id = ? AND kind = ? AND account = ?",
+            (record_id, cls.kind, account),
         ).fetchone()
         if row is None:
             raise NotFound(cls.kind, record_id)

@@ -1,23 +1,21 @@
-"""Events, the endpoints that want them, and the deliverer that keeps trying.
+"""The deliverer of events, which keeps trying.
 
-The text of an event is fixed once; every attempt is signed anew. Signatures are stamped with the wall clock, for the
-receiver has not travelled in time with the account.
+The text of an event is fixed once; every attempt is signed anew. Signatures are stamped with the wall clock,
+for the receiver has not travelled in time with the account.
 """
 
 import asyncio
 import json
 import logging
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import partial
+from typing import Any
 
 import aiohttp
 
-from sandbox.fault import WEBHOOK_KINDS
+from sandbox.event import Endpoint, Event
 from sandbox.identifier import derive
-from sandbox.record import Json, NotFound, Record
-
-if TYPE_CHECKING:
-    from sandbox.work import Work, World
+from sandbox.record import Json, NotFound
+from sandbox.work import World
 
 log = logging.getLogger("sandbox.webhook")
 
@@ -25,75 +23,10 @@ TIMEOUT_SECONDS = 10
 AT_ONCE = 32
 
 
-@dataclass(kw_only=True)
-class Endpoint(Record):
-    """Where an account wants to be told of events."""
-
-    kind: ClassVar[str] = "endpoint"
-
-    url: str
-    secret: str
-    types: list[str] = field(default_factory=list)
-    enabled: bool = True
-    about: Json = field(default_factory=dict)
-
-    def wants(self, event_type: str) -> bool:
-        """Return whether events of this type go here."""
-        return self.enabled and ("*" in self.types or event_type in self.types)
-
-
-@dataclass(kw_only=True)
-class Event(Record):
-    """Something that happened, in the words of the provider; `body` is sent as it stands."""
-
-    kind: ClassVar[str] = "event"
-
-    type: str
-    body: str
-
-
-def publish(work: "Work", event_type: str, payload: Json) -> Event:
-    """Write an event down and plan its delivery to every endpoint that wants it."""
-    event_id = work.new_id("event")
-    body = work.teller.event_body(work, event_id, event_type, payload)
-    event = Event(id=event_id, account=work.account.id, created=work.now, type=event_type, body=body)
-    work.add(event)
-    for endpoint in work.store.all(Endpoint, work.account.id):
-        if endpoint.wants(event_type):
-            _plan(work, event, endpoint)
-    return event
-
-
-def wanted_by(work: "Work", event_type: str) -> int:
-    """Return how many endpoints want events of this type."""
-    return sum(endpoint.wants(event_type) for endpoint in work.store.all(Endpoint, work.account.id))
-
-
-def _plan(work: "Work", event: Event, endpoint: Endpoint) -> None:
-    faults = work.world.faults
-    fault = faults.take(WEBHOOK_KINDS, work.account.provider, work.account.id, event.type)
-    kind, due, copies, status = (fault.kind if fault else ""), work.world.clock.wall(), 1, "pending"
-    if kind == "webhook_swallow":
-        status = "swallowed"
-    elif kind == "webhook_hold":
-        status = "held"
-    elif fault is not None and kind == "webhook_delay":
-        due += fault.number("seconds", 5)
-    elif fault is not None and kind == "webhook_duplicate":
-        copies = max(1, min(100, int(fault.number("n", 2))))
-    trick = json.dumps({"kind": kind, **fault.detail} if fault else {})
-    for _ in range(copies):
-        work.store.db.execute(
-            "INSERT INTO deliveries (account, event, type, endpoint, status, due, trick, log)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, '[]')",
-            (work.account.id, event.id, event.type, endpoint.id, status, due, trick),
-        )
-
-
 class Deliverer:
     """Sends what is due, many at once, and tries again later what was not taken."""
 
-    def __init__(self, world: "World", retry_seconds: tuple[float, ...] | None) -> None:
+    def __init__(self, world: World, retry_seconds: tuple[float, ...] | None) -> None:
         self.world, self.retry_seconds = world, retry_seconds
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
         self._flying: dict[int, asyncio.Task[None]] = {}
@@ -128,7 +61,7 @@ class Deliverer:
         now = self.world.clock.wall()
         rows = self.world.store.db.execute(
             "SELECT * FROM deliveries WHERE status = 'pending' ORDER BY due, seq LIMIT ?", (2 * AT_ONCE + 1,)
-        ).fetchall()  # fmt: skip
+        ).fetchall()
         waiting = [row for row in rows if row["seq"] not in self._flying]
         for row in waiting:
             if row["due"] > now:
@@ -137,7 +70,7 @@ class Deliverer:
                 return None  # a delivery that ends wakes us
             task = asyncio.create_task(self._deliver(http, dict(row)))
             self._flying[row["seq"]] = task
-            task.add_done_callback(lambda _, seq=row["seq"]: self._landed(seq))
+            task.add_done_callback(partial(self._landed, row["seq"]))
         else:
             if not self._flying:
                 self._idle.set()
@@ -152,7 +85,7 @@ class Deliverer:
         except TimeoutError:
             return
 
-    def _landed(self, seq: int) -> None:
+    def _landed(self, seq: int, _: asyncio.Task[None]) -> None:
         self._flying.pop(seq, None)
         self._wake.set()
 
@@ -196,11 +129,20 @@ class Deliverer:
         )
 
 
-def deliveries(world: "World", where: str, values: tuple[Any, ...]) -> list[Json]:
+def deliveries(world: World, where: str, values: tuple[Any, ...]) -> list[Json]:
     """Return deliveries as the control API shows them, oldest first; `where` is SQL on the table."""
-    rows = world.store.db.execute(f"SELECT * FROM deliveries WHERE {where} ORDER BY seq", values)
+    sql = f"SELECT * FROM deliveries WHERE {where} ORDER BY seq"  # noqa: S608 (`where` is our own)
+    rows = world.store.db.execute(sql, values)
     return [
-        {"id": row["seq"], "event": row["event"], "type": row["type"], "endpoint": row["endpoint"],
-         "status": row["status"], "due": row["due"], "trick": json.loads(row["trick"]), "attempts": json.loads(row["log"])}
+        {
+            "id": row["seq"],
+            "event": row["event"],
+            "type": row["type"],
+            "endpoint": row["endpoint"],
+            "status": row["status"],
+            "due": row["due"],
+            "trick": json.loads(row["trick"]),
+            "attempts": json.loads(row["log"]),
+        }
         for row in rows
-    ]  # fmt: skip
+    ]

@@ -1,19 +1,56 @@
 """One turn of work: a transaction inside one account, with its time, its ids and what is to be told of it."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
-from sandbox import fault, webhook
 from sandbox.account import Account, account_id
+from sandbox.answer import Answer
 from sandbox.clock import Clock
-from sandbox.face import Face, Payee, Teller
+from sandbox.event import Endpoint, Event
+from sandbox.fault import Faults
 from sandbox.identifier import derive
 from sandbox.record import Json, Record
 from sandbox.store import Store
 
 R = TypeVar("R", bound=Record)
+
+
+@runtime_checkable
+class Face(Protocol):
+    """One provider as callers see it."""
+
+    provider: str
+    prefixes: Mapping[str, str]
+
+    def account_key(self, key: str) -> str | None:
+        """Return the key an account is known by, None if no account can have this key."""
+
+    def failure(self, status: int) -> Answer:
+        """Return what this provider answers when it fails or throttles by itself."""
+
+
+@runtime_checkable
+class Teller(Face, Protocol):
+    """A face that sends webhooks."""
+
+    retry_seconds: tuple[float, ...]
+
+    def events(
+        self, work: "Work", happening: str, record: Record, before: Json
+    ) -> Iterable[tuple[str, Json]]:
+        """Return type and object of each event for a neutral happening such as `payment.captured`."""
+
+    def event_body(self, work: "Work", event_id: str, event_type: str, payload: Json, wanting: int) -> str:
+        """Return the text of an event for `wanting` endpoints, fixed once and for all deliveries."""
+
+    def signed(self, endpoint: Endpoint, body: bytes, /, *, secret: str, stamp: int) -> Mapping[str, str]:
+        """Return the headers of one delivery attempt."""
+
+    def accepted(self, status: int, body: bytes, /) -> bool:
+        """Return whether the receiver took the delivery."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +73,6 @@ class Work:
     def teller(self) -> Teller:
         """Return the provider as the one who sends webhooks."""
         return self.world.tellers[self.account.provider]
-
-    @property
-    def payee(self) -> Payee:
-        """Return the provider as the one who shows pages to buyers."""
-        return self.world.payees[self.account.provider]
 
     def new_id(self, kind: str) -> str:
         """Return a fresh id in the provider's spelling."""
@@ -73,8 +105,37 @@ class Work:
     def tell(self, happening: str, record: Record, before: Json | None = None) -> None:
         """Write the provider's events for a happening and plan their deliveries."""
         for event_type, payload in self.teller.events(self, happening, record, before or {}):
-            webhook.publish(self, event_type, payload)
+            self._publish(event_type, payload)
         self.told = True
+
+    def _publish(self, event_type: str, payload: Json) -> None:
+        event_id, wanting = self.new_id("event"), self.wanting(event_type)
+        body = self.teller.event_body(self, event_id, event_type, payload, len(wanting))
+        event = Event(id=event_id, account=self.account.id, created=self.now, type=event_type, body=body)
+        self.add(event)
+        for endpoint in wanting:
+            self._plan(event, endpoint)
+
+    def wanting(self, event_type: str) -> list[Endpoint]:
+        """Return the endpoints that want events of this type."""
+        return [each for each in self.store.all(Endpoint, self.account.id) if each.wants(event_type)]
+
+    def _plan(self, event: Event, endpoint: Endpoint) -> None:
+        """Plan the delivery of an event to an endpoint, as it should be or as a fault has it."""
+        fault = self.world.faults.of_event(self.account.provider, self.account.id, event.type)
+        kind = "" if fault is None else fault.kind
+        status = {"webhook_swallow": "swallowed", "webhook_hold": "held"}.get(kind, "pending")
+        due, copies, trick = self.world.clock.wall(), 1, "{}"
+        if fault is not None:
+            trick = json.dumps({"kind": kind, **fault.detail})
+            due += fault.number("seconds", 5) if kind == "webhook_delay" else 0
+            copies = int(fault.number("n", 2)) if kind == "webhook_duplicate" else 1
+        for _ in range(min(100, copies)):
+            self.store.db.execute(
+                "INSERT INTO deliveries (account, event, type, endpoint, status, due, trick, log)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, '[]')",
+                (self.account.id, event.id, event.type, endpoint.id, status, due, trick),
+            )
 
 
 class World:
@@ -88,8 +149,7 @@ class World:
         self.offset = float(store.meta("offset", "0"))
         self.faces: dict[str, Face] = {}
         self.tellers: dict[str, Teller] = {}
-        self.payees: dict[str, Payee] = {}
-        self.faults = fault.Faults(store)
+        self.faults = Faults(store)
         self.stirred: Callable[[], None] = lambda: None
         self._accounts = {(account.provider, account.key): account for account in store.accounts()}
         self._by_id = {account.id: account for account in self._accounts.values()}
@@ -100,8 +160,6 @@ class World:
         self.faces[face.provider] = face
         if isinstance(face, Teller):
             self.tellers[face.provider] = face
-        if isinstance(face, Payee):
-            self.payees[face.provider] = face
 
     def request_id(self) -> str:
         """Return an id for a request; differs after every restart."""
@@ -125,6 +183,10 @@ class World:
     def account_by_id(self, account_id: str) -> Account | None:
         """Return the account with this id."""
         return self._by_id.get(account_id)
+
+    def owner(self, account_id: str) -> Account:
+        """Return the account that something in the file belongs to; things go when their account goes."""
+        return self._by_id[account_id]
 
     def named(self, name: str) -> tuple[str, str] | None:
         """Return provider and key that a key or an account's id stands for, None if it can stand for none."""
@@ -163,9 +225,8 @@ class World:
             account.offset += seconds
             self.store.save_account(account)
             for table in ("jobs", "deliveries"):
-                self.store.db.execute(
-                    f"UPDATE {table} SET due = due - ? WHERE account = ? AND due IS NOT NULL", (seconds, account.id)
-                )
+                sql = f"UPDATE {table} SET due = due - ? WHERE account = ? AND due IS NOT NULL"  # noqa: S608
+                self.store.db.execute(sql, (seconds, account.id))
         self.stirred()
 
     def now(self, account: Account) -> float:

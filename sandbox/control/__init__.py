@@ -1,1 +1,1 @@
-"""The control API `/_sandbox`: look inside, move time, order faults, play the buyer. No provider has anything like it."""
+"""The control API `/_sandbox`: look inside, move time, order faults, play the buyer. No provider has it."""

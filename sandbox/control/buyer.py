@@ -2,9 +2,7 @@
 
 from fastapi import APIRouter, HTTPException
 
-from sandbox import card as cards
-from sandbox import checkout as checkouts
-from sandbox import payment as payments
+from sandbox import card as cards, checkout as checkouts, payment as payments
 from sandbox.account import Account
 from sandbox.card import Card
 from sandbox.checkout import Checkout
@@ -69,13 +67,21 @@ class Buyer:
             payment = work.get(Payment, payment_id)
             if payment.status != "needs_action":
                 raise HTTPException(409, f"payment is {payment.status}")
-            return _told(work, answer_challenge(work, payment, wish.code == CHALLENGE_CODE), work.get(Payment, payment_id))
+            return _told(
+                work,
+                answer_challenge(work, payment, passed=wish.code == CHALLENGE_CODE),
+                work.get(Payment, payment_id),
+            )
 
 
-def answer_challenge(work: Work, payment: Payment, passed: bool) -> payments.Outcome:
+def answer_challenge(work: Work, payment: Payment, *, passed: bool) -> payments.Outcome:
     """Go on with a payment after its challenge was passed or failed."""
     checkout = work.get(Checkout, payment.checkout) if payment.checkout is not None else None
-    return checkouts.pass_challenge(work, checkout, payment) if passed else payments.fail_challenge(work, payment)
+    return (
+        checkouts.pass_challenge(work, checkout, payment)
+        if passed
+        else payments.fail_challenge(work, payment)
+    )
 
 
 def _card(wish: Purchase) -> Card:
@@ -87,6 +93,11 @@ def _card(wish: Purchase) -> Card:
 
 def _told(work: Work, outcome: payments.Outcome, payment: Payment) -> Json:
     return {
-        "outcome": outcome, "payment": payment.id, "status": payment.status, "decline": payment.decline,
-        "challenge_url": f"{work.world.public_url}/pay/{payment.id}/challenge" if outcome == "needs_action" else None,
-    }  # fmt: skip
+        "outcome": outcome,
+        "payment": payment.id,
+        "status": payment.status,
+        "decline": payment.decline,
+        "challenge_url": f"{work.world.public_url}/pay/{payment.id}/challenge"
+        if outcome == "needs_action"
+        else None,
+    }

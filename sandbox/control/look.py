@@ -8,12 +8,12 @@ from sandbox import ledger, mail
 from sandbox.account import Account
 from sandbox.checkout import Checkout
 from sandbox.control.operate import resolve
+from sandbox.event import Event
 from sandbox.ledger import Movement
 from sandbox.mail import Mail
 from sandbox.payment import Payment
 from sandbox.record import Json
 from sandbox.refund import Refund
-from sandbox.webhook import Event
 from sandbox.work import World
 
 
@@ -35,7 +35,7 @@ def routes(world: World) -> APIRouter:
 
 
 class Look:
-    """Answers about accounts; every answer is preceded by the account's self-check, loud if its books are wrong."""
+    """Answers about accounts, after a self-check that is loud if an account's books are wrong."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -53,29 +53,55 @@ class Look:
         account = self._checked(key)
         references = {each.payment: each.reference for each in self.world.store.all(Checkout, account.id)}
         return [
-            {"id": each.id, "created": each.created, "amount": each.amount, "currency": each.currency,
-             "status": each.status, "authorized": each.authorized, "captured": each.captured, "refunded": each.refunded,
-             "checkout": each.checkout, "reference": references.get(each.id), "decline": each.decline,
-             "metadata": each.metadata}
+            {
+                "id": each.id,
+                "created": each.created,
+                "amount": each.amount,
+                "currency": each.currency,
+                "status": each.status,
+                "authorized": each.authorized,
+                "captured": each.captured,
+                "refunded": each.refunded,
+                "checkout": each.checkout,
+                "reference": references.get(each.id),
+                "decline": each.decline,
+                "metadata": each.metadata,
+            }
             for each in self.world.store.all(Payment, account.id)
-        ]  # fmt: skip
+        ]
 
     async def checkouts(self, key: str) -> list[Json]:
         """List hosted checkouts, oldest first."""
         return [
-            {"id": each.id, "created": each.created, "amount": each.amount, "currency": each.currency,
-             "status": each.status, "expires_at": each.expires_at, "payment": each.payment,
-             "reference": each.reference, "metadata": each.metadata}
+            {
+                "id": each.id,
+                "created": each.created,
+                "amount": each.amount,
+                "currency": each.currency,
+                "status": each.status,
+                "expires_at": each.expires_at,
+                "payment": each.payment,
+                "reference": each.reference,
+                "metadata": each.metadata,
+            }
             for each in self.world.store.all(Checkout, self._checked(key).id)
-        ]  # fmt: skip
+        ]
 
     async def refunds(self, key: str) -> list[Json]:
         """List refunds, oldest first."""
         return [
-            {"id": each.id, "created": each.created, "payment": each.payment, "amount": each.amount,
-             "currency": each.currency, "status": each.status, "reason": each.reason, "metadata": each.metadata}
+            {
+                "id": each.id,
+                "created": each.created,
+                "payment": each.payment,
+                "amount": each.amount,
+                "currency": each.currency,
+                "status": each.status,
+                "reason": each.reason,
+                "metadata": each.metadata,
+            }
             for each in self.world.store.all(Refund, self._checked(key).id)
-        ]  # fmt: skip
+        ]
 
     async def events(self, key: str) -> list[Json]:
         """List events as they were told, oldest first."""
@@ -83,7 +109,9 @@ class Look:
 
     async def statement(self, key: str) -> list[Json]:
         """List the movements of the balance, oldest first."""
-        return [{**vars(each), "net": each.net} for each in self.world.store.all(Movement, self._checked(key).id)]
+        return [
+            {**vars(each), "net": each.net} for each in self.world.store.all(Movement, self._checked(key).id)
+        ]
 
     async def mailbox(self, key: str) -> list[Json]:
         """List mails, oldest first."""
@@ -102,6 +130,11 @@ class Look:
             balances = ledger.balances(work)
         counts = self.world.store.counts(account.id)
         return {
-            "id": account.id, "provider": account.provider, "key": account.key, "created": account.created,
-            "offset": account.offset, "balances": balances, "records": counts,
-        }  # fmt: skip
+            "id": account.id,
+            "provider": account.provider,
+            "key": account.key,
+            "created": account.created,
+            "offset": account.offset,
+            "balances": balances,
+            "records": counts,
+        }

@@ -7,10 +7,11 @@ from fastapi import APIRouter, HTTPException
 from sandbox import fault, webhook
 from sandbox.account import Account
 from sandbox.control.wish import Advance, Hook, Reset, Retries, Seed, Trouble, Wait
+from sandbox.event import Endpoint, Event
 from sandbox.fault import Fault
 from sandbox.record import Json, NotFound
 from sandbox.schedule import Schedule
-from sandbox.webhook import Deliverer, Endpoint, Event
+from sandbox.webhook import Deliverer
 from sandbox.work import World
 
 RESERVED = frozenset(Trouble.model_fields)
@@ -60,9 +61,13 @@ class Operate:
         """Tell that the sandbox answers, and whether anything in it is broken."""
         stuck = self.schedule.stuck()
         return {
-            "status": "broken" if stuck else "ok", "seed": self.world.seed, "time": self.world.clock.wall() + self.world.offset,
-            "providers": sorted(self.world.faces), "accounts": len(self.world.accounts()), "stuck_jobs": stuck,
-        }  # fmt: skip
+            "status": "broken" if stuck else "ok",
+            "seed": self.world.seed,
+            "time": self.world.clock.wall() + self.world.offset,
+            "providers": sorted(self.world.faces),
+            "accounts": len(self.world.accounts()),
+            "stuck_jobs": stuck,
+        }
 
     async def reset(self, wish: Reset) -> Json:
         """Forget one account, or all of them with all faults."""
@@ -119,7 +124,10 @@ class Operate:
         if wish.provider != "*" and wish.provider not in self.world.faces:
             raise HTTPException(422, f"provider must be * or one of {', '.join(sorted(self.world.faces))}")
         detail = {name: value for name, value in wish.model_dump().items() if name not in RESERVED}
-        if not all(name == "saved" or (isinstance(value, int | float) and 0 <= value < 10**6) for name, value in detail.items()):
+        if not all(
+            name == "saved" or (isinstance(value, int | float) and 0 <= value < 10**6)
+            for name, value in detail.items()
+        ):
             raise HTTPException(422, "details are numbers: seconds, status, n; or saved: true")
         account = None if wish.account is None else resolve(self.world, wish.account, make=True).id
         ordered = Fault(wish.provider, wish.kind, account, wish.route, wish.times, detail)
@@ -144,9 +152,13 @@ class Operate:
                     work.save(old)
                     return {"id": old.id}
             endpoint = Endpoint(
-                id=work.new_id("endpoint"), account=account.id, created=work.now, url=wish.url, secret=wish.secret,
+                id=work.new_id("endpoint"),
+                account=account.id,
+                created=work.now,
+                url=wish.url,
+                secret=wish.secret,
                 types=wish.types,
-            )  # fmt: skip
+            )
             work.add(endpoint)
         return {"id": endpoint.id}
 
@@ -157,10 +169,14 @@ class Operate:
 
     async def deliveries(
         self, account: str | None = None, event: str | None = None, status: str | None = None
-    ) -> list[Json]:  # fmt: skip
+    ) -> list[Json]:
         """List deliveries with every attempt, oldest first."""
         owner = None if account is None else resolve(self.world, account).id
-        given = {name: value for name, value in (("account", owner), ("event", event), ("status", status)) if value is not None}
+        given = {
+            name: value
+            for name, value in (("account", owner), ("event", event), ("status", status))
+            if value is not None
+        }
         where = " AND ".join(f"{name} = ?" for name in given) or "1"
         return webhook.deliveries(self.world, where, tuple(given.values()))
 
@@ -173,7 +189,8 @@ class Operate:
         """Send what a fault held back, of one account or all."""
         owner = None if wish.account is None else resolve(self.world, wish.account).id
         cursor = self.world.store.db.execute(
-            "UPDATE deliveries SET status = 'pending', due = ? WHERE status = 'held' AND (? IS NULL OR account = ?)",
+            "UPDATE deliveries SET status = 'pending', due = ?"
+            " WHERE status = 'held' AND (? IS NULL OR account = ?)",
             (self.world.clock.wall(), owner, owner),
         )
         self.deliverer.wake()
@@ -193,9 +210,8 @@ class Operate:
         return self._again("event = ?", event_id)
 
     def _again(self, where: str, value: object) -> Json:
-        cursor = self.world.store.db.execute(
-            f"UPDATE deliveries SET status = 'pending', due = ?, trick = '{{}}' WHERE {where}", (self.world.clock.wall(), value)
-        )
+        sql = f"UPDATE deliveries SET status = 'pending', due = ?, trick = '{{}}' WHERE {where}"  # noqa: S608
+        cursor = self.world.store.db.execute(sql, (self.world.clock.wall(), value))
         if cursor.rowcount == 0:
             raise HTTPException(404, "no such delivery")
         self.deliverer.wake()

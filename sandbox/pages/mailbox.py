@@ -1,8 +1,7 @@
 """The mailbox: JSON to programs, pages to people, by what they accept."""
 
 import base64
-from datetime import datetime, timezone
-from typing import Any
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Query
@@ -14,6 +13,7 @@ from sandbox.control.buyer import owner
 from sandbox.control.operate import resolve
 from sandbox.mail import Mail
 from sandbox.pages.page import render
+from sandbox.record import NotFound
 from sandbox.work import World
 
 MAX_SHOWN = 200
@@ -25,7 +25,9 @@ def routes(world: World) -> APIRouter:
     router.add_api_route("", part.show, methods=["GET"], response_model=None)
     router.add_api_route("/{mail_id}", part.read, methods=["GET"], response_model=None)
     router.add_api_route("/{mail_id}/body", part.body, methods=["GET"], response_model=None)
-    router.add_api_route("/{mail_id}/attachments/{number}", part.attachment, methods=["GET"], response_model=None)
+    router.add_api_route(
+        "/{mail_id}/attachments/{number}", part.attachment, methods=["GET"], response_model=None
+    )
     return router
 
 
@@ -41,15 +43,19 @@ class Mailbox:
         self.world = world
 
     async def show(
-        self, request: Request, account: str | None = None, to: str | None = None,
+        self,
+        request: Request,
+        account: str | None = None,
+        to: str | None = None,
         limit: int = Query(MAX_SHOWN, ge=1, le=10_000),
-    ) -> Response:  # fmt: skip
+    ) -> Response:
         """List mails of all accounts or one, to all or one recipient."""
         owner_id = None if account is None else resolve(self.world, account).id
         mails = [
-            each for each in reversed(self.world.store.all(Mail, owner_id))
+            each
+            for each in reversed(self.world.store.all(Mail, owner_id))
             if to is None or any(to.lower() == one["email"].lower() for one in each.to + each.cc + each.bcc)
-        ][:limit]  # fmt: skip
+        ][:limit]
         if wants_page(request):
             return render("mailbox.html", mails=mails, when=_when, account=account, to=to)
         return JSONResponse({"mails": [mail.shown(each) for each in mails]})
@@ -67,7 +73,8 @@ class Mailbox:
         html = found.content("text/html") or ""
         for each in found.attachments:
             if each.get("content_id"):
-                source = f"data:{quote(each.get('type') or 'application/octet-stream', safe='/')};base64,{each['content']}"
+                kind = quote(each.get("type") or "application/octet-stream", safe="/")
+                source = f"data:{kind};base64,{each['content']}"
                 html = html.replace(f"cid:{each['content_id']}", source)
         policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox allow-popups"
         return Response(html, media_type="text/html", headers={"Content-Security-Policy": policy})
@@ -78,17 +85,20 @@ class Mailbox:
         if not 0 <= number < len(attachments):
             raise HTTPException(404, "no such attachment")
         found = attachments[number]
-        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(found['filename'])}",
-                   "X-Content-Type-Options": "nosniff"}  # fmt: skip
-        return Response(base64.b64decode(found["content"]), media_type="application/octet-stream", headers=headers)
+        headers = {
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found['filename'])}",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return Response(
+            base64.b64decode(found["content"]), media_type="application/octet-stream", headers=headers
+        )
 
     def _find(self, mail_id: str) -> Mail:
-        account = owner(self.world, Mail, mail_id)
-        found: list[Any] = [each for each in self.world.store.all(Mail, account.id) if each.id == mail_id]
-        if not found:
-            raise HTTPException(404, "no such mail")
-        return found[0]
+        try:
+            return self.world.store.get(Mail, owner(self.world, Mail, mail_id).id, mail_id)
+        except NotFound:
+            raise HTTPException(404, "no such mail") from None
 
 
 def _when(created: int) -> str:
-    return datetime.fromtimestamp(created, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

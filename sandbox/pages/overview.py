@@ -1,16 +1,18 @@
 """The front page for people: accounts, and in each its payments, events and deliveries."""
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from sandbox.control.operate import resolve
+from sandbox.event import Event
 from sandbox.mail import Mail
 from sandbox.pages.page import render
+from sandbox.pages.payee import Payee
 from sandbox.payment import Payment
 from sandbox.refund import Refund
-from sandbox.webhook import Event, deliveries
+from sandbox.webhook import deliveries
 from sandbox.work import World
 
 NEWEST = 50
@@ -43,15 +45,23 @@ class Overview:
             refunds, _ = work.store.page(Refund, account.id, limit=NEWEST)
             events, _ = work.store.page(Event, account.id, limit=NEWEST)
             mails, _ = work.store.page(Mail, account.id, limit=NEWEST)
-            payee = self.world.payees.get(account.provider)
+            payee = self.world.faces[account.provider]
         sent: dict[str, list[str]] = {}
         for each in deliveries(self.world, "account = ?", (account.id,)):
             sent.setdefault(each["event"], []).append(each["status"])
         return render(
-            "account.html", account=account, payments=payments, refunds=refunds, events=events, mails=mails, sent=sent,
-            shown=payee.shown if payee else str, when=_when, now=_when(int(self.world.now(account))),
-        )  # fmt: skip
+            "account.html",
+            account=account,
+            payments=payments,
+            refunds=refunds,
+            events=events,
+            mails=mails,
+            sent=sent,
+            shown=payee.shown if isinstance(payee, Payee) else str,
+            when=_when,
+            now=_when(int(self.world.now(account))),
+        )
 
 
 def _when(created: int) -> str:
-    return datetime.fromtimestamp(created, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%d %H:%M:%S")

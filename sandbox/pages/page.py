@@ -8,9 +8,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined,
-    trim_blocks=True, lstrip_blocks=True,
-)  # fmt: skip
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 
 def render(name: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -18,8 +21,16 @@ def render(name: str, status: int = 200, **values: Any) -> HTMLResponse:
     nonce = token_urlsafe(16)
     html = templates.get_template(name).render(nonce=nonce, **values)
     policy = (
-        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src data:; frame-src 'self'; "
-        "base-uri 'none'; frame-ancestors 'self'"
+        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src data:; "
+        "frame-src 'self'; base-uri 'none'; frame-ancestors 'self'"
     )
-    return HTMLResponse(html, status, {"Content-Security-Policy": policy, "Cache-Control": "no-store",
-                                       "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"})  # fmt: skip
+    return HTMLResponse(
+        html,
+        status,
+        {
+            "Content-Security-Policy": policy,
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from sandbox import door
 from sandbox.account import Account
+from sandbox.answer import Answer
 from sandbox.door import Instead
-from sandbox.face import Answer
 from sandbox.mail import Mail
 from sandbox.record import Json
 from sandbox.sendgrid import shape
@@ -59,7 +59,9 @@ class SendGridDoor:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         owner = self.face.account_key(key) if scheme.lower() == "bearer" else None
         if owner is None:
-            return refused(401, shape.error("The provided authorization grant is invalid, expired, or revoked", None))
+            return refused(
+                401, shape.error("The provided authorization grant is invalid, expired, or revoked", None)
+            )
         path = request.scope["path"].removeprefix("/sendgrid")
         if path != "/v3/mail/send":
             return refused(404, shape.error("not found", None))
@@ -68,19 +70,22 @@ class SendGridDoor:
         try:
             body = await door.read(request, MAX_BODY)
         except door.TooLarge:
-            return refused(413, shape.error("The total size of your email, including attachments, must be less than 30MB.", None))
+            return refused(413, shape.error("The total size of your email must be less than 30MB.", None))
         account = self.world.account("sendgrid", owner)
         send = partial(self._send, request.headers.get("content-type", ""), body, account)
-        return await door.with_faults(self.world, self.face, account, f"POST {path}", request, send)
+        fault = self.world.faults.of_request(self.face.provider, account.id, f"POST {path}")
+        return await door.with_faults(self.face, request, fault, send)
 
-    def _send(self, content_type: str, body: bytes, account: Account, instead: Instead | None = None) -> Answer:
+    def _send(
+        self, content_type: str, body: bytes, account: Account, instead: Instead | None = None
+    ) -> Answer:
         if instead is not None and not instead.after:
             return instead.answer
         if not content_type.startswith("application/json"):
             return refused(415, shape.error("Content-Type should be application/json.", None))
         try:
             mail: Any = json.loads(body.decode())
-            # A lone surrogate or NUL cannot be stored or shown; the real thing refuses such a body as bad JSON.
+            # A lone surrogate can be neither stored nor shown.
             json.dumps(mail, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             return refused(400, shape.error("Bad Request", None))
@@ -98,12 +103,22 @@ def keep(work: Work, body: Json) -> str:
     """Put a message per personalization into the mailbox and return the id they share."""
     message_id = work.account.next_id(work.world.seed, "", length=22)
     for position, each in enumerate(body["personalizations"]):
-        work.add(Mail(
-            id=message_id if position == 0 else f"{message_id}.{position}", account=work.account.id, created=work.now,
-            sender=each.get("from", body["from"]), to=each["to"], cc=each.get("cc", []), bcc=each.get("bcc", []),
-            reply_to=body.get("reply_to"), subject=each.get("subject", body.get("subject", "")),
-            contents=body.get("content", []), attachments=body.get("attachments", []),
-            custom_args={**body.get("custom_args", {}), **each.get("custom_args", {})},
-            categories=body.get("categories", []), headers={**body.get("headers", {}), **each.get("headers", {})},
-        ))  # fmt: skip
+        work.add(
+            Mail(
+                id=message_id if position == 0 else f"{message_id}.{position}",
+                account=work.account.id,
+                created=work.now,
+                sender=each.get("from", body["from"]),
+                to=each["to"],
+                cc=each.get("cc", []),
+                bcc=each.get("bcc", []),
+                reply_to=body.get("reply_to"),
+                subject=each.get("subject", body.get("subject", "")),
+                contents=body.get("content", []),
+                attachments=body.get("attachments", []),
+                custom_args={**body.get("custom_args", {}), **each.get("custom_args", {})},
+                categories=body.get("categories", []),
+                headers={**body.get("headers", {}), **each.get("headers", {})},
+            )
+        )
     return message_id

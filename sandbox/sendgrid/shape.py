@@ -46,8 +46,12 @@ def address(value: Any, field: str) -> Iterator[Json]:
 
 def _is_address(text: str) -> bool:
     name, at, host = text.rpartition("@")
-    plain = all(33 <= ord(letter) and letter not in '",;<>()' for letter in text) and len(text) <= 320
-    return bool(name and at and "." in host.strip(".") or (name and host == "localhost")) and plain and "@" not in name
+    plain = all(ord(letter) >= 33 and letter not in '",;<>()' for letter in text) and len(text) <= 320
+    return (
+        bool((name and at and "." in host.strip(".")) or (name and host == "localhost"))
+        and plain
+        and "@" not in name
+    )
 
 
 def array(item: Check, least: int = 0, most: int | None = None) -> Check:
@@ -87,6 +91,11 @@ def struct(fields: dict[str, Check], required: tuple[str, ...] = ()) -> Check:
     return check
 
 
+def anything(_value: Any, _field: str) -> Iterator[Json]:
+    """Check nothing."""
+    return iter(())
+
+
 def texts(value: Any, field: str) -> Iterator[Json]:
     """Check an object whose values are strings."""
     if not isinstance(value, dict):
@@ -118,33 +127,85 @@ _address_shape = struct({"email": string, "name": string}, ("email",))
 SWITCH = struct({"enable": boolean})
 ADDRESSES = array(address)
 
-MAIL = struct({
-    "personalizations": array(struct({
-        "to": array(address, least=1, most=1000), "cc": ADDRESSES, "bcc": ADDRESSES, "from": address,
-        "subject": filled, "headers": texts, "substitutions": texts, "custom_args": texts, "send_at": integer,
-        "dynamic_template_data": lambda value, field: iter(()),
-    }, ("to",)), least=1, most=MAX_PERSONALIZATIONS),
-    "from": address, "reply_to": address, "reply_to_list": array(address), "subject": filled,
-    "content": array(struct({"type": filled, "value": filled}, ("type", "value")), least=1),
-    "attachments": array(struct({
-        "content": encoded, "type": filled, "filename": filled, "disposition": string, "content_id": string, "name": string,
-    }, ("content", "filename"))),
-    "template_id": string, "sections": texts, "headers": texts, "categories": array(string, most=MAX_CATEGORIES),
-    "custom_args": texts, "send_at": integer, "batch_id": string,
-    "asm": struct({"group_id": integer, "groups_to_display": array(integer)}, ("group_id",)), "ip_pool_name": string,
-    "mail_settings": struct({
-        "sandbox_mode": SWITCH, "bypass_list_management": SWITCH, "bypass_spam_management": SWITCH,
-        "bypass_bounce_management": SWITCH, "bypass_unsubscribe_management": SWITCH,
-        "footer": struct({"enable": boolean, "text": string, "html": string}),
-    }),
-    "tracking_settings": struct({
-        "click_tracking": struct({"enable": boolean, "enable_text": boolean}),
-        "open_tracking": struct({"enable": boolean, "substitution_tag": string}),
-        "subscription_tracking": struct({"enable": boolean, "text": string, "html": string, "substitution_tag": string}),
-        "ganalytics": struct({"enable": boolean, **{f"utm_{name}": string for name in
-                              ("source", "medium", "term", "content", "campaign")}}),
-    }),
-}, ("personalizations", "from"))  # fmt: skip
+MAIL = struct(
+    {
+        "personalizations": array(
+            struct(
+                {
+                    "to": array(address, least=1, most=1000),
+                    "cc": ADDRESSES,
+                    "bcc": ADDRESSES,
+                    "from": address,
+                    "subject": filled,
+                    "headers": texts,
+                    "substitutions": texts,
+                    "custom_args": texts,
+                    "send_at": integer,
+                    "dynamic_template_data": anything,
+                },
+                ("to",),
+            ),
+            least=1,
+            most=MAX_PERSONALIZATIONS,
+        ),
+        "from": address,
+        "reply_to": address,
+        "reply_to_list": array(address),
+        "subject": filled,
+        "content": array(struct({"type": filled, "value": filled}, ("type", "value")), least=1),
+        "attachments": array(
+            struct(
+                {
+                    "content": encoded,
+                    "type": filled,
+                    "filename": filled,
+                    "disposition": string,
+                    "content_id": string,
+                    "name": string,
+                },
+                ("content", "filename"),
+            )
+        ),
+        "template_id": string,
+        "sections": texts,
+        "headers": texts,
+        "categories": array(string, most=MAX_CATEGORIES),
+        "custom_args": texts,
+        "send_at": integer,
+        "batch_id": string,
+        "asm": struct({"group_id": integer, "groups_to_display": array(integer)}, ("group_id",)),
+        "ip_pool_name": string,
+        "mail_settings": struct(
+            {
+                "sandbox_mode": SWITCH,
+                "bypass_list_management": SWITCH,
+                "bypass_spam_management": SWITCH,
+                "bypass_bounce_management": SWITCH,
+                "bypass_unsubscribe_management": SWITCH,
+                "footer": struct({"enable": boolean, "text": string, "html": string}),
+            }
+        ),
+        "tracking_settings": struct(
+            {
+                "click_tracking": struct({"enable": boolean, "enable_text": boolean}),
+                "open_tracking": struct({"enable": boolean, "substitution_tag": string}),
+                "subscription_tracking": struct(
+                    {"enable": boolean, "text": string, "html": string, "substitution_tag": string}
+                ),
+                "ganalytics": struct(
+                    {
+                        "enable": boolean,
+                        **{
+                            f"utm_{name}": string
+                            for name in ("source", "medium", "term", "content", "campaign")
+                        },
+                    }
+                ),
+            }
+        ),
+    },
+    ("personalizations", "from"),
+)
 
 
 def judge(body: Any, now: float) -> list[Json]:
@@ -154,22 +215,31 @@ def judge(body: Any, now: float) -> list[Json]:
 
 
 def _subject(body: Json) -> Iterator[Json]:
-    if "subject" not in body and not all("subject" in each for each in body["personalizations"]):
-        if "template_id" not in body:
-            yield error("The subject is required. You can get around this requirement if you use a template with a "
-                        "subject defined or if every personalization has a subject defined.", "subject")  # fmt: skip
+    given = "subject" in body or all("subject" in each for each in body["personalizations"])
+    if not given and "template_id" not in body:
+        yield error(
+            "The subject is required. You can get around this requirement if you use a template with a "
+            "subject defined or if every personalization has a subject defined.",
+            "subject",
+        )
 
 
 def _contents(body: Json) -> Iterator[Json]:
     if "content" not in body:
         if "template_id" not in body:
-            yield error("Unless a valid template_id is provided, the content parameter is required. There must be at "
-                        "least one defined content block.", "content")  # fmt: skip
+            yield error(
+                "Unless a valid template_id is provided, the content parameter is required. There must be at "
+                "least one defined content block.",
+                "content",
+            )
         return
     order = [part["type"] for part in body["content"]]
     if "text/plain" in order[1:] or ("text/html" in order[2:]) or order.count("text/html") > 1:
-        yield error("If present, text/plain and text/html may only be provided once and must be the first and second "
-                    "content block.", "content")  # fmt: skip
+        yield error(
+            "If present, text/plain and text/html may only be provided once and must be the first and second "
+            "content block.",
+            "content",
+        )
 
 
 def _duplicates(body: Json) -> Iterator[Json]:
@@ -179,9 +249,12 @@ def _duplicates(body: Json) -> Iterator[Json]:
             for recipient in each.get(name, ()):
                 plain = recipient["email"].lower()
                 if plain in seen:
-                    yield error("Each email address in the personalization block should be unique between to, cc, and "
-                                f"bcc. We found the first duplicate instance of [{plain}] in the "
-                                f"personalizations.{position}.{name} field.", f"personalizations.{position}")  # fmt: skip
+                    yield error(
+                        "Each email address in the personalization block should be unique between to, cc, "
+                        f"and bcc. We found the first duplicate instance of [{plain}] in the "
+                        f"personalizations.{position}.{name} field.",
+                        f"personalizations.{position}",
+                    )
                     return
                 seen.add(plain)
 

@@ -15,25 +15,48 @@ CATEGORY = {"charge": "charge", "refund": "refund", "refund_failure": "refund_fa
 
 def render(work: Work, movement: Movement) -> Json:
     """Return one line of the statement."""
-    fees = [{"amount": movement.fee, "application": None, "currency": movement.currency,
-             "description": "Stripe processing fees", "type": "stripe_fee"}] if movement.fee else []  # fmt: skip
+    fees = (
+        [
+            {
+                "amount": movement.fee,
+                "application": None,
+                "currency": movement.currency,
+                "description": "Stripe processing fees",
+                "type": "stripe_fee",
+            }
+        ]
+        if movement.fee
+        else []
+    )
     return filled(
-        stripe.BalanceTransaction, id=movement.id, object="balance_transaction", created=movement.created,
-        amount=movement.amount, available_on=movement.available_on, balance_type="payments",
-        currency=movement.currency, fee=movement.fee, fee_details=fees, net=movement.net,
-        reporting_category=CATEGORY[movement.type], source=movement.source, type=movement.type,
+        stripe.BalanceTransaction,
+        id=movement.id,
+        object="balance_transaction",
+        created=movement.created,
+        amount=movement.amount,
+        available_on=movement.available_on,
+        balance_type="payments",
+        currency=movement.currency,
+        fee=movement.fee,
+        fee_details=fees,
+        net=movement.net,
+        reporting_category=CATEGORY[movement.type],
+        source=movement.source,
+        type=movement.type,
         status="available" if movement.available_on <= work.now else "pending",
-    )  # fmt: skip
+    )
 
 
 def retrieve(call: Call) -> Json:
     """Return what is available and what is pending, per currency."""
     totals = ledger.balances(call.work) or {"usd": {"available": 0, "pending": 0}}
     shown = {
-        state: [{"amount": total[state], "currency": currency, "source_types": {"card": total[state]}}
-                for currency, total in sorted(totals.items())]
+        state: [
+            {"amount": total[state], "currency": currency, "source_types": {"card": total[state]}}
+            for currency, total in sorted(totals.items())
+        ]
         for state in ("available", "pending")
-    }  # fmt: skip
+    }
     return filled(stripe.Balance, object="balance", livemode=False, **shown)
 
 

@@ -1,6 +1,6 @@
 """Objects in full: every field the SDK's class knows, null until it is filled."""
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from sandbox.record import Json
@@ -8,11 +8,13 @@ from sandbox.record import Json
 NEVER_EMPTY = {"deleted"}  # present only on objects that are gone
 
 
-@lru_cache(maxsize=None)
+@cache
 def _names(cls: type) -> Json:
     return dict.fromkeys(
-        name for name in cls.__annotations__ if not name.startswith("_") and name.upper() != name and name not in NEVER_EMPTY
-    )  # fmt: skip
+        name
+        for name in cls.__annotations__
+        if not name.startswith("_") and name.upper() != name and name not in NEVER_EMPTY
+    )
 
 
 def filled(cls: type, **values: Any) -> Json:

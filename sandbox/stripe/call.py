@@ -30,7 +30,7 @@ class Call:
         return default if value is None or value == "" else value
 
     def metadata(self, before: dict[str, str] | None = None, name: str = "metadata") -> dict[str, str]:
-        """Return metadata after this call: given keys replace, empty values remove, an empty string removes all."""
+        """Return metadata after this call: given keys replace, empty values remove."""
         given = self.params.get(name)
         return merged(before or {}, {} if given is None else given, name)
 
@@ -43,8 +43,10 @@ def merged(before: dict[str, str], given: Json | str, name: str = "metadata") ->
         if len(key) > METADATA_NAME:
             raise invalid(f"Metadata keys must be at most {METADATA_NAME} characters: {key[:60]}", name)
         if len(value) > METADATA_VALUE:
-            raise invalid(f"Metadata values must be at most {METADATA_VALUE} characters, but {key} has {len(value)}.",
-                          f"{name}[{key}]")  # fmt: skip
+            raise invalid(
+                f"Metadata values must be at most {METADATA_VALUE} characters, but {key} has {len(value)}.",
+                f"{name}[{key}]",
+            )
     after = {key: value for key, value in {**before, **given}.items() if value != ""}
     if len(after) > METADATA_KEYS:
         raise invalid(f"Metadata can only have up to {METADATA_KEYS} keys.", name)

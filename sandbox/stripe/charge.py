@@ -16,19 +16,39 @@ def render(work: Work, attempt: Attempt) -> Json:
     about, decline, paid = payment.about, attempt.decline or {}, attempt.status == "succeeded"
     refunded = attempt.amount if attempt.released else attempt.refunded
     return filled(
-        stripe.Charge, id=attempt.id, object="charge", created=attempt.created, livemode=False,
-        amount=attempt.amount, amount_captured=attempt.captured, amount_refunded=refunded,
-        balance_transaction=attempt.movement, billing_details=payment_method.billing(method),
-        calculated_statement_descriptor="SANDBOX", captured=attempt.captured > 0, currency=attempt.currency,
-        customer=about.get("customer"), description=about.get("description"), disputed=False,
-        failure_code=decline.get("code"), failure_message=decline.get("message"), fraud_details={},
-        metadata=payment.metadata, outcome=_outcome(attempt, method), paid=paid, payment_intent=payment.id,
-        payment_method=method.id, payment_method_details=_details(work, attempt, method),
-        receipt_email=about.get("receipt_email"), refunded=0 < (attempt.captured or attempt.amount) == refunded,
-        shipping=about.get("shipping"), statement_descriptor=about.get("statement_descriptor"),
-        statement_descriptor_suffix=about.get("statement_descriptor_suffix"), status=attempt.status,
+        stripe.Charge,
+        id=attempt.id,
+        object="charge",
+        created=attempt.created,
+        livemode=False,
+        amount=attempt.amount,
+        amount_captured=attempt.captured,
+        amount_refunded=refunded,
+        balance_transaction=attempt.movement,
+        billing_details=payment_method.billing(method),
+        calculated_statement_descriptor="SANDBOX",
+        captured=attempt.captured > 0,
+        currency=attempt.currency,
+        customer=about.get("customer"),
+        description=about.get("description"),
+        disputed=False,
+        failure_code=decline.get("code"),
+        failure_message=decline.get("message"),
+        fraud_details={},
+        metadata=payment.metadata,
+        outcome=_outcome(attempt, method),
+        paid=paid,
+        payment_intent=payment.id,
+        payment_method=method.id,
+        payment_method_details=_details(work, attempt, method),
+        receipt_email=about.get("receipt_email"),
+        refunded=0 < (attempt.captured or attempt.amount) == refunded,
+        shipping=about.get("shipping"),
+        statement_descriptor=about.get("statement_descriptor"),
+        statement_descriptor_suffix=about.get("statement_descriptor_suffix"),
+        status=attempt.status,
         transfer_group=about.get("transfer_group"),
-    )  # fmt: skip
+    )
 
 
 def _details(work: Work, attempt: Attempt, method: Method) -> Json:
@@ -36,15 +56,24 @@ def _details(work: Work, attempt: Attempt, method: Method) -> Json:
     checks = {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"}
     secured = {"authentication_flow": "challenge", "result": "authenticated", "version": "2.2.0"}
     shown = filled(
-        stripe.Charge.PaymentMethodDetails.Card, amount_authorized=attempt.amount if attempt.authorized else None,
-        brand=card.brand, capture_before=attempt.hold_ends, checks=checks, country="US",
-        exp_month=payment_method.EXPIRY_MONTH, exp_year=payment_method.EXPIRY_YEAR,
-        extended_authorization={"status": "disabled"}, fingerprint=payment_method.fingerprint(work, method),
-        funding="credit", incremental_authorization={"status": "unavailable"}, last4=card.last4,
-        multicapture={"status": "unavailable"}, network=card.brand,
+        stripe.Charge.PaymentMethodDetails.Card,
+        amount_authorized=attempt.amount if attempt.authorized else None,
+        brand=card.brand,
+        capture_before=attempt.hold_ends,
+        checks=checks,
+        country="US",
+        exp_month=payment_method.EXPIRY_MONTH,
+        exp_year=payment_method.EXPIRY_YEAR,
+        extended_authorization={"status": "disabled"},
+        fingerprint=payment_method.fingerprint(work, method),
+        funding="credit",
+        incremental_authorization={"status": "unavailable"},
+        last4=card.last4,
+        multicapture={"status": "unavailable"},
+        network=card.brand,
         overcapture={"maximum_amount_capturable": attempt.amount, "status": "unavailable"},
         three_d_secure=secured if attempt.challenged else None,
-    )  # fmt: skip
+    )
     return {"card": shown, "type": "card"}
 
 
@@ -53,16 +82,22 @@ def _outcome(attempt: Attempt, method: Method) -> Json:
     if attempt.status == "succeeded":
         elevated = method.behaviour.name == "riskLevelElevated"
         return filled(
-            stripe.Charge.Outcome, network_status="approved_by_network", type="authorized",
-            risk_level="elevated" if elevated else "normal", risk_score=70 if elevated else 20,
+            stripe.Charge.Outcome,
+            network_status="approved_by_network",
+            type="authorized",
+            risk_level="elevated" if elevated else "normal",
+            risk_score=70 if elevated else 20,
             seller_message="Payment complete.",
-        )  # fmt: skip
+        )
     return filled(
-        stripe.Charge.Outcome, network_status="not_sent_to_network" if blocked else "declined_by_network",
-        type="blocked" if blocked else "issuer_declined", risk_level="highest" if blocked else "normal",
-        risk_score=95 if blocked else 20, reason="highest_risk_level" if blocked else (attempt.decline or {}).get("reason"),
+        stripe.Charge.Outcome,
+        network_status="not_sent_to_network" if blocked else "declined_by_network",
+        type="blocked" if blocked else "issuer_declined",
+        risk_level="highest" if blocked else "normal",
+        risk_score=95 if blocked else 20,
+        reason="highest_risk_level" if blocked else (attempt.decline or {}).get("reason"),
         seller_message="Stripe blocked this payment." if blocked else "The bank did not accept this payment.",
-    )  # fmt: skip
+    )
 
 
 def retrieve(call: Call) -> Json:
@@ -73,4 +108,6 @@ def retrieve(call: Call) -> Json:
 def list_all(call: Call) -> Json:
     """List charges, of one payment intent if asked."""
     intent = call.get("payment_intent")
-    return listing.listed(call, Attempt, render, "/v1/charges", [] if intent is None else [("parent = ?", intent)])
+    return listing.listed(
+        call, Attempt, render, "/v1/charges", [] if intent is None else [("parent = ?", intent)]
+    )

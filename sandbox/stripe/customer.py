@@ -5,10 +5,11 @@ from typing import Any, ClassVar
 
 import stripe
 
-from sandbox.record import Json, Record
+from sandbox.record import Json, NotFound, Record
 from sandbox.stripe import listing
 from sandbox.stripe.blank import filled
 from sandbox.stripe.call import Call
+from sandbox.stripe.error import no_such
 from sandbox.work import Work
 
 KEPT = ("address", "business_name", "description", "email", "individual_name", "name", "phone", "shipping")
@@ -24,22 +25,35 @@ class Customer(Record):
     metadata: dict[str, str] = field(default_factory=dict)
 
 
-def render(work: Work, customer: Customer) -> Json:
+def render(_: Work, customer: Customer) -> Json:
     """Return the customer as Stripe shows it."""
     settings = filled(stripe.Customer.InvoiceSettings)
     return filled(
-        stripe.Customer, id=customer.id, object="customer", created=customer.created, livemode=False, balance=0,
-        delinquent=False, invoice_settings=settings, tax_exempt="none", preferred_locales=[],
-        next_invoice_sequence=1, metadata=customer.metadata, **customer.about,
-    )  # fmt: skip
+        stripe.Customer,
+        id=customer.id,
+        object="customer",
+        created=customer.created,
+        livemode=False,
+        balance=0,
+        delinquent=False,
+        invoice_settings=settings,
+        tax_exempt="none",
+        preferred_locales=[],
+        next_invoice_sequence=1,
+        metadata=customer.metadata,
+        **customer.about,
+    )
 
 
 def create(call: Call) -> Json:
     """Remember a customer."""
     customer = Customer(
-        id=call.work.new_id("customer"), account=call.work.account.id, created=call.work.now,
-        about=_about(call, {}), metadata=call.metadata(),
-    )  # fmt: skip
+        id=call.work.new_id("customer"),
+        account=call.work.account.id,
+        created=call.work.now,
+        about=_about(call, {}),
+        metadata=call.metadata(),
+    )
     call.work.add(customer)
     call.work.tell("customer.created", customer)
     return render(call.work, customer)
@@ -61,7 +75,19 @@ def update(call: Call) -> Json:
 
 def list_all(call: Call) -> Json:
     """List customers, by e-mail if asked."""
-    return listing.listed(call, Customer, render, "/v1/customers", listing.about("about.email", call.get("email")))
+    return listing.listed(
+        call, Customer, render, "/v1/customers", listing.about("about.email", call.get("email"))
+    )
+
+
+def check(call: Call) -> None:
+    """Raise unless the customer that a call names, if any, is one of the account's."""
+    name = call.get("customer")
+    if name is not None:
+        try:
+            call.work.get(Customer, name)
+        except NotFound:
+            raise no_such("customer", name, "customer", status=400) from None
 
 
 def _about(call: Call, before: dict[str, Any]) -> dict[str, Any]:

@@ -2,32 +2,37 @@
 
 import json
 
-from sandbox import webhook
+from sandbox.event import Event
 from sandbox.record import Json
 from sandbox.stripe import listing
 from sandbox.stripe.call import Call
 from sandbox.stripe.error import invalid
-from sandbox.webhook import Event
 from sandbox.work import Work
 
 UNDELIVERED = "SELECT event FROM deliveries WHERE account = records.account AND status <> 'delivered'"
 
 
-def body(work: Work, event_id: str, event_type: str, data: Json, api_version: str) -> str:
-    """Return an event's text, fixed once: spaced oddly and escaped, so that nobody can verify a re-serialised copy."""
+def body(work: Work, event_id: str, event_type: str, data: Json, api_version: str, wanting: int) -> str:
+    """Return an event's text, fixed once; spaced oddly, so that nobody can verify a re-serialised copy."""
     event = {
-        "id": event_id, "object": "event", "api_version": api_version, "created": work.now, "data": data,
-        "livemode": False, "pending_webhooks": webhook.wanted_by(work, event_type),
+        "id": event_id,
+        "object": "event",
+        "api_version": api_version,
+        "created": work.now,
+        "data": data,
+        "livemode": False,
+        "pending_webhooks": wanting,
         "request": {"id": work.cause.request_id, "idempotency_key": work.cause.idempotency_key},
         "type": event_type,
-    }  # fmt: skip
+    }
     return json.dumps(event, indent=2, separators=(",", ":  ")) + "\n"
 
 
 def render(work: Work, event: Event) -> Json:
     """Return an event with the number of endpoints that have not taken it yet."""
     waiting = work.store.db.execute(
-        "SELECT COUNT(DISTINCT endpoint) FROM deliveries WHERE event = ? AND status <> 'delivered'", (event.id,)
+        "SELECT COUNT(DISTINCT endpoint) FROM deliveries WHERE event = ? AND status <> 'delivered'",
+        (event.id,),
     ).fetchone()[0]
     return {**json.loads(event.body), "pending_webhooks": waiting}
 

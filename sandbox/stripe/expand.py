@@ -8,9 +8,9 @@ from sandbox.checkout import Checkout
 from sandbox.ledger import Movement
 from sandbox.record import Json, NotFound
 from sandbox.refund import Refund
-from sandbox.stripe import balance, charge, checkout_session, customer, payment_intent, payment_method, refund
+from sandbox.stripe import balance, charge, customer, line_item, payment_intent, payment_method, refund
 from sandbox.stripe.customer import Customer
-from sandbox.stripe.error import StripeError, invalid
+from sandbox.stripe.error import invalid
 from sandbox.work import Work
 
 MAX_DEPTH, MAX_PATHS = 4, 20
@@ -30,26 +30,46 @@ def _source(work: Work, name: str) -> Json:
 
 
 def _lines(work: Work, name: str) -> Json:
-    return checkout_session.lines_of(work.get(Checkout, name))
+    return line_item.shown(work.get(Checkout, name))
 
 
 def _refunds(work: Work, name: str) -> Json:
     found = [refund.render(work, each) for each in work.store.children(Refund, name)][::-1]
-    return {"object": "list", "url": f"/v1/charges/{name}/refunds", "has_more": len(found) > 10, "data": found[:10]}
+    return {
+        "object": "list",
+        "url": f"/v1/charges/{name}/refunds",
+        "has_more": len(found) > 10,
+        "data": found[:10],
+    }
 
 
 NAMED: dict[str, dict[str, Load]] = {
     "payment_intent": {"latest_charge": CHARGE, "customer": CUSTOMER, "payment_method": METHOD},
     "charge": {"balance_transaction": MOVEMENT, "customer": CUSTOMER, "payment_intent": INTENT},
     "refund": {
-        "charge": CHARGE, "payment_intent": INTENT, "balance_transaction": MOVEMENT, "failure_balance_transaction": MOVEMENT,
+        "charge": CHARGE,
+        "payment_intent": INTENT,
+        "balance_transaction": MOVEMENT,
+        "failure_balance_transaction": MOVEMENT,
     },
     "checkout.session": {"payment_intent": INTENT, "customer": CUSTOMER},
     "balance_transaction": {"source": _source},
     "payment_method": {"customer": CUSTOMER},
-}  # fmt: skip
-INCLUDED: dict[str, dict[str, Load]] = {"checkout.session": {"line_items": _lines}, "charge": {"refunds": _refunds}}
-NEVER = {"application", "on_behalf_of", "review", "subscription", "setup_intent", "invoice", "transfer", "payment_link"}
+}
+INCLUDED: dict[str, dict[str, Load]] = {
+    "checkout.session": {"line_items": _lines},
+    "charge": {"refunds": _refunds},
+}
+NEVER = {
+    "application",
+    "on_behalf_of",
+    "review",
+    "subscription",
+    "setup_intent",
+    "invoice",
+    "transfer",
+    "payment_link",
+}
 
 
 def expand(work: Work, answer: Json, paths: Sequence[str]) -> Json:
@@ -59,7 +79,9 @@ def expand(work: Work, answer: Json, paths: Sequence[str]) -> Json:
     for path in paths:
         steps = path.split(".")
         if len(steps) > MAX_DEPTH:
-            raise invalid(f"You cannot expand more than {MAX_DEPTH} levels of a property. Property: {path}", "expand")
+            raise invalid(
+                f"You cannot expand more than {MAX_DEPTH} levels of a property. Property: {path}", "expand"
+            )
         _walk(work, answer, steps, path)
     return answer
 
@@ -68,23 +90,24 @@ def _walk(work: Work, node: Any, steps: list[str], path: str) -> None:
     if isinstance(node, list):
         for item in node:
             _walk(work, item, steps, path)
+    elif steps and node is not None:
+        _open(work, node, steps[0], path)
+        _walk(work, node[steps[0]], steps[1:], path)
+
+
+def _open(work: Work, node: Any, step: str, path: str) -> None:
+    """Put the object in place of what `step` names, where that can be done."""
+    kind = str(node.get("object")) if isinstance(node, dict) else ""
+    if kind == "list" and step == "data":
         return
-    if not steps or node is None:
-        return
-    step, rest = steps[0], steps[1:]
-    if node.get("object") == "list" and step == "data":
-        _walk(work, node["data"], rest, path)
-        return
-    kind = node.get("object")
     if step in INCLUDED.get(kind, {}):
         if node.get(step) is None:
             node[step] = INCLUDED[kind][step](work, node["id"])
     elif step in NAMED.get(kind, {}):
         if isinstance(node.get(step), str):
             node[step] = _load(work, NAMED[kind][step], node[step])
-    elif not (step in NEVER and step in node):
-        raise _cannot(path)
-    _walk(work, node[step], rest, path)
+    elif not kind or step not in NEVER or step not in node:
+        raise invalid(f"This property cannot be expanded ({path}).", "expand")
 
 
 def _load(work: Work, load: Load, name: str) -> Json | str:
@@ -92,7 +115,3 @@ def _load(work: Work, load: Load, name: str) -> Json | str:
         return load(work, name)
     except NotFound:
         return name
-
-
-def _cannot(path: str) -> StripeError:
-    return invalid(f"This property cannot be expanded ({path}).", "expand")

@@ -10,20 +10,23 @@ from urllib.parse import urlencode
 
 import stripe
 
+from sandbox.answer import Answer
 from sandbox.checkout import Checkout
-from sandbox.face import Answer
+from sandbox.event import Endpoint
 from sandbox.payment import Attempt, Payment
 from sandbox.record import Json, Record
 from sandbox.refund import Refund
 from sandbox.stripe import charge, checkout_session, customer, event, money, payment_intent, refund
 from sandbox.stripe.customer import Customer
-from sandbox.webhook import Endpoint
 from sandbox.work import Work
 
 RENDER: dict[type[Record], Callable[[Work, Any], Json]] = {
-    Payment: payment_intent.render, Attempt: charge.render, Refund: refund.render,
-    Checkout: checkout_session.render, Customer: customer.render,
-}  # fmt: skip
+    Payment: payment_intent.render,
+    Attempt: charge.render,
+    Refund: refund.render,
+    Checkout: checkout_session.render,
+    Customer: customer.render,
+}
 
 # What happened, and the events that tell it. A released hold shows as a refund of money that was never taken.
 EVENTS: dict[str, tuple[str, ...]] = {
@@ -59,14 +62,23 @@ class StripeFace:
 
     provider = "stripe"
     prefixes: Mapping[str, str] = {
-        "payment": "pi_", "attempt": "ch_", "refund": "re_", "method": "pm_", "movement": "txn_", "event": "evt_",
-        "checkout": "cs_test_", "endpoint": "we_", "customer": "cus_", "line": "li_", "price": "price_",
+        "payment": "pi_",
+        "attempt": "ch_",
+        "refund": "re_",
+        "method": "pm_",
+        "movement": "txn_",
+        "event": "evt_",
+        "checkout": "cs_test_",
+        "endpoint": "we_",
+        "customer": "cus_",
+        "line": "li_",
+        "price": "price_",
         "product": "prod_",
-    }  # fmt: skip
+    }
     retry_seconds: tuple[float, ...] = (1, 5, 30, 300, 3600, 3 * 3600)
 
     def account_key(self, key: str) -> str | None:
-        """Return the secret key that goes with a test key; publishable and restricted ones share its account."""
+        """Return the secret key of the account; publishable and restricted keys share it."""
         match = KEY.fullmatch(key)
         return None if match is None or match[2] != "test" else f"sk_test_{match[3]}"
 
@@ -78,20 +90,21 @@ class StripeFace:
         for event_type in EVENTS[happening]:
             yield event_type, data
 
-    def event_body(self, work: Work, event_id: str, event_type: str, payload: Json) -> str:
+    def event_body(self, work: Work, event_id: str, event_type: str, payload: Json, wanting: int) -> str:
         """Return the text of an event in the API version of the SDK the sandbox was built against."""
-        return event.body(work, event_id, event_type, payload, stripe.api_version)
+        return event.body(work, event_id, event_type, payload, stripe.api_version, wanting)
 
-    def signed(self, endpoint: Endpoint, body: bytes, *, secret: str, stamp: int) -> Mapping[str, str]:
-        """Return the headers of an attempt: HMAC-SHA256 over stamp, dot and body with the whole `whsec_…` as key."""
+    def signed(self, _endpoint: Endpoint, body: bytes, /, *, secret: str, stamp: int) -> Mapping[str, str]:
+        """Return the headers of an attempt: HMAC over stamp, dot and body, the whole `whsec_…` as key."""
         digest = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
         old = hmac.new(b"v0" + secret.encode(), body, hashlib.sha256).hexdigest()
         return {
-            "Content-Type": "application/json; charset=utf-8", "User-Agent": "Stripe/1.0 (sandbox)",
+            "Content-Type": "application/json; charset=utf-8",
+            "User-Agent": "Stripe/1.0 (sandbox)",
             "Stripe-Signature": f"t={stamp},v1={digest},v0={old}",
-        }  # fmt: skip
+        }
 
-    def accepted(self, status: int, body: bytes) -> bool:
+    def accepted(self, status: int, _body: bytes, /) -> bool:
         """Return whether the receiver took it: any 2xx; a redirect is a failure."""
         return 200 <= status < 300
 
@@ -99,7 +112,7 @@ class StripeFace:
         """Return an amount for people."""
         return money.shown(amount, currency)
 
-    def after_checkout(self, work: Work, checkout: Checkout) -> str:
+    def after_checkout(self, _work: Work, checkout: Checkout, /) -> str:
         """Return the success address with the session's id filled in."""
         return checkout.success_url.replace("{CHECKOUT_SESSION_ID}", checkout.id)
 
@@ -108,19 +121,24 @@ class StripeFace:
         return_url = payment.about.get("return_url")
         if return_url is None:
             return None
-        query = urlencode({
-            "payment_intent": payment.id,
-            "payment_intent_client_secret": payment_intent.client_secret(work, payment),
-            "redirect_status": "succeeded" if payment.authorized else "failed",
-        })  # fmt: skip
+        query = urlencode(
+            {
+                "payment_intent": payment.id,
+                "payment_intent_client_secret": payment_intent.client_secret(work, payment),
+                "redirect_status": "succeeded" if payment.authorized else "failed",
+            }
+        )
         return f"{return_url}{'&' if '?' in return_url else '?'}{query}"
 
     def failure(self, status: int) -> Answer:
         """Return Stripe's own failure, or its throttling for 429."""
         if status == 429:
-            error = {"code": "rate_limit", "type": "invalid_request_error",
-                     "message": "Request rate limit exceeded. Learn more about rate limits here "
-                                "https://stripe.com/docs/rate-limits."}  # fmt: skip
+            error = {
+                "code": "rate_limit",
+                "type": "invalid_request_error",
+                "message": "Request rate limit exceeded. Learn more about rate limits here "
+                "https://stripe.com/docs/rate-limits.",
+            }
         else:
             error = {"type": "api_error", "message": "An unknown error occurred. Please try again later."}
         return Answer(status, json.dumps({"error": error}, indent=2).encode())

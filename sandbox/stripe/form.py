@@ -14,11 +14,19 @@ def decode(raw: bytes) -> dict[str, Any]:
     """Return what a query or a body says; numbered keys stay dicts until their meaning is known."""
     try:
         text = raw.decode()
-        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text), max_num_fields=MAX_FIELDS,
-                          errors="strict")  # fmt: skip
+        pairs = parse_qsl(
+            text,
+            keep_blank_values=True,
+            strict_parsing=bool(text),
+            max_num_fields=MAX_FIELDS,
+            errors="strict",
+        )
     except ValueError as error:  # UnicodeDecodeError among them
-        raise StripeError(400, "Invalid request (check that your POST content type is "
-                               "application/x-www-form-urlencoded and that it is valid UTF-8).") from error  # fmt: skip
+        raise StripeError(
+            400,
+            "Invalid request (check that your POST content type is "
+            "application/x-www-form-urlencoded and that it is valid UTF-8).",
+        ) from error
     tree: dict[str, Any] = {}
     for name, value in pairs:
         if "\x00" in value or "\x00" in name:

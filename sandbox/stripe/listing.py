@@ -19,22 +19,30 @@ def listed(call: Call, cls: type[R], render: Callable[[Work, R], Json], url: str
     """Return a page of the account's records of a kind, narrowed by SQL conditions."""
     limit = call.get("limit", DEFAULT_LIMIT)
     if not 1 <= limit <= MAX_LIMIT:
-        raise invalid(f"Invalid limit: must be between 1 and {MAX_LIMIT}", "limit", "parameter_invalid_integer")
+        raise invalid(
+            f"Invalid limit: must be between 1 and {MAX_LIMIT}", "limit", "parameter_invalid_integer"
+        )
     after, before = call.get("starting_after"), call.get("ending_before")
     if after is not None and before is not None:
-        raise invalid("You may only specify one of these parameters: starting_after, ending_before.", "starting_after")
+        raise invalid(
+            "You may only specify one of these parameters: starting_after, ending_before.", "starting_after"
+        )
     try:
         found, more = call.work.store.page(
-            cls, call.work.account.id, limit=limit, where=[*where, *_created(call.get("created"))],
-            after=after, before=before,
-        )  # fmt: skip
+            cls,
+            call.work.account.id,
+            limit=limit,
+            where=[*where, *_created(call.get("created"))],
+            after=after,
+            before=before,
+        )
     except NotFound as error:
         name = "starting_after" if after is not None else "ending_before"
         raise no_such(cls.kind, error.record_id, name, status=400) from None
-    return whole([render(call.work, record) for record in found], url, more)
+    return whole([render(call.work, record) for record in found], url, more=more)
 
 
-def whole(data: list[Json], url: str, more: bool = False) -> Json:
+def whole(data: list[Json], url: str, *, more: bool = False) -> Json:
     """Return a list object."""
     return {"object": "list", "url": url, "has_more": more, "data": data}
 

@@ -1,31 +1,24 @@
 """Payment intents: a neutral payment in Stripe's words, and all calls on it."""
 
 import stripe
-from typing import Any
 
 from sandbox import payment as payments
 from sandbox.payment import Method, Payment
-from sandbox.record import Json, NotFound
-from sandbox.stripe import listing, money, payment_method
+from sandbox.record import Json
+from sandbox.stripe import intent_wish, listing, money, payment_method
 from sandbox.stripe.blank import filled
 from sandbox.stripe.call import Call
-from sandbox.stripe.customer import Customer
 from sandbox.stripe.error import StripeError, card_refused, conflict, invalid, no_such
 from sandbox.work import Work
 
 STATUS = {
-    "unstarted": "requires_payment_method", "unconfirmed": "requires_confirmation", "needs_action": "requires_action",
-    "authorized": "requires_capture", "captured": "succeeded", "cancelled": "canceled",
-}  # fmt: skip
-KEPT = (
-    "allowed_payment_method_types", "confirmation_method", "customer", "description", "excluded_payment_method_types",
-    "off_session", "receipt_email", "return_url", "setup_future_usage", "shipping", "statement_descriptor",
-    "statement_descriptor_suffix", "transfer_group",
-)  # fmt: skip
-UNPLAYED = (
-    "amount_details", "application_fee_amount", "confirmation_token", "hooks", "mandate", "on_behalf_of",
-    "payment_details", "transfer_data",
-)  # fmt: skip
+    "unstarted": "requires_payment_method",
+    "unconfirmed": "requires_confirmation",
+    "needs_action": "requires_action",
+    "authorized": "requires_capture",
+    "captured": "succeeded",
+    "cancelled": "canceled",
+}
 OPEN = ("unstarted", "unconfirmed", "needs_action")
 
 
@@ -33,24 +26,48 @@ def render(work: Work, payment: Payment) -> Json:
     """Return the payment intent of a payment."""
     about, held = payment.about, payment.status == "authorized"
     return filled(
-        stripe.PaymentIntent, id=payment.id, object="payment_intent", created=payment.created, livemode=False,
-        amount=payment.amount, amount_capturable=payment.authorized if held else 0, amount_received=payment.captured,
-        amount_details={"tip": {}}, automatic_payment_methods=about.get("automatic_payment_methods"),
-        allowed_payment_method_types=about.get("allowed_payment_method_types"), canceled_at=payment.cancelled_at,
-        cancellation_reason=payment.cancel_reason, capture_method=payment.capture,
-        client_secret=client_secret(work, payment), confirmation_method=about.get("confirmation_method", "automatic"),
-        currency=payment.currency, customer=about.get("customer"), description=about.get("description"),
+        stripe.PaymentIntent,
+        id=payment.id,
+        object="payment_intent",
+        created=payment.created,
+        livemode=False,
+        amount=payment.amount,
+        amount_capturable=payment.authorized if held else 0,
+        amount_received=payment.captured,
+        amount_details={"tip": {}},
+        automatic_payment_methods=about.get("automatic_payment_methods"),
+        allowed_payment_method_types=about.get("allowed_payment_method_types"),
+        canceled_at=payment.cancelled_at,
+        cancellation_reason=payment.cancel_reason,
+        capture_method=payment.capture,
+        client_secret=client_secret(work, payment),
+        confirmation_method=about.get("confirmation_method", "automatic"),
+        currency=payment.currency,
+        customer=about.get("customer"),
+        description=about.get("description"),
         excluded_payment_method_types=about.get("excluded_payment_method_types"),
-        last_payment_error=_last_error(work, payment), latest_charge=payment.attempt, metadata=payment.metadata,
-        next_action=_next_action(work, payment), payment_method=payment.method,
-        payment_method_options={"card": {"installments": None, "mandate_options": None, "network": None,
-                                         "request_three_d_secure": "automatic"}},
-        payment_method_types=["card"], receipt_email=about.get("receipt_email"),
-        setup_future_usage=about.get("setup_future_usage"), shipping=about.get("shipping"),
+        last_payment_error=_last_error(work, payment),
+        latest_charge=payment.attempt,
+        metadata=payment.metadata,
+        next_action=_next_action(work, payment),
+        payment_method=payment.method,
+        payment_method_options={
+            "card": {
+                "installments": None,
+                "mandate_options": None,
+                "network": None,
+                "request_three_d_secure": "automatic",
+            }
+        },
+        payment_method_types=["card"],
+        receipt_email=about.get("receipt_email"),
+        setup_future_usage=about.get("setup_future_usage"),
+        shipping=about.get("shipping"),
         statement_descriptor=about.get("statement_descriptor"),
-        statement_descriptor_suffix=about.get("statement_descriptor_suffix"), status=STATUS[payment.status],
+        statement_descriptor_suffix=about.get("statement_descriptor_suffix"),
+        status=STATUS[payment.status],
         transfer_group=about.get("transfer_group"),
-    )  # fmt: skip
+    )
 
 
 def client_secret(work: Work, payment: Payment) -> str:
@@ -65,10 +82,14 @@ def _last_error(work: Work, payment: Payment) -> Json | None:
     method = payment_method.render(work, work.get(Method, decline["method"]))
     authentication = decline["code"] == "payment_intent_authentication_failure"
     return filled(
-        stripe.PaymentIntent.LastPaymentError, code=decline["code"], decline_code=decline["reason"],
-        message=decline["message"], charge=decline.get("attempt"), payment_method=method,
+        stripe.PaymentIntent.LastPaymentError,
+        code=decline["code"],
+        decline_code=decline["reason"],
+        message=decline["message"],
+        charge=decline.get("attempt"),
+        payment_method=method,
         type="invalid_request_error" if authentication else "card_error",
-    )  # fmt: skip
+    )
 
 
 def _next_action(work: Work, payment: Payment) -> Json | None:
@@ -85,12 +106,18 @@ def create(call: Call) -> Json:
     """Make a payment intent, and confirm it at once if asked."""
     currency = money.check_currency(call.params["currency"])
     amount = money.check_amount(call.params["amount"], currency)
-    _check(call)
+    intent_wish.check(call)
     payment = Payment(
-        id=call.work.new_id("payment"), account=call.work.account.id, created=call.work.now, amount=amount,
-        currency=currency, capture=_capture(call), metadata=call.metadata(), about=_about(call, {}),
-    )  # fmt: skip
-    _choose(call, payment)
+        id=call.work.new_id("payment"),
+        account=call.work.account.id,
+        created=call.work.now,
+        amount=amount,
+        currency=currency,
+        capture=intent_wish.capture_manner(call),
+        metadata=call.metadata(),
+        about=intent_wish.kept(call, {}),
+    )
+    intent_wish.choose(call, payment)
     payments.open_payment(call.work, payment)
     if call.get("confirm", False):
         return _confirm(call, payment)
@@ -111,12 +138,12 @@ def update(call: Call) -> Json:
     touched = call.params.keys() - {"metadata", "description", "expand", "transfer_group", "receipt_email"}
     if touched and payment.status not in OPEN:
         raise _unexpected(call.work, payment, "updated")
-    _check(call)
+    intent_wish.check(call)
     payment.currency = money.check_currency(call.get("currency", payment.currency))
     payment.amount = money.check_amount(call.get("amount", payment.amount), payment.currency)
-    payment.capture = _capture(call, payment)
-    payment.metadata, payment.about = call.metadata(payment.metadata), _about(call, payment.about)
-    _choose(call, payment)
+    payment.capture = intent_wish.capture_manner(call, payment)
+    payment.metadata, payment.about = call.metadata(payment.metadata), intent_wish.kept(call, payment.about)
+    intent_wish.choose(call, payment)
     call.work.save(payment)
     return render(call.work, payment)
 
@@ -126,9 +153,9 @@ def confirm(call: Call) -> Json:
     payment = _find(call)
     if payment.status not in ("unstarted", "unconfirmed"):
         raise _unexpected(call.work, payment, "confirmed")
-    _check(call)
-    payment.about = _about(call, payment.about)
-    _choose(call, payment)
+    intent_wish.check(call)
+    payment.about = intent_wish.kept(call, payment.about)
+    intent_wish.choose(call, payment)
     return _confirm(call, payment)
 
 
@@ -140,9 +167,10 @@ def capture(call: Call) -> Json:
     amount = call.get("amount_to_capture", payment.authorized)
     if not 1 <= amount <= payment.authorized:
         raise invalid(
-            f"The amount to capture must be between 1 and {payment.authorized}.", "amount_to_capture",
+            f"The amount to capture must be between 1 and {payment.authorized}.",
+            "amount_to_capture",
             "amount_too_large" if amount > payment.authorized else "parameter_invalid_integer",
-        )  # fmt: skip
+        )
     payment.metadata = call.metadata(payment.metadata)
     payments.capture(call.work, payment, amount)
     return render(call.work, payment)
@@ -153,9 +181,10 @@ def cancel(call: Call) -> Json:
     payment = _find(call)
     if payment.checkout is not None and payment.status != "authorized":
         raise conflict(
-            "You cannot cancel a PaymentIntent that was created by a Checkout Session; expire the session instead.",
-            "payment_intent_unexpected_state", payment_intent=render(call.work, payment),
-        )  # fmt: skip
+            "You cannot cancel a PaymentIntent that was created by a Checkout Session; expire the session.",
+            "payment_intent_unexpected_state",
+            payment_intent=render(call.work, payment),
+        )
     if payment.status in ("captured", "cancelled"):
         raise _unexpected(call.work, payment, "canceled")
     payments.cancel(call.work, payment, call.get("cancellation_reason"))
@@ -178,78 +207,34 @@ def _find(call: Call) -> Payment:
 def _unexpected(work: Work, payment: Payment, wanted: str) -> StripeError:
     return conflict(
         f"This PaymentIntent's status is {STATUS[payment.status]}; it could not be {wanted}.",
-        "payment_intent_unexpected_state", payment_intent=render(work, payment),
-    )  # fmt: skip
-
-
-def _check(call: Call) -> None:
-    for name in UNPLAYED:
-        if name in call.params:
-            raise invalid(f"The sandbox does not play {name} yet.", name, "sandbox_unsupported")
-    ways = [name for name in ("automatic_payment_methods", "allowed_payment_method_types",
-                              "excluded_payment_method_types", "payment_method_configuration") if call.get(name)]  # fmt: skip
-    if len(ways) > 1:
-        raise invalid(f"You may only specify one of these parameters: {', '.join(ways)}.", ways[1])
-    customer = call.get("customer")
-    if customer is not None:
-        try:
-            call.work.get(Customer, customer)
-        except NotFound:
-            raise no_such("customer", customer, "customer", status=400) from None
-
-
-def _capture(call: Call, before: Payment | None = None) -> Any:
-    options = call.get("payment_method_options", {}).get("card") or {}
-    return options.get("capture_method") or call.get("capture_method") or (before.capture if before else "automatic_async")
-
-
-def _about(call: Call, before: Json) -> Json:
-    after = before | {name: call.params[name] for name in KEPT if name in call.params}
-    automatic = call.get("automatic_payment_methods")
-    if automatic is not None:
-        enabled = {"enabled": automatic["enabled"], "allow_redirects": automatic.get("allow_redirects", "always")}
-        after["automatic_payment_methods"] = enabled
-    elif not before and not call.get("allowed_payment_method_types"):
-        after["automatic_payment_methods"] = {"enabled": True, "allow_redirects": "always"}
-    return {name: value for name, value in after.items() if value != ""}
-
-
-def _choose(call: Call, payment: Payment) -> None:
-    """Note the method of payment that is named in the call, if any."""
-    data, name = call.get("payment_method_data"), call.get("payment_method")
-    if data is not None and data.get("type") != "card":
-        raise invalid("The sandbox plays cards only.", "payment_method_data[type]", "sandbox_unsupported")
-    if data is not None and not name:
-        raise StripeError(
-            402, "Sending credit card numbers directly to the Stripe API is generally unsafe. We suggest you use test "
-            "tokens that map to the test card you are using, see https://stripe.com/docs/testing.",
-            error_type="invalid_request_error", code="card_declined",
-        )  # fmt: skip
-    if name is not None:
-        payment.method = payment_method.resolve(call.work, name, payment.about.get("customer")).id
-        payment.status = "unconfirmed"
+        "payment_intent_unexpected_state",
+        payment_intent=render(work, payment),
+    )
 
 
 def _confirm(call: Call, payment: Payment) -> Json:
     if payment.method is None:
         raise conflict(
-            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
-            "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a "
-            "payment method or ConfirmationToken.", "payment_intent_unexpected_state",
+            "You cannot confirm this PaymentIntent because it's missing a payment "
+            "method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly "
+            "with a payment method or ConfirmationToken.",
+            "payment_intent_unexpected_state",
             payment_intent=render(call.work, payment),
-        )  # fmt: skip
+        )
     automatic = payment.about.get("automatic_payment_methods") or {}
     absent = payment.about.get("off_session") in (True, "true", "one_off", "recurring")
     if automatic.get("allow_redirects") == "always" and not payment.about.get("return_url") and not absent:
         raise invalid(
-            "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of "
-            "these payment methods might redirect your customer off of your page, you must provide a `return_url`. If "
-            "you don't want to accept redirect-based payment methods, set "
-            "`automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to "
-            "`never` when creating Setup Intents and Payment Intents.", "return_url",
-        )  # fmt: skip
+            "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because "
+            "some of these payment methods might redirect your customer off of your page, you must provide a "
+            "`return_url`. If you don't want to accept redirect-based payment methods, set "
+            "`automatic_payment_methods[enabled]` to `true` and "
+            "`automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment "
+            "Intents.",
+            "return_url",
+        )
     method = call.work.get(Method, payment.method)
     if payments.submit(call.work, payment, method, absent=absent) == "declined":
-        assert payment.decline is not None
-        raise card_refused(payment.decline, render(call.work, payment), payment.decline.get("attempt"))
+        decline = payment.decline or {}
+        raise card_refused(decline, render(call.work, payment), decline.get("attempt"))
     return render(call.work, payment)

@@ -18,16 +18,32 @@ def render(work: Work, method: Method) -> Json:
     card = method.behaviour
     checks = {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"}
     shown = filled(
-        stripe.PaymentMethod.Card, brand=card.brand, checks=checks, country="US", display_brand=card.brand,
-        exp_month=EXPIRY_MONTH, exp_year=EXPIRY_YEAR, fingerprint=fingerprint(work, method), funding="credit",
-        last4=card.last4, networks={"available": [card.brand], "preferred": None},
+        stripe.PaymentMethod.Card,
+        brand=card.brand,
+        checks=checks,
+        country="US",
+        display_brand=card.brand,
+        exp_month=EXPIRY_MONTH,
+        exp_year=EXPIRY_YEAR,
+        fingerprint=fingerprint(work, method),
+        funding="credit",
+        last4=card.last4,
+        networks={"available": [card.brand], "preferred": None},
         three_d_secure_usage={"supported": True},
-    )  # fmt: skip
+    )
     return filled(
-        stripe.PaymentMethod, id=method.id, object="payment_method", type="card", card=shown, created=method.created,
-        billing_details=billing(method), customer=method.customer, livemode=False, metadata={},
+        stripe.PaymentMethod,
+        id=method.id,
+        object="payment_method",
+        type="card",
+        card=shown,
+        created=method.created,
+        billing_details=billing(method),
+        customer=method.customer,
+        livemode=False,
+        metadata={},
         allow_redisplay="unspecified",
-    )  # fmt: skip
+    )
 
 
 def fingerprint(work: Work, method: Method) -> str:
@@ -38,10 +54,13 @@ def fingerprint(work: Work, method: Method) -> str:
 def billing(method: Method) -> Json:
     """Return who pays, as far as known."""
     return {
-        "address": method.billing.get("address") or dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state")),
-        "email": method.billing.get("email"), "name": method.billing.get("name"),
-        "phone": method.billing.get("phone"), "tax_id": None,
-    }  # fmt: skip
+        "address": method.billing.get("address")
+        or dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state")),
+        "email": method.billing.get("email"),
+        "name": method.billing.get("name"),
+        "phone": method.billing.get("phone"),
+        "tax_id": None,
+    }
 
 
 def retrieve(call: Call) -> Json:

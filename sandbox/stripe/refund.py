@@ -9,36 +9,56 @@ from sandbox.refund import Refund
 from sandbox.stripe import listing, money
 from sandbox.stripe.blank import filled
 from sandbox.stripe.call import Call
-from sandbox.stripe.error import conflict, invalid, missing, no_such
+from sandbox.stripe.error import conflict, invalid, missing, no_such, unplayed
 from sandbox.work import Work
 
 STATUS = {"pending": "pending", "succeeded": "succeeded", "failed": "failed", "cancelled": "canceled"}
 UNPLAYED = ("origin", "refund_application_fee", "reverse_transfer")
 
 
-def render(work: Work, refund: Refund) -> Json:
+def render(_: Work, refund: Refund) -> Json:
     """Return the refund as Stripe shows it."""
-    details = {"card": {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"},
-               "type": "card"}  # fmt: skip
+    details = {
+        "card": {
+            "reference_status": "pending",
+            "reference_type": "acquirer_reference_number",
+            "type": "refund",
+        },
+        "type": "card",
+    }
     return filled(
-        stripe.Refund, id=refund.id, object="refund", created=refund.created, amount=refund.amount,
-        currency=refund.currency, charge=refund.attempt, payment_intent=refund.payment, status=STATUS[refund.status],
-        reason=refund.reason, metadata=refund.metadata, balance_transaction=refund.movement,
-        failure_balance_transaction=refund.failure_movement, failure_reason=refund.failure,
-        pending_reason="processing" if refund.status == "pending" else None, destination_details=details,
+        stripe.Refund,
+        id=refund.id,
+        object="refund",
+        created=refund.created,
+        amount=refund.amount,
+        currency=refund.currency,
+        charge=refund.attempt,
+        payment_intent=refund.payment,
+        status=STATUS[refund.status],
+        reason=refund.reason,
+        metadata=refund.metadata,
+        balance_transaction=refund.movement,
+        failure_balance_transaction=refund.failure_movement,
+        failure_reason=refund.failure,
+        pending_reason="processing" if refund.status == "pending" else None,
+        destination_details=details,
         instructions_email=refund.about.get("instructions_email"),
-    )  # fmt: skip
+    )
 
 
 def create(call: Call) -> Json:
     """Send money back."""
     for name in UNPLAYED:
         if name in call.params:
-            raise invalid(f"The sandbox does not play {name} yet.", name, "sandbox_unsupported")
+            raise unplayed(name)
     payment = _payment(call)
     if payment.captured == 0 or payment.attempt is None:
-        raise conflict(f"This PaymentIntent ({payment.id}) does not have a successful charge to refund.",
-                       "payment_intent_unexpected_state", param="payment_intent")  # fmt: skip
+        raise conflict(
+            f"This PaymentIntent ({payment.id}) does not have a successful charge to refund.",
+            "payment_intent_unexpected_state",
+            param="payment_intent",
+        )
     left = payment.captured - payment.refunded
     if left == 0:
         raise conflict(f"Charge {payment.attempt} has already been refunded.", "charge_already_refunded")
@@ -46,12 +66,19 @@ def create(call: Call) -> Json:
     if amount < 1:
         raise invalid("Invalid positive integer", "amount", "parameter_invalid_integer")
     if amount > left:
-        raise invalid(f"Refund amount ({money.shown(amount, payment.currency)}) is greater than unrefunded amount on "
-                      f"charge ({money.shown(left, payment.currency)})", "amount")  # fmt: skip
+        raise invalid(
+            f"Refund amount ({money.shown(amount, payment.currency)}) is greater than unrefunded amount on "
+            f"charge ({money.shown(left, payment.currency)})",
+            "amount",
+        )
     refund = refunds.create(
-        call.work, payment, amount, reason=call.get("reason"), metadata=call.metadata(),
+        call.work,
+        payment,
+        amount,
+        reason=call.get("reason"),
+        metadata=call.metadata(),
         about={"instructions_email": call.get("instructions_email")},
-    )  # fmt: skip
+    )
     return render(call.work, refund)
 
 
@@ -89,8 +116,10 @@ def cancel(call: Call) -> Json:
     """Stop a refund that has not gone out."""
     refund = call.work.get(Refund, call.id)
     if refund.status != "pending":
-        raise conflict(f"Refund {refund.id} cannot be canceled because it is {STATUS[refund.status]}.",
-                       "resource_conflict")  # fmt: skip
+        raise conflict(
+            f"Refund {refund.id} cannot be canceled because it is {STATUS[refund.status]}.",
+            "resource_conflict",
+        )
     refunds.cancel(call.work, refund)
     return render(call.work, refund)
 
@@ -101,4 +130,4 @@ def list_all(call: Call) -> Json:
     where = [("parent = ?", charge)] if charge is not None else []
     return listing.listed(
         call, Refund, render, "/v1/refunds", [*where, *listing.about("payment", call.get("payment_intent"))]
-    )  # fmt: skip
+    )

@@ -1,4 +1,4 @@
-"""Every call of Stripe's API that is played: method, path, the SDK's parameters, the function that answers."""
+"""Every call of Stripe's API that is played: method, path, the SDK's parameters, who answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,8 +8,16 @@ from stripe.params import checkout as checkout_params
 
 from sandbox.record import Json
 from sandbox.stripe import (
-    balance, charge, checkout_session, customer, event, payment_intent, payment_method, refund, webhook_endpoint,
-)  # fmt: skip
+    balance,
+    charge,
+    checkout_session,
+    customer,
+    event,
+    payment_intent,
+    payment_method,
+    refund,
+    webhook_endpoint,
+)
 from sandbox.stripe.call import Call
 
 
@@ -46,7 +54,13 @@ ROUTES = (
     Route("GET", INTENT, params.PaymentIntentListParams, payment_intent.list_all),
     Route("GET", INTENT + "/{id}", params.PaymentIntentRetrieveParams, payment_intent.retrieve, public=True),
     Route("POST", INTENT + "/{id}", params.PaymentIntentUpdateParams, payment_intent.update),
-    Route("POST", INTENT + "/{id}/confirm", params.PaymentIntentConfirmParams, payment_intent.confirm, public=True),
+    Route(
+        "POST",
+        INTENT + "/{id}/confirm",
+        params.PaymentIntentConfirmParams,
+        payment_intent.confirm,
+        public=True,
+    ),
     Route("POST", INTENT + "/{id}/capture", params.PaymentIntentCaptureParams, payment_intent.capture),
     Route("POST", INTENT + "/{id}/cancel", params.PaymentIntentCancelParams, payment_intent.cancel),
     Route("POST", SESSION, checkout_params.SessionCreateParams, checkout_session.create),
@@ -54,7 +68,12 @@ ROUTES = (
     Route("GET", SESSION + "/{id}", checkout_params.SessionRetrieveParams, checkout_session.retrieve),
     Route("POST", SESSION + "/{id}", checkout_params.SessionUpdateParams, checkout_session.update),
     Route("POST", SESSION + "/{id}/expire", checkout_params.SessionExpireParams, checkout_session.expire),
-    Route("GET", SESSION + "/{id}/line_items", checkout_params.SessionListLineItemsParams, checkout_session.list_lines),
+    Route(
+        "GET",
+        SESSION + "/{id}/line_items",
+        checkout_params.SessionListLineItemsParams,
+        checkout_session.list_lines,
+    ),
     Route("GET", "/v1/charges", params.ChargeListParams, charge.list_all),
     Route("GET", "/v1/charges/{id}", params.ChargeRetrieveParams, charge.retrieve),
     Route("POST", REFUND, params.RefundCreateParams, refund.create),
@@ -76,7 +95,12 @@ ROUTES = (
     Route("DELETE", ENDPOINT + "/{id}", params.WebhookEndpointDeleteParams, webhook_endpoint.delete),
     Route("GET", "/v1/balance", params.BalanceRetrieveParams, balance.retrieve),
     Route("GET", "/v1/balance_transactions", params.BalanceTransactionListParams, balance.list_transactions),
-    Route("GET", "/v1/balance_transactions/{id}", params.BalanceTransactionRetrieveParams, balance.retrieve_transaction),
+    Route(
+        "GET",
+        "/v1/balance_transactions/{id}",
+        params.BalanceTransactionRetrieveParams,
+        balance.retrieve_transaction,
+    ),
 )
 
 _BY_SHAPE: dict[tuple[str, int], list[Route]] = {}

@@ -1,14 +1,13 @@
 """The judge of parameters: what the pinned SDK's types do not allow, the sandbox refuses as Stripe would."""
 
 import re
-import sys
 import types
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
-from typing import Any, Literal, NotRequired, Required, Union, _eval_type, get_args, get_origin  # type: ignore[attr-defined]
+from functools import cache
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from stripe._request_options import RequestOptions
+from stripe import RequestOptions, StripeContext
 
 from sandbox.stripe.error import StripeError, invalid, missing, unknown
 
@@ -27,21 +26,24 @@ def judge(params_class: type, given: Mapping[str, Any], also: frozenset[str] = f
     """
     if NO_LONGER_SUPPORTED in given and NO_LONGER_SUPPORTED not in _fields(params_class)[0]:
         raise StripeError(
-            400, "The parameter `payment_method_types` is no longer supported in this API version. Use "
+            400,
+            "The parameter `payment_method_types` is no longer supported in this API version. Use "
             "`automatic_payment_methods` or `allowed_payment_method_types` instead.",
-            code="payment_method_types_no_longer_supported", param=NO_LONGER_SUPPORTED,
-        )  # fmt: skip
+            code="payment_method_types_no_longer_supported",
+            param=NO_LONGER_SUPPORTED,
+        )
     own = {name: value for name, value in given.items() if name not in also}
     return _struct(params_class, own, "") | {name: given[name] for name in also if name in given}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _fields(cls: type) -> tuple[dict[str, Read], tuple[str, ...]]:
-    """Return a reader per field of a TypedDict, and the required names, without the SDK's own request options."""
-    module = vars(sys.modules[cls.__module__])
-    names = [name for name in cls.__annotations__ if name not in RequestOptions.__annotations__]
-    readers = {name: _reader(_eval_type(cls.__annotations__[name], module, None), name) for name in names}
-    return readers, tuple(sorted(name for name in names if name in cls.__required_keys__))  # type: ignore[attr-defined]
+    """Return a reader per field of a TypedDict and the required names; the SDK's request options are none."""
+    hints = get_type_hints(cls, localns={"StripeContext": StripeContext, "Mapping": Mapping})
+    own = {name: hint for name, hint in hints.items() if name not in RequestOptions.__annotations__}
+    readers = {name: _reader(hint, name) for name, hint in own.items()}
+    required: frozenset[str] = getattr(cls, "__required_keys__", frozenset())
+    return readers, tuple(sorted(required & own.keys()))
 
 
 def _struct(cls: type, value: Any, name: str) -> dict[str, Any]:
@@ -63,8 +65,6 @@ def _inside(name: str, field: str) -> str:
 
 def _reader(hint: Any, field: str) -> Read:
     origin = get_origin(hint)
-    if origin in (NotRequired, Required):
-        return _reader(get_args(hint)[0], field)
     if origin in (Union, types.UnionType):
         return _union(list(get_args(hint)), field)
     if origin is Literal:
@@ -79,28 +79,33 @@ def _reader(hint: Any, field: str) -> Read:
 
 
 def _union(options: list[Any], field: str) -> Read:
-    literals = [word for option in options if get_origin(option) is Literal for word in get_args(option)]
-    nested = [option for option in options if get_origin(option) in (list, dict) or hasattr(option, "__required_keys__")]
-    words = tuple(word for word in literals if word != "")
-    plain = [option for option in options if option in (int, bool, float, Decimal)]
-    inner = _reader(nested[0], field) if nested else None
-    if field in FREE_TEXT_ENUMS:
-        outer: Read | None = _text
-    elif words:
-        outer = _enum(words + (("true", "false") if bool in plain else ()))
-    elif plain:
-        outer = _reader(plain[0], field)
-    else:
-        outer = None if inner is not None else _text
+    words = tuple(word for option in options if get_origin(option) is Literal for word in get_args(option))
+    nested = [option for option in options if _is_nested(option)]
+    deep = _reader(nested[0], field) if nested else None
+    flat = _flat(options, tuple(word for word in words if word), field) or (None if nested else _text)
 
     def read(value: Any, name: str) -> Any:
-        if value == "" and "" in literals:
+        if value == "" and "" in words:
             return ""
-        if inner is not None and (isinstance(value, dict) or outer is None):
-            return inner(value, name)
-        return (outer or _text)(value, name)
+        if deep is not None and (isinstance(value, dict) or flat is None):
+            return deep(value, name)
+        return (flat or _text)(value, name)
 
     return read
+
+
+def _is_nested(option: Any) -> bool:
+    return get_origin(option) in (list, dict) or hasattr(option, "__required_keys__")
+
+
+def _flat(options: list[Any], words: tuple[str, ...], field: str) -> Read | None:
+    """Return the reader of the options that are one string on the wire, None if there is no such option."""
+    if field in FREE_TEXT_ENUMS:
+        return _text
+    if words:
+        return _enum(words + (("true", "false") if bool in options else ()))
+    plain = [option for option in options if option in (int, bool, float, Decimal)]
+    return _reader(plain[0], field) if plain else None
 
 
 def _enum(words: tuple[str, ...]) -> Read:
@@ -140,12 +145,16 @@ def _text(value: Any, name: str) -> str:
     text = _plain(value, name)
     if text == "":
         raise invalid(
-            f"You passed an empty string for '{name}'. We assume empty values are an attempt to unset a parameter; "
-            f"however '{name}' cannot be unset. You should remove '{name}' from your request or supply a non-empty "
-            "value.", name, "parameter_invalid_empty",
-        )  # fmt: skip
+            f"You passed an empty string for '{name}'. We assume empty values are an attempt to unset a "
+            f"parameter; however '{name}' cannot be unset. You should remove '{name}' from your request or "
+            "supply a non-empty value.",
+            name,
+            "parameter_invalid_empty",
+        )
     if len(text) > MAX_TEXT:
-        raise invalid(f"Invalid string: {name} must be at most {MAX_TEXT} characters", name, "parameter_invalid_string")
+        raise invalid(
+            f"Invalid string: {name} must be at most {MAX_TEXT} characters", name, "parameter_invalid_string"
+        )
     return text
 
 

@@ -2,26 +2,34 @@
 
 import stripe
 
+from sandbox.event import Endpoint
 from sandbox.record import Json
 from sandbox.stripe import listing
+from sandbox.stripe.address import check_url
 from sandbox.stripe.blank import filled
 from sandbox.stripe.call import Call
-from sandbox.stripe.checkout_session import check_url
-from sandbox.stripe.error import StripeError, invalid
-from sandbox.webhook import Endpoint
+from sandbox.stripe.error import StripeError, invalid, unplayed
 from sandbox.work import Work
 
 MAX_ENDPOINTS = 16
 
 
-def render(work: Work, endpoint: Endpoint) -> Json:
+def render(_: Work, endpoint: Endpoint) -> Json:
     """Return the endpoint without its secret."""
     about = endpoint.about
     shown = filled(
-        stripe.WebhookEndpoint, id=endpoint.id, object="webhook_endpoint", created=endpoint.created, livemode=False,
-        api_version=about.get("api_version"), description=about.get("description"), enabled_events=endpoint.types,
-        metadata=about.get("metadata", {}), status="enabled" if endpoint.enabled else "disabled", url=endpoint.url,
-    )  # fmt: skip
+        stripe.WebhookEndpoint,
+        id=endpoint.id,
+        object="webhook_endpoint",
+        created=endpoint.created,
+        livemode=False,
+        api_version=about.get("api_version"),
+        description=about.get("description"),
+        enabled_events=endpoint.types,
+        metadata=about.get("metadata", {}),
+        status="enabled" if endpoint.enabled else "disabled",
+        url=endpoint.url,
+    )
     del shown["secret"]
     return shown
 
@@ -32,16 +40,22 @@ def create(call: Call) -> Json:
     if len(work.store.all(Endpoint, work.account.id)) >= MAX_ENDPOINTS:
         raise StripeError(400, f"You have reached the maximum of {MAX_ENDPOINTS} test webhook endpoints.")
     if call.get("connect"):
-        raise invalid("The sandbox does not play connect yet.", "connect", "sandbox_unsupported")
+        raise unplayed("connect")
     version = call.get("api_version")
     if version not in (None, stripe.api_version):
-        raise invalid(f"Invalid API version: {version}. The sandbox plays {stripe.api_version}.", "api_version")
+        raise invalid(
+            f"Invalid API version: {version}. The sandbox plays {stripe.api_version}.", "api_version"
+        )
     endpoint_id = work.new_id("endpoint")
     endpoint = Endpoint(
-        id=endpoint_id, account=work.account.id, created=work.now, url=check_url(call.params["url"], "url"),
-        secret="whsec_" + work.secret(endpoint_id), types=_types(call.params["enabled_events"]),
+        id=endpoint_id,
+        account=work.account.id,
+        created=work.now,
+        url=check_url(call.params["url"], "url"),
+        secret="whsec_" + work.secret(endpoint_id),
+        types=_types(call.params["enabled_events"]),
         about={"api_version": version, "description": call.get("description"), "metadata": call.metadata()},
-    )  # fmt: skip
+    )
     work.add(endpoint)
     return {**render(work, endpoint), "secret": endpoint.secret}
 
