@@ -1,0 +1,93 @@
+"""The events of bookings as they come, for everybody who follows one: one look at the database per tenant and
+interval, however many follow.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TypeAlias
+from uuid import UUID
+
+import structlog
+
+from domain.event import Event
+from domain.ids import TenantId
+
+log = structlog.get_logger(__name__)
+
+EVERY_SECONDS = 0.25
+
+# Gives the events of each subject behind its `n`, in order.
+Read: TypeAlias = Callable[[TenantId, Mapping[UUID, int]], Awaitable[Sequence[Event]]]
+
+
+@dataclass(eq=False)
+class Follower:
+    """One open stream: what it has been told of its subject (`after` is the last `n`), and what waits for it.
+
+    Nothing in `news` means that the feed is closing.
+    """
+
+    tenant_id: TenantId
+    subject: UUID
+    after: int
+    news: "asyncio.Queue[list[Event] | None]" = field(default_factory=asyncio.Queue)
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Hand over those of `events` that are news."""
+        news = [event for event in events if event.subject == self.subject and event.n > self.after]
+        if news:
+            self.after = news[-1].n
+            self.news.put_nowait(news)
+
+
+class Feed:
+    """Looks for news while anybody follows, and sleeps otherwise."""
+
+    def __init__(self, read: Read, *, every_seconds: float = EVERY_SECONDS) -> None:
+        self.read, self._every = read, every_seconds
+        self._followers: set[Follower] = set()
+        self._followed = asyncio.Event()
+        self._closing = False
+
+    @asynccontextmanager
+    async def follow(self, follower: Follower) -> AsyncIterator[None]:
+        """Keep a follower told meanwhile."""
+        if self._closing:
+            follower.news.put_nowait(None)
+        self._followers.add(follower)
+        self._followed.set()
+        try:
+            yield
+        finally:
+            self._followers.discard(follower)
+
+    def close(self) -> None:
+        """End all streams: a server cannot stop while one is open."""
+        self._closing = True
+        for follower in self._followers:
+            follower.news.put_nowait(None)
+
+    async def run(self) -> None:
+        """Look for news until cancelled."""
+        while True:
+            if not self._followers:
+                self._followed.clear()
+                await self._followed.wait()
+            for tenant_id in {follower.tenant_id for follower in self._followers}:
+                await self._look(tenant_id)
+            await asyncio.sleep(self._every)
+
+    async def _look(self, tenant_id: TenantId) -> None:
+        followers = [follower for follower in self._followers if follower.tenant_id == tenant_id]
+        behind: dict[UUID, int] = {}
+        for follower in followers:
+            behind[follower.subject] = min(follower.after, behind.get(follower.subject, follower.after))
+        try:
+            events = await self.read(tenant_id, behind)
+        except Exception as error:  # noqa: BLE001 - streams outlive an outage; the next look tells all
+            log.warning("the feed could not be read", error=type(error).__name__)
+            return
+        for follower in followers:
+            follower.tell(events)

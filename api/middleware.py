@@ -1,0 +1,124 @@
+"""What every request passes before it reaches a route: its id and its line in the log, the cap on its body,
+and the headers of every answer.
+
+Pure ASGI: nothing here reads a body or holds an answer back.
+"""
+
+from collections.abc import Mapping
+from time import perf_counter
+
+import structlog
+from fastapi import Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils.compat import uuid7
+
+from api import problem
+from observability.metrics import REQUEST_SECONDS, REQUESTS
+
+log = structlog.get_logger(__name__)
+
+
+class Watch:
+    """Gives the request its id, counts and logs it under its route (never its path: ids and typing errors
+    would become labels), and turns a defect into a 500 whose id finds the cause in the log.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        scope["request_id"] = str(uuid7())
+        started, status = perf_counter(), 0
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = scope["request_id"]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=scope["request_id"]):
+            try:
+                await self.app(scope, receive, noting)
+            except Exception:
+                log.exception("a defect")
+                if status:
+                    raise  # half an answer is out: only breaking the connection is left
+                await problem.of_defect(Request(scope))(scope, receive, noting)
+            finally:
+                _tell(scope, status, perf_counter() - started)
+
+
+class BodyLimit:
+    """Refuses a body over its cap before a byte of it is parsed: by the length it announces, or when it grows
+    past.
+
+    `caps` are bytes per beginning of a path; the first that fits counts.
+    """
+
+    def __init__(self, app: ASGIApp, caps: Mapping[str, int]) -> None:
+        self.app = app
+        self.caps = caps
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        left = next(cap for path, cap in self.caps.items() if scope["path"].startswith(path))
+        announced = Headers(scope=scope).get("content-length", "0")
+        if announced.isdigit() and int(announced) > left:
+            await problem.of_status(Request(scope), 413)(scope, receive, send)
+            return
+
+        async def counted() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise HTTPException(413)
+            return message
+
+        await self.app(scope, counted, send)
+
+
+class SafeHeaders:
+    """Sets on every answer what a browser must not do with it; a page loosens what it needs itself."""
+
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+        self.app = app
+        self.headers = {
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            **({"Strict-Transport-Security": "max-age=31536000; includeSubDomains"} if https else {}),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def safe(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self.headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, safe)
+
+
+# Asked every few seconds by machines.
+_QUIET = {"/health/live", "/health/ready", "/metrics"}
+
+
+def _tell(scope: Scope, status: int, seconds: float) -> None:
+    method, route = scope["method"], getattr(scope.get("route"), "path_format", "none")
+    REQUESTS.labels(method, route, status).inc()
+    REQUEST_SECONDS.labels(method, route).observe(seconds)
+    if route not in _QUIET:
+        log.info("answered", method=method, route=route, status=status, milliseconds=round(seconds * 1000, 1))

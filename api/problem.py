@@ -1,0 +1,266 @@
+"""What went wrong, as a problem document (RFC 9457): one table from refusals to statuses, one from everything
+that is no refusal.
+
+A document never repeats what the caller sent, and a defect of ours shows nothing but the id of the request,
+which finds the cause in the log.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from starlette.exceptions import HTTPException
+
+from db.session import OUTAGES, is_outage
+from domain import refusal
+from domain.refusal import InvalidRequest, Refusal, Unknown
+from workflows.client import Away, Unanswered
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+
+# Every refusal: its status and its title. A group's line is for a kind that has none of its own yet.
+REFUSALS: Mapping[type[Refusal], tuple[int, str]] = {
+    refusal.Unknown: (404, "There is no such thing"),
+    refusal.NotAllowed: (403, "Not allowed"),
+    refusal.Unauthenticated: (401, "Who asks is not known"),
+    refusal.Forbidden: (403, "Not allowed"),
+    refusal.Invalid: (422, "The request is not valid"),
+    refusal.InvalidRequest: (422, "The request is not valid"),
+    refusal.KeyMissing: (400, "An Idempotency-Key is required here"),
+    refusal.KeyReused: (422, "This Idempotency-Key was used with another body"),
+    refusal.NotOnSale: (409, "Not on sale"),
+    refusal.SoldOut: (409, "Not enough places left"),
+    refusal.SalesClosed: (409, "Not on sale"),
+    refusal.QuoteOutdated: (409, "The quote is out of date"),
+    refusal.WrongState: (409, "The booking is in another state"),
+    refusal.HoldEnded: (409, "The time to pay is over"),
+    refusal.BookingEnded: (409, "The booking has ended"),
+    refusal.IllegalMove: (409, "The booking's state does not allow this"),
+    refusal.AlreadyPaid: (409, "Nothing is due"),
+    refusal.AttemptsExhausted: (409, "No attempt to pay is left"),
+    refusal.NothingToRetry: (409, "No step waits to be retried"),
+    refusal.PaymentRefused: (402, "The payment did not go through"),
+    refusal.PaymentDeclined: (402, "The payment was declined"),
+    refusal.PaymentNotCompleted: (402, "The payment is not completed"),
+    refusal.PaymentMismatch: (409, "The payment belongs to another booking"),
+    refusal.ProviderRefused: (402, "The payment provider does not take this payment"),
+}
+
+# What HTTP itself says no to, by status: code and title.
+STATUSES: Mapping[int, tuple[str, str]] = {
+    400: ("malformed", "The request cannot be read"),
+    404: ("unknown", "There is no such thing"),
+    405: ("method_not_allowed", "This address does not know the method"),
+    413: ("body_too_large", "The body is too large"),
+    415: ("unsupported_media_type", "The body must be application/json in UTF-8"),
+    500: ("internal", "Something went wrong on our side"),
+    503: ("unavailable", "Not possible at this moment"),
+}
+
+
+class FieldError(BaseModel):
+    """One rule that the request breaks: where in the body (RFC 6901), or which parameter, and why."""
+
+    pointer: str | None = Field(None, description="JSON Pointer into the body")
+    parameter: str | None = Field(None, description="Name of a query parameter or header")
+    code: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457); facts of the refusal stand beside these members."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "/problems/sold_out",
+                    "title": "Not enough places left",
+                    "status": 409,
+                    "code": "sold_out",
+                    "detail": "4 places were asked for and 1 is left.",
+                    "instance": "/api/v1/bookings",
+                    "request_id": "0198c0de-0000-7000-8000-000000000000",
+                    "asked": 4,
+                    "left": 1,
+                }
+            ]
+        },
+    )
+
+    type: str = Field(description="Address of a page about this kind of problem")
+    title: str
+    status: int
+    code: str = Field(description="Stable name for programs")
+    detail: str | None = Field(None, description="For people")
+    instance: str | None = Field(None, description="The path that was asked")
+    request_id: str = Field(description="Finds this request in our log")
+    errors: list[FieldError] | None = None
+
+
+def kinds() -> dict[str, tuple[int, str]]:
+    """List every problem by its code, with status and title."""
+    return {code: (status, title) for status, (code, title) in STATUSES.items()} | {
+        refusal.code(kind): answer for kind, answer in REFUSALS.items()
+    }
+
+
+def answers(
+    *refusals: type[Refusal], also: Sequence[int] = (400, 413, 415)
+) -> dict[int | str, dict[str, Any]]:
+    """Describe, for OpenAPI, the problems a route may answer; 422, 500 and 503 belong to all."""
+    codes: dict[int, list[str]] = {}
+    listed: tuple[type[Refusal], ...] = (InvalidRequest, *refusals)
+    for kind in listed:
+        codes.setdefault(REFUSALS[kind][0], []).append(refusal.code(kind))
+    for status in (*also, 500, 503):
+        codes.setdefault(status, []).append(STATUSES[status][0])
+    return {
+        status: {"model": Problem, "description": " · ".join(dict.fromkeys(names))}
+        for status, names in sorted(codes.items())
+    }
+
+
+def of_refusal(request: Request, no: Refusal) -> Response:
+    """Write a refusal as the answer to `request`."""
+    status, title = REFUSALS[type(no)]
+    if isinstance(no, Unknown):
+        no = Unknown()  # what is not there and what is not yours read alike
+    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
+    return _answer(request, status, no.code, title, detail=no.detail, headers=headers, facts=no.facts)
+
+
+def of_status(request: Request, status: int, detail: str = "", **headers: str) -> Response:
+    """Write what HTTP itself says no to; a status without a line in the table is malformed."""
+    code, title = STATUSES.get(status, STATUSES[400])
+    return _answer(request, status, code, title, detail=detail, headers=headers, facts={})
+
+
+def of_outage(request: Request) -> Response:
+    """Write that what the request needs is away, and when to ask again."""
+    return of_status(request, 503, **{"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def of_defect(request: Request) -> Response:
+    """Write a defect of ours: the id of the request and nothing else."""
+    code, title = STATUSES[500]
+    document = {
+        "type": f"/problems/{code}",
+        "title": title,
+        "status": 500,
+        "code": code,
+        "request_id": request_id(request),
+    }
+    return Response(json.dumps(document), 500, media_type=MEDIA_TYPE)
+
+
+def request_id(request: Request) -> str:
+    """Give the id that the request got at the door."""
+    return str(request.scope.get("request_id", ""))
+
+
+def field_errors(error: RequestValidationError) -> list[JsonValue]:
+    """Say per broken rule where it was broken, without repeating what was sent."""
+    return [_field_error(detail) for detail in error.errors()]
+
+
+def install(app: FastAPI) -> None:
+    """Answer everything that leaves a route by an exception; what is not known here is a defect."""
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    away: tuple[type[Exception], ...] = (Away, Unanswered, *OUTAGES)
+    for kind in away:
+        app.add_exception_handler(kind, _away)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)  # noqa: S101 - registered for it
+    return of_refusal(request, error)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
+    if any(detail["loc"][0] == "path" for detail in error.errors()):
+        return of_refusal(request, Unknown())  # an id that cannot be one is as unknown as any other
+    return of_refusal(request, InvalidRequest("The request breaks a rule.", errors=field_errors(error)))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return of_refusal(request, Unknown())
+    return of_status(request, error.status_code, error.detail, **dict(error.headers or {}))
+
+
+async def _away(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Away | Unanswered) and not is_outage(error):
+        raise error
+    log.warning("something the request needs is away", error=type(error).__name__)
+    return of_outage(request)
+
+
+def _answer(
+    request: Request,
+    status: int,
+    code: str,
+    title: str,
+    *,
+    detail: str = "",
+    headers: Mapping[str, str],
+    facts: Mapping[str, JsonValue],
+) -> Response:
+    document: dict[str, JsonValue] = {
+        # The booking's state must not hide the answer's own status.
+        **{("state" if name == "status" else name): fact for name, fact in facts.items()},
+        "type": f"/problems/{code}",
+        "title": title,
+        "status": status,
+        "code": code,
+        **({"detail": detail} if detail else {}),
+        "instance": request.url.path,
+        "request_id": request_id(request),
+    }
+    body = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return Response(body.encode("utf-8", "replace"), status, dict(headers), MEDIA_TYPE)
+
+
+# Pydantic's names for broken rules → ours; what is not listed is `invalid`.
+_RULES = {
+    "missing": "missing",
+    "extra_forbidden": "unknown_field",
+    "greater_than": "too_small",
+    "greater_than_equal": "too_small",
+    "less_than": "too_large",
+    "less_than_equal": "too_large",
+    "string_too_short": "too_short",
+    "too_short": "too_short",
+    "string_too_long": "too_long",
+    "too_long": "too_long",
+    "enum": "not_allowed",
+    "literal_error": "not_allowed",
+}
+
+
+def _field_error(detail: Mapping[str, Any]) -> JsonValue:
+    kind, (place, *path) = detail["type"], detail["loc"]
+    code = "wrong_type" if kind.endswith("_type") else _RULES.get(kind, "invalid")
+    # A rule of ours or of a parser may quote the value in its text.
+    text = "This value is not valid." if code == "invalid" else detail["msg"]
+    if place == "body":
+        return {"pointer": pointer(path), "code": code, "detail": text}
+    return {"parameter": str(path[0]) if path else place, "code": code, "detail": text}
+
+
+def pointer(path: Sequence[str | int]) -> str:
+    """Write a path into a JSON document as a JSON Pointer (RFC 6901)."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)

@@ -1,0 +1,60 @@
+"""The waker calls once for many wishes, never loses the last one, and survives an outage."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from api.waker import Waker
+
+
+class Relay:
+    """Counts how often it was woken; each waking takes until `let_go`."""
+
+    def __init__(self) -> None:
+        self.woken = 0
+        self.may_end = asyncio.Semaphore(0)
+        self.called = asyncio.Semaphore(0)
+        self.away = False
+
+    async def notify(self) -> None:
+        self.woken += 1
+        self.called.release()
+        if self.away:
+            raise ConnectionRefusedError
+        await self.may_end.acquire()
+
+
+@asynccontextmanager
+async def running(relay: Relay) -> AsyncIterator[Waker]:
+    waker = Waker(relay.notify)
+    task = asyncio.create_task(waker.run())
+    yield waker
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_wishes_made_while_one_is_told_share_the_next_telling() -> None:
+    relay = Relay()
+    async with running(relay) as waker:
+        waker.wake()
+        await relay.called.acquire()
+
+        for _ in range(100):
+            waker.wake()
+        relay.may_end.release()
+        await relay.called.acquire()
+
+        assert relay.woken == 2
+
+
+async def test_an_outage_ends_nothing() -> None:
+    relay = Relay()
+    relay.away = True
+    async with running(relay) as waker:
+        waker.wake()
+        await relay.called.acquire()
+
+        waker.wake()
+        await relay.called.acquire()
+
+        assert relay.woken == 2
