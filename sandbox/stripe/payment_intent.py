@@ -215,9 +215,9 @@ def _unexpected(work: Work, payment: Payment, wanted: str) -> StripeError:
 def _confirm(call: Call, payment: Payment) -> Json:
     if payment.method is None:
         raise conflict(
-            "You cannot confirm this PaymentIntent because it's missing a payment "
-            "method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly "
-            "with a payment method or ConfirmationToken.",
+            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either "
+            "update the PaymentIntent with a payment method and then confirm it again, or confirm it again "
+            "directly with a payment method or ConfirmationToken.",
             "payment_intent_unexpected_state",
             payment_intent=render(call.work, payment),
         )
