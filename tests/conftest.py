@@ -13,6 +13,8 @@ from tests.support.browser import chromium
 from tests.support.sandbox import sandbox_process
 from tests.support.temporal import connect, temporal_server
 
+pytest_plugins = ("tests.support.database",)
+
 
 @pytest.fixture(scope="session")
 def temporal_address() -> Iterator[str]:

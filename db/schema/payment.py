@@ -1,0 +1,149 @@
+"""Payments, what providers said about them, and refunds. Only the payment role writes these."""
+
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, text
+
+from db.schema.base import (
+    CurrencyCode,
+    Id,
+    Instant,
+    KeyWords,
+    MaybeCurrency,
+    MaybeInstant,
+    MaybeJson,
+    MaybeMinor,
+    MaybeWords,
+    Minor,
+    MinorSum,
+    Stamped,
+    Tally,
+    TenantRow,
+    Words,
+    one_of,
+    refers_to,
+)
+from domain.payment import FactKind, FactSource, PaymentStatus
+
+
+class Payment(TenantRow, table=True):
+    """One attempt.
+
+    Status and sums are the fold of its operations. `checkout` is what the buyer pays with. `create_calls`
+    counts how often the provider was asked to open it: the number in the key comes from it.
+    """
+
+    __tablename__ = "payments"
+    __table_args__ = (
+        one_of("status", PaymentStatus),
+        CheckConstraint("amount_minor > 0", name="some_amount"),
+        CheckConstraint(
+            "authorized_minor >= 0 and captured_minor >= 0 and refunded_minor >= 0", name="not_negative"
+        ),
+        refers_to("bookings", "booking_id"),
+        Index(None, "tenant_id", "booking_id"),
+        Index("ix_payments_provider_status", "tenant_id", "provider", "status"),
+        Index(
+            "uq_payments_provider_ref",
+            "provider",
+            "account",
+            "provider_ref",
+            unique=True,
+            postgresql_where=text("provider_ref is not null"),
+        ),
+    )
+
+    id: Id
+    booking_id: UUID
+    provider: Words
+    account: Words
+    method: MaybeWords
+    hosted: bool
+    return_url: Words
+    amount_minor: Minor
+    currency: CurrencyCode
+    status: Words
+    authorized_minor: MinorSum
+    captured_minor: MinorSum
+    refunded_minor: MinorSum
+    declines: Tally
+    decline_code: MaybeWords
+    provider_ref: MaybeWords
+    checkout: MaybeJson
+    create_calls: Tally
+    created_at: Stamped
+    changed_at: Stamped
+
+
+class PaymentOperation(TenantRow, table=True):
+    """One thing a provider said it did: told twice, it is one row.
+
+    `operation` is the provider's reference of the charge, capture, decline or refund.
+    """
+
+    __tablename__ = "payment_operations"
+    __table_args__ = (
+        one_of("kind", FactKind),
+        one_of("source", FactSource),
+        refers_to("payments", "payment_id"),
+        Index(
+            "uq_payment_operations_operation",
+            "provider",
+            "account",
+            "kind",
+            "operation",
+            unique=True,
+            postgresql_where=text("kind in ('captured', 'refunded')"),
+        ),
+    )
+
+    payment_id: Id
+    kind: KeyWords
+    operation: KeyWords
+    provider: Words
+    account: Words
+    provider_ref: Words
+    event_id: Words
+    amount_minor: MaybeMinor
+    currency: MaybeCurrency
+    decline_code: MaybeWords
+    occurred_at: Instant
+    source: Words
+    recorded_at: Stamped
+
+
+class Refund(TenantRow, table=True):
+    """One giving back, ours (`n`-th of the payment) or the provider's own (without `n`).
+
+    `calls` counts how often the provider was asked for it.
+    """
+
+    __tablename__ = "refunds"
+    __table_args__ = (
+        one_of("status", ("pending", "processing", "completed", "failed")),
+        CheckConstraint("amount_minor > 0", name="some_amount"),
+        refers_to("payments", "payment_id"),
+        Index("uq_refunds_n", "tenant_id", "payment_id", "n", unique=True),
+        Index(None, "tenant_id", "status"),
+        Index(
+            "uq_refunds_provider_ref",
+            "tenant_id",
+            "payment_id",
+            "provider_ref",
+            unique=True,
+            postgresql_where=text("provider_ref is not null"),
+        ),
+    )
+
+    id: Id
+    booking_id: UUID
+    payment_id: UUID
+    n: int | None
+    amount_minor: Minor
+    currency: CurrencyCode
+    status: Words
+    cause: Words
+    provider_ref: MaybeWords
+    calls: Tally
+    created_at: Stamped
+    completed_at: MaybeInstant

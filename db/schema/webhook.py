@@ -1,0 +1,35 @@
+"""The inbox: what providers told us, kept as it came."""
+
+from uuid import UUID
+
+from sqlalchemy import Index, text
+
+from db.schema.base import Id, MaybeInstant, Row, Stamped, Tally, Words, one_of
+
+
+class WebhookEvent(Row, table=True):
+    """One authentic event; it is the provider account's until it is matched with a tenant's payment."""
+
+    __tablename__ = "webhook_events"
+    __table_args__ = (
+        one_of("status", ("received", "processed", "ignored", "parked", "failed", "dead")),
+        Index("uq_webhook_events_event_id", "provider", "account", "event_id", unique=True),
+        Index("ix_webhook_events_untold", "next_at", postgresql_where=text("told_at is null")),
+        Index("ix_webhook_events_payment", "tenant_id", "payment_id"),
+    )
+
+    id: Id
+    provider: Words
+    account: Words
+    event_id: Words
+    kind: Words
+    occurred_at: MaybeInstant
+    body: bytes
+    status: Words
+    cause: Words
+    attempts: Tally
+    next_at: Stamped
+    told_at: MaybeInstant
+    tenant_id: UUID | None
+    payment_id: UUID | None
+    received_at: Stamped

@@ -1,0 +1,157 @@
+"""Connections and transactions: one `Database` per role, one transaction per block.
+
+    async with database.tenant(tenant_id) as connection: …
+
+The tenant is set in the round trip that begins the transaction and ends with it; nothing is left behind on a
+connection, so a pooler in transaction mode may stand between, and the pool asks for no reset. Without a
+tenant, row-level security shows no row.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from asyncpg.connection import LoggedQuery
+    from asyncpg.pool import Pool, PoolConnectionProxy
+
+Record: TypeAlias = asyncpg.Record
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+QueryLogger: TypeAlias = "Callable[[LoggedQuery], None]"
+
+OUTAGES: tuple[type[Exception], ...] = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+
+# More than we have; each is parsed and planned once per connection.
+STATEMENTS = 300
+
+# `begin` takes no parameters. The value is 32 hexadecimal digits, whatever the caller passes.
+BEGIN_AS_TENANT = "begin; select set_config('app.tenant_id', '{tenant_id.hex}', true)"
+SHOW = "select set_config('app.shown', $1, true)"
+
+
+class Database:
+    """The database as one role sees it."""
+
+    def __init__(self, pool: "Pool[Record]", *, patience: float) -> None:
+        self.pool = pool
+        self.patience = patience
+
+    @classmethod
+    async def connect(
+        cls,
+        url: str,
+        *,
+        size: int = 8,
+        statement_cache: bool = True,
+        patience: float = 5,
+        on_query: "QueryLogger | None" = None,
+    ) -> "Database":
+        """Open a pool of at most `size` connections for the role in `url`.
+
+        `patience` is how many seconds a caller waits for a free connection before TimeoutError. Switch
+        `statement_cache` off behind a pooler in transaction mode. `on_query` hears of every statement, with
+        its time and its error.
+        """
+
+        async def prepare(connection: "asyncpg.Connection[Record]") -> None:
+            await connection.set_type_codec(
+                "jsonb", schema="pg_catalog", encoder=_written, decoder=json.loads
+            )
+            if on_query is not None:
+                connection.add_query_logger(on_query)
+
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            max_inactive_connection_lifetime=60,
+            init=prepare,
+            reset=_nothing_to_reset,
+            statement_cache_size=STATEMENTS if statement_cache else 0,
+        )
+        return cls(pool, patience=patience)
+
+    @asynccontextmanager
+    async def tenant(self, tenant_id: UUID) -> AsyncIterator[Connection]:
+        """Run a transaction that sees and writes the rows of one tenant; it is undone by any exception."""
+        async with self._transaction(BEGIN_AS_TENANT.format(tenant_id=UUID(int=tenant_id.int))) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def across(self, *, shown: str | None = None) -> AsyncIterator[Connection]:
+        """Run a transaction of no tenant: the relay's look at what is due, the inbox, a look-up by a key.
+
+        `shown` is what a stranger shows to be recognised (a publishable key, a provider's reference): it
+        opens the one row that bears it.
+        """
+        async with self._transaction("begin") as connection:
+            if shown is not None:
+                await connection.execute(SHOW, shown)
+            yield connection
+
+    @asynccontextmanager
+    async def _transaction(self, begin: str) -> AsyncIterator[Connection]:
+        async with self.pool.acquire(timeout=self.patience) as connection:
+            try:
+                await connection.execute(begin)
+                yield connection
+                await connection.execute("commit")
+            except BaseException:
+                await _undo(connection)
+                raise
+
+    async def ping(self) -> None:
+        """Ask the database for an answer; raises what went wrong."""
+        async with self.pool.acquire(timeout=self.patience) as connection:
+            await connection.execute("select 1")
+
+    async def close(self) -> None:
+        """Close the pool when its transactions are done, at the latest after ten seconds."""
+        try:
+            await asyncio.wait_for(self.pool.close(), 10)
+        except TimeoutError:
+            self.pool.terminate()
+
+
+def is_outage(error: BaseException) -> bool:
+    """Say whether no answer came, or none in time, so that the same call may be made again.
+
+    What the driver raises otherwise is a defect of ours; a value that fits no column is an InterfaceError
+    too.
+    """
+    return isinstance(error, OUTAGES) and not isinstance(error, asyncpg.DataError | ValueError)
+
+
+async def _undo(connection: Connection) -> None:
+    """Leave no transaction behind, whatever happens to the caller meanwhile; else leave the connection."""
+    try:
+        await connection.execute("rollback")
+    except asyncio.CancelledError:
+        connection.terminate()
+        raise
+    except Exception:  # noqa: BLE001 - the caller hears what went wrong first
+        connection.terminate()
+
+
+async def _nothing_to_reset(connection: Any) -> None:
+    """Settings are local to a transaction, and every transaction has ended."""
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), default=str)

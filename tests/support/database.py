@@ -1,0 +1,164 @@
+"""PostgreSQL for tests: one throw-away cluster for the run, a migrated database for each test.
+
+A test asks for `databases` and gets the four roles that run the product, connected; `urls` are the addresses
+of the same database, for programs of their own. The superuser (`urls.admin`) is for making faults and for
+judging from outside.
+"""
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import asyncpg
+import pytest
+
+from db.roles import Role, make_roles, roles_of
+from db.session import Database
+from devtools.paths import ROOT
+from devtools.ports import any_free
+from devtools.postgres import THROW_AWAY, Postgres, temporary_home
+
+TEMPLATE = "holdfast_template"
+PASSWORD = "of-no-use-to-anybody-else"  # noqa: S105 - the cluster is thrown away after the run
+NAMES = itertools.count(1)
+POOL_SIZE = 4
+CONNECTIONS = 300
+
+
+@dataclass(frozen=True)
+class Urls:
+    """The addresses of one database, by role."""
+
+    owner: str
+    app: str
+    payment: str
+    relay: str
+    readonly: str
+    admin: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The addresses as the product's environment names them."""
+        return {
+            "DATABASE_URL": self.owner,
+            "DATABASE_APP_URL": self.app,
+            "DATABASE_PAYMENT_URL": self.payment,
+            "DATABASE_RELAY_URL": self.relay,
+            "DATABASE_READONLY_URL": self.readonly,
+        }
+
+
+@dataclass(frozen=True)
+class Databases:
+    """One database as each role of the product sees it."""
+
+    urls: Urls
+    app: Database
+    payment: Database
+    relay: Database
+    readonly: Database
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster with the roles and the migrated template database."""
+
+    server: Postgres
+
+    def urls(self, database: str) -> Urls:
+        """Name the addresses of a database of this cluster."""
+        roles = {
+            name: self.server.url(f"holdfast_{name}", PASSWORD, database)
+            for name in ("owner", "app", "payment", "relay", "readonly")
+        }
+        return Urls(**roles, admin=self.server.url(database=database))
+
+    def roles(self, database: str) -> list[Role]:
+        """List the five roles, the owner first."""
+        return roles_of(self.urls(database).environment)
+
+    async def create(self, *, migrated: bool = True) -> Urls:
+        """Make a database: a copy of the template, or an empty one with its owner."""
+        name = f"test_{os.getpid()}_{next(NAMES)}"
+        template = TEMPLATE if migrated else "template0"
+        await self.command(f"create database {name} owner holdfast_owner template {template}")
+        return self.urls(name)
+
+    async def drop(self, urls: Urls) -> None:
+        """Remove a database with whoever is still connected to it."""
+        name = urls.admin.rsplit("/", 1)[1]
+        await self.command(f"drop database {name} with (force)")
+
+    async def command(self, command: str) -> None:
+        """Run one command as the superuser, outside of any transaction."""
+        admin = await asyncpg.connect(self.server.url())
+        try:
+            await admin.execute(command)
+        finally:
+            await admin.close()
+
+
+def migrate(urls: Urls) -> None:
+    """Bring a database up to date with the command that people use."""
+    command = [sys.executable, "-m", "alembic", "upgrade", "head"]
+    done = subprocess.run(  # noqa: S603
+        command, cwd=ROOT, env={**os.environ, **urls.environment}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def running_cluster() -> Iterator[Postgres]:
+    """Run a cluster that does not care for a power cut; gone afterwards."""
+    home = temporary_home()
+    server = Postgres(home, port=any_free(), settings=(*THROW_AWAY, f"max_connections={CONNECTIONS}"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@asynccontextmanager
+async def connected(urls: Urls) -> AsyncIterator[Databases]:
+    """Connect the four roles."""
+    pools = [
+        await Database.connect(url, size=POOL_SIZE)
+        for url in (urls.app, urls.payment, urls.relay, urls.readonly)
+    ]
+    try:
+        yield Databases(urls, *pools)
+    finally:
+        for pool in pools:
+            await pool.close()
+
+
+@pytest.fixture(scope="session")
+async def cluster() -> AsyncIterator[Cluster]:
+    """Run PostgreSQL, make the roles, migrate the database that tests copy."""
+    with running_cluster() as server:
+        found = Cluster(server)
+        await make_roles(server.url(), found.roles(TEMPLATE))
+        migrate(found.urls(TEMPLATE))
+        yield found
+
+
+@pytest.fixture
+async def urls(cluster: Cluster) -> AsyncIterator[Urls]:
+    """Give the test a migrated database of its own."""
+    made = await cluster.create()
+    yield made
+    await cluster.drop(made)
+
+
+@pytest.fixture
+async def databases(urls: Urls) -> AsyncIterator[Databases]:
+    """Give the test's database, connected as the product's roles."""
+    async with connected(urls) as roles:
+        yield roles
