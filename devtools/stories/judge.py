@@ -1,0 +1,111 @@
+"""The judge of a story: what our tables say under the read-only role, and what the sandbox says it took."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import asyncpg
+
+from devtools.stories.tale import Tale, Wrong, wrong
+
+PATIENCE_SECONDS = 90.0
+POLL_SECONDS = 0.1
+FREE = "select capacity - held - sold from counters where id = $1"
+FACTS = """
+    select b.status,
+        (select coalesce(sum(places), 0) from holds where booking_id = b.id and status = 'active') as held,
+        (select count(*) from tickets where booking_id = b.id and status = 'valid') as tickets,
+        (select coalesce(sum(captured_minor - refunded_minor), 0) from payments where booking_id = b.id) as kept
+    from bookings b where b.id = $1
+"""
+BOOKS = """
+    select coalesce(sum(e.amount_minor), 0) as balance, count(*) as entries
+    from ledger_transactions t join ledger_entries e on e.tenant_id = t.tenant_id and e.transaction_id = t.id
+    where t.source in (select 'payment:' || p.id || ':captured' from payments p where p.booking_id = $1)
+"""
+
+
+class Judge:
+    """Says what is true of a booking."""
+
+    def __init__(
+        self,
+        db: "asyncpg.Connection[asyncpg.Record]",
+        http: aiohttp.ClientSession,
+        settings: Mapping[str, str],
+    ) -> None:
+        self.db, self.http, self.settings = db, http, settings
+
+    async def free(self, slot_id: str) -> int:
+        """Answer how many places of a slot are neither held nor sold."""
+        return int(await self.db.fetchval(FREE, uuid.UUID(slot_id)))
+
+    async def settled(self, tale: Tale, booking: Mapping[str, Any], **wanted: Any) -> None:
+        """Claim what our tables and the sandbox say of a booking, once the last of it has come to rest.
+
+        `wanted`: status; held (places); tickets (valid ones); kept (minor units taken and not given back).
+        """
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        found = await self._found(booking)
+        while found != wanted and time.monotonic() < deadline:
+            await asyncio.sleep(POLL_SECONDS)
+            found = await self._found(booking)
+        for what, value in wanted.items():
+            tale.check(f"SQL says {what} = {value}", found=found[what], wanted=value)
+        charged = await self.charged(booking["id"])
+        tale.check(f"the sandbox charged {charged} minor units in all", found=charged, wanted=wanted["kept"])
+        books = await self.db.fetchrow(BOOKS, uuid.UUID(booking["id"]))
+        if books is None or (wanted["kept"] and not books["entries"]) or books["balance"]:
+            wrong(f"the ledger of {booking['reference']} does not fit: {books}")
+
+    async def _found(self, booking: Mapping[str, Any]) -> dict[str, Any]:
+        row = await self.db.fetchrow(FACTS, uuid.UUID(booking["id"]))
+        if row is None:
+            wrong(f"no booking {booking['id']} in the database")
+        return {name: value if name == "status" else int(value) for name, value in row.items()}
+
+    async def charged(self, booking_id: str) -> int:
+        """Answer what the sandbox took for a booking and did not give back, in minor units."""
+        rows = await self.db.fetch("select id from payments where booking_id = $1", uuid.UUID(booking_id))
+        ours = {str(row["id"]) for row in rows}
+        return sum(
+            payment["captured"] - payment["refunded"]
+            for payment in await self._books("payments", self.settings["STRIPE_SECRET_KEY"])
+            if payment["metadata"].get("payment_id") in ours
+        )
+
+    async def mail(self, reference: str) -> list[str]:
+        """Answer the subjects of the mails about a booking, once there is one; Wrong when none comes."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            mailbox = await self._books("mailbox", self.settings["MAIL_API_KEY"])
+            if subjects := [mail["subject"] for mail in mailbox if reference in str(mail)]:
+                return subjects
+            await asyncio.sleep(POLL_SECONDS)
+        raise Wrong(f"no mail about {reference} arrived")
+
+    async def _books(self, what: str, key: str) -> list[dict[str, Any]]:
+        url = f"{self.settings['SANDBOX_URL']}/_sandbox/accounts/{key}/{what}"
+        async with self.http.get(url) as answer:
+            if answer.status == 404:
+                return []  # an account begins with its first use
+            answer.raise_for_status()
+            found: list[dict[str, Any]] = await answer.json()
+            return found
+
+
+@asynccontextmanager
+async def seated(settings: Mapping[str, str], tenant_id: str) -> AsyncIterator[Judge]:
+    """Seat a judge, with a connection of its own under the read-only role."""
+    db = await asyncpg.connect(
+        settings["DATABASE_READONLY_URL"], server_settings={"app.tenant_id": tenant_id}
+    )
+    try:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as http:
+            yield Judge(db, http, settings)
+    finally:
+        await db.close()

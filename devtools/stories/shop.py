@@ -1,0 +1,156 @@
+"""The shop as its callers see it: HTTP with the demo organizer's key, and the buyer at the payment page."""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from devtools.paths import STATE
+from devtools.stories.tale import Wrong, wrong
+
+PATIENCE_SECONDS = 60.0
+POLL_SECONDS = 0.05
+DECLINED_CARD, GOOD_CARD = "4000000000000002", "4242424242424242"
+
+
+class Unreachable(Exception):
+    """Raised when no answer came, or one that says *later*: the same request may be sent again."""
+
+
+@dataclass
+class Refused(Exception):
+    """Raised when the API says no: its problem document."""
+
+    status: int
+    problem: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """What is bought: a slot of an offer of the demo catalogue, in one of its variants."""
+
+    offer: Mapping[str, Any]
+    slot: Mapping[str, Any]
+    variant: Mapping[str, Any]
+
+
+class Shop:
+    """Books, pays and looks, as a buyer's browser would. `patient`: sends again what was not answered."""
+
+    def __init__(
+        self, http: aiohttp.ClientSession, settings: Mapping[str, str], *, patient: bool = False
+    ) -> None:
+        self.http, self.settings, self.patient = http, settings, patient
+        self.catalogue: dict[str, Any] = json.loads((STATE / "demo.json").read_text())
+        self.api, self.sandbox = settings["API_URL"], settings["SANDBOX_URL"]
+
+    def place(self, wanted: Callable[[Mapping[str, Any]], bool] = lambda _offer: True) -> Place:
+        """Choose the first slot of the roomiest offer that costs something and is `wanted`."""
+        for offer in sorted(self.catalogue["offers"], key=lambda offer: -len(offer["slots"])):
+            priced = [variant for variant in offer["variants"] if variant["price_minor"] > 0]
+            if priced and offer["slots"] and wanted(offer):
+                return Place(offer, offer["slots"][0], priced[0])
+        raise Wrong("the demo catalogue has no such offer: load it anew with `./dev up`")
+
+    async def book(self, place: Place, *, quantity: int = 1) -> dict[str, Any]:
+        """Have places held; answers the booking with its access token."""
+        body = {
+            "offer_id": place.offer["offer_id"],
+            "slot_id": place.slot["slot_id"],
+            "lines": [{"variant_id": place.variant["variant_id"], "quantity": quantity}],
+            "contact": {"name": "Ada Demo", "email": "ada@example.com"},
+        }
+        return await self.post("/api/v1/bookings", body, token=self.catalogue["publishable_key"])
+
+    async def wish_to_pay(self, booking: Mapping[str, Any]) -> dict[str, Any]:
+        """Open a hosted checkout; answers its address."""
+        body = {"return_url": f"{self.api}/", "hosted": True}
+        return await self.post(
+            f"/api/v1/bookings/{booking['id']}/payments", body, token=booking["access_token"]
+        )
+
+    async def pay(self, payment: Mapping[str, Any], card: str = GOOD_CARD) -> str:
+        """Pay at the provider's page as a buyer with this test card; answers paid, declined …"""
+        checkout = (
+            str(payment["payment_url"]).rstrip("/").rpartition("/")[2].partition("?")[0].partition("#")[0]
+        )
+        url = f"{self.sandbox}/_sandbox/checkout/{checkout}/pay"
+        return str((await self._again(lambda: self._ask("POST", url, {}, {"card": card})))["outcome"])
+
+    async def cancel(self, booking: Mapping[str, Any]) -> dict[str, Any]:
+        """Cancel a booking."""
+        path = f"/api/v1/bookings/{booking['id']}/cancel"
+        return await self.post(path, {"reason": "changed my mind"}, token=booking["access_token"])
+
+    async def look(self, booking: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer how a booking stands."""
+        url, headers = f"{self.api}/api/v1/bookings/{booking['id']}", bearer(booking["access_token"])
+        return await self._again(lambda: self._ask("GET", url, headers))
+
+    async def until(self, booking: Mapping[str, Any], *statuses: str) -> dict[str, Any]:
+        """Answer the booking once it stands at one of `statuses`; Wrong when it does not get there."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (now := await self.look(booking))["status"] not in statuses:
+            if time.monotonic() > deadline:
+                wrong(f"booking {booking['reference']} is {now['status']}, not {' or '.join(statuses)}")
+            await asyncio.sleep(POLL_SECONDS)
+        return now
+
+    async def events(self, booking: Mapping[str, Any]) -> AsyncIterator[str]:
+        """Give the types of a booking's events as the stream tells them, from its beginning."""
+        url, headers = f"{self.api}/api/v1/bookings/{booking['id']}/events", bearer(booking["access_token"])
+        async with self.http.get(
+            url, headers=headers, timeout=aiohttp.ClientTimeout(PATIENCE_SECONDS)
+        ) as stream:
+            async for line in stream.content:
+                if line.startswith(b"event:"):
+                    yield line.partition(b":")[2].strip().decode()
+
+    async def post(self, path: str, body: Mapping[str, Any], *, token: str) -> dict[str, Any]:
+        """Send a wish under a fresh Idempotency-Key; a patient shop repeats it under the same one."""
+        headers = {**bearer(token), "Idempotency-Key": uuid.uuid4().hex}
+        return await self._again(lambda: self._ask("POST", self.api + path, headers, body))
+
+    async def _again(self, ask: Callable[[], Any]) -> dict[str, Any]:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                answer: dict[str, Any] = await ask()
+            except Unreachable as outage:
+                if not self.patient or time.monotonic() > deadline:
+                    wrong(f"no answer: {outage}")
+                await asyncio.sleep(POLL_SECONDS)
+            else:
+                return answer
+
+    async def _ask(
+        self, method: str, url: str, headers: Mapping[str, str], body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        try:
+            async with self.http.request(method, url, headers=headers, json=body) as answer:
+                told: dict[str, Any] = await answer.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise Unreachable(f"{method} {url}: {error!r}") from None
+        if answer.status == 202 or answer.status >= 500:
+            raise Unreachable(f"{method} {url} answered {answer.status} {told.get('code', '')}")
+        if answer.status >= 400:
+            raise Refused(answer.status, told)
+        return told
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Answer the header that shows a credential."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+@asynccontextmanager
+async def opened(settings: Mapping[str, str], *, patient: bool = False) -> AsyncIterator[Shop]:
+    """Open a shop with connections of its own."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as http:
+        yield Shop(http, settings, patient=patient)
