@@ -206,6 +206,7 @@ create table channels (
     name text not null,
     source text not null,
     publishable_key text not null,
+    return_origins text[] default '{}' not null,
     created_at timestamptz default now() not null,
     constraint pk_channels primary key (tenant_id, id),
     constraint ck_channels_source_known check (source in ('web', 'mobile', 'api')),

@@ -1,8 +1,13 @@
 """Who sells, through which channels, with which accounts at payment providers."""
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
+from typing import Annotated
+
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKeyConstraint, Index, Text, text
+from sqlmodel import Field
 
 from db.schema.base import Id, KeyWords, Row, Stamped, TenantRow, Words, one_of
+
+Origins = Annotated[list[str], Field(sa_type=ARRAY(Text), sa_column_kwargs={"server_default": text("'{}'")})]
 
 
 class Tenant(Row, table=True):
@@ -27,7 +32,10 @@ class Tenant(Row, table=True):
 
 
 class Channel(TenantRow, table=True):
-    """A shop front; its publishable key names the tenant of whoever shows it, and the source of a booking."""
+    """A shop front; its publishable key names the tenant of whoever shows it, and the source of a booking.
+
+    Buyers come back from paying to addresses of `return_origins` (and our own) and to no others.
+    """
 
     __tablename__ = "channels"
     __table_args__ = (
@@ -40,6 +48,7 @@ class Channel(TenantRow, table=True):
     name: Words
     source: Words
     publishable_key: Words
+    return_origins: Origins
     created_at: Stamped
 
 
