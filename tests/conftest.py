@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import settings
 from playwright.async_api import Browser
 from temporalio.client import Client
 
@@ -14,6 +15,10 @@ from tests.support.sandbox import sandbox_process
 from tests.support.temporal import connect, temporal_server
 
 pytest_plugins = ("tests.support.database",)
+
+# How long an example takes says nothing on a machine that is shared.
+settings.register_profile("holdfast", deadline=None)
+settings.load_profile("holdfast")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,159 @@
+"""What the tests of providers run on: a real HTTP session, an account of one's own at the real sandbox, and a
+listener that takes the webhooks it sends.
+"""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import httpx2
+import pytest
+from aiohttp import web
+from uuid_utils.compat import uuid7
+
+from domain.ids import BookingId, PaymentId, TenantId
+from domain.money import Money
+from providers.gateway import Gateway, Opened, Order
+from providers.stripe_gateway.gateway import StripeGateway
+from tests.support.sandbox import Account
+
+MakeOrder = Callable[..., Order]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One webhook request, as it came."""
+
+    raw: bytes
+    headers: dict[str, str]
+
+
+@dataclass
+class Desk:
+    """One account at one provider: our gateway to it, and the buyer's side of it."""
+
+    gateway: Gateway
+    account: Account
+    webhook_secret: str
+    received: list[Delivery] = field(default_factory=list)
+
+    async def pay(self, opened: Opened, card: str = "visa") -> str:
+        """Pay as the buyer would: on the page, or with the secret; gives what became of it."""
+        if opened.payment_url:
+            return await self.account.pay(opened.payment_url, card)
+        answer = await self._control(f"payment_intents/{opened.provider_ref}/pay", {"card": card})
+        return str(answer["outcome"])
+
+    async def answer_challenge(self, *, rightly: bool) -> None:
+        """Answer the bank's question on the newest payment."""
+        payment = (await self.account.payments())[-1]
+        await self._control(
+            f"payments/{payment['id']}/challenge", {"code": "123456" if rightly else "000000"}
+        )
+
+    async def advance(self, time: timedelta) -> None:
+        """Move the provider's clock for this account, and let happen what falls due."""
+        await self._control("clock/advance", {"seconds": time.total_seconds(), "account": self.account.key})
+
+    async def told(self) -> list[Delivery]:
+        """Wait for every webhook that is due, and give all there were."""
+        await self.account.drain()
+        return self.received
+
+    async def _control(self, path: str, body: dict[str, Any]) -> Any:
+        answer = await self.account.http.post(f"{self.account.url}/_sandbox/{path}", json=body)
+        answer.raise_for_status()
+        return answer.json()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+async def account(sandbox_url: str) -> AsyncIterator[Account]:
+    async with httpx2.AsyncClient(timeout=20) as client:
+        yield Account(sandbox_url, client)
+
+
+@pytest.fixture
+async def received() -> AsyncIterator[tuple[str, list[Delivery]]]:
+    """Listen on a free port and keep what comes."""
+    deliveries: list[Delivery] = []
+
+    async def take(request: web.Request) -> web.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        deliveries.append(Delivery(await request.read(), headers))
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/webhooks", take)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield f"{site.name}/webhooks".replace("0.0.0.0", "127.0.0.1"), deliveries  # noqa: S104 - taken out
+    await runner.cleanup()
+
+
+def stripe_gateway(
+    account: Account, http: aiohttp.ClientSession, *secrets: str, api: str | None = None
+) -> StripeGateway:
+    """Make the gateway as the entry points do, at the sandbox."""
+    return StripeGateway(
+        account="main", api_key=account.key, secrets=secrets, http=http, api=api or f"{account.url}/stripe"
+    )
+
+
+async def stripe_desk(
+    account: Account, http: aiohttp.ClientSession, received: tuple[str, list[Delivery]]
+) -> Desk:
+    url, deliveries = received
+    secret = await account.register(url)
+    return Desk(stripe_gateway(account, http, secret), account, secret, deliveries)
+
+
+DESKS: dict[str, Callable[..., Awaitable[Desk]]] = {"stripe": stripe_desk}
+
+
+@pytest.fixture(params=DESKS)
+async def desk(
+    request: pytest.FixtureRequest,
+    account: Account,
+    http: aiohttp.ClientSession,
+    received: tuple[str, list[Delivery]],
+) -> Desk:
+    """Give an account at each provider in turn."""
+    return await DESKS[request.param](account, http, received)
+
+
+@pytest.fixture
+def order() -> MakeOrder:
+    """Make an order; name what matters to the test."""
+
+    def make(**given: Any) -> Order:
+        defaults: dict[str, Any] = {
+            "tenant_id": TenantId(uuid7()),
+            "booking_id": BookingId(uuid7()),
+            "payment_id": PaymentId(uuid7()),
+            "reference": "BK-2026-000042",
+            "amount": Money(minor=59_999, currency="USD"),
+            "description": "Harbour cruise, 2 places",
+            "hosted": True,
+            "return_url": "https://shop.example/back?lang=de",
+            "expires_at": datetime.now(UTC) + timedelta(minutes=15),
+        }
+        return Order(**{**defaults, **given})
+
+    return make
+
+
+def key_of(order: Order, operation: str = "create", n: int = 1) -> str:
+    """Give the idempotency key of an operation, as the saga does."""
+    assert re.fullmatch(r"[a-z]+", operation)
+    return f"{order.payment_id}:{operation}:{n}"

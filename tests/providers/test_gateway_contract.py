@@ -1,0 +1,292 @@
+"""What every gateway promises, whichever provider stands behind it: one suite, run against each of them."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from domain.ids import PaymentId
+from domain.money import Money
+from domain.payment import Closing, FactKind, FactSource, PaymentFact, PaymentStatus, fold
+from providers.gateway import NotFound, Order, RefundStatus, Refused, StateConflict, WebhookEvent
+from tests.providers.conftest import Desk, MakeOrder, key_of
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def facts_of(desk: Desk, order: Order, reference: str) -> list[PaymentFact]:
+    return list(await desk.gateway.fetch(order.payment_id, reference))
+
+
+def kinds(facts: list[PaymentFact]) -> set[FactKind]:
+    return {fact.kind for fact in facts}
+
+
+async def events_of(desk: Desk) -> list[WebhookEvent]:
+    return [event for delivery in await desk.told() for event in desk.gateway.parse(delivery.raw)]
+
+
+async def facts_told(desk: Desk) -> list[PaymentFact]:
+    return [fact for event in await events_of(desk) for fact in event.facts]
+
+
+@pytest.mark.parametrize("hosted", [True, False])
+async def test_a_checkout_gives_a_page_or_a_secret_but_never_both(
+    desk: Desk, order: MakeOrder, hosted: bool
+) -> None:
+    wished = order(hosted=hosted)
+
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+
+    assert opened.provider_ref
+    assert (opened.payment_url is not None) is hosted
+    assert (opened.client_secret is not None) is not hosted
+
+
+@pytest.mark.parametrize("hosted", [True, False])
+async def test_the_same_key_opens_the_same_checkout(desk: Desk, order: MakeOrder, hosted: bool) -> None:
+    wished = order(hosted=hosted)
+
+    first = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    again = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+
+    assert again == first
+    assert len(await desk.account.payments() + await desk.account.checkouts()) == 1
+
+
+async def test_a_key_whose_order_has_changed_gives_the_checkout_that_was_opened_first(
+    desk: Desk, order: MakeOrder
+) -> None:
+    wished = order()
+    first = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+
+    put_off = wished.model_copy(update={"description": "Harbour cruise, put off"})
+    again = await desk.gateway.open_checkout(put_off, op_key=key_of(wished))
+
+    assert again.provider_ref == first.provider_ref
+
+
+@pytest.mark.parametrize("hosted", [True, False])
+async def test_a_checkout_is_found_by_our_payment_id(desk: Desk, order: MakeOrder, hosted: bool) -> None:
+    others = [order(hosted=hosted) for _ in range(3)]
+    opened = [await desk.gateway.open_checkout(each, op_key=key_of(each)) for each in others]
+
+    found = await desk.gateway.find_checkout(others[1].payment_id)
+
+    assert found == opened[1]
+
+
+async def test_a_checkout_that_was_never_opened_is_not_found(desk: Desk, order: MakeOrder) -> None:
+    assert await desk.gateway.find_checkout(order().payment_id) is None
+
+
+async def test_a_paid_page_is_found_but_cannot_be_paid_again(desk: Desk, order: MakeOrder) -> None:
+    wished = order()
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.pay(opened)
+
+    found = await desk.gateway.find_checkout(wished.payment_id)
+
+    assert found is not None
+    assert (found.provider_ref, found.payment_url) == (opened.provider_ref, None)
+
+
+@pytest.mark.parametrize("hosted", [True, False])
+async def test_a_checkout_nobody_touched_is_pending(desk: Desk, order: MakeOrder, hosted: bool) -> None:
+    wished = order(hosted=hosted)
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+
+    facts = await facts_of(desk, wished, opened.provider_ref)
+
+    assert kinds(facts) == {FactKind.PENDING}
+    assert {fact.source for fact in facts} == {FactSource.API}
+
+
+@pytest.mark.parametrize("hosted", [True, False])
+async def test_what_was_paid_is_captured_to_the_last_unit(desk: Desk, order: MakeOrder, hosted: bool) -> None:
+    wished = order(hosted=hosted)
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.pay(opened)
+
+    facts = await facts_of(desk, wished, opened.provider_ref)
+
+    state = fold(wished.amount, facts)
+    assert (state.status, state.captured_minor) == (PaymentStatus.CAPTURED, 59_999)
+    assert {fact.payment_id for fact in facts} == {wished.payment_id}
+
+
+async def test_what_is_only_authorised_is_not_captured(desk: Desk, order: MakeOrder) -> None:
+    wished = order(manual_capture=True)
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.pay(opened)
+
+    state = fold(wished.amount, await facts_of(desk, wished, opened.provider_ref))
+
+    assert (state.status, state.captured_minor) == (PaymentStatus.AUTHORIZED, 0)
+    assert sum(state.authorized.values()) == 59_999
+
+
+@pytest.mark.parametrize("hosted", [True, False])
+async def test_a_decline_is_told_with_our_word_for_it_and_counts_once(
+    desk: Desk, order: MakeOrder, hosted: bool
+) -> None:
+    wished = order(hosted=hosted)
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.pay(opened, "visa_chargeDeclinedInsufficientFunds")
+    await desk.pay(opened, "visa_chargeDeclinedLostCard")
+    await desk.pay(opened)
+
+    asked = await facts_of(desk, wished, opened.provider_ref)
+    told = await facts_told(desk)
+
+    declines = [fact for fact in asked if fact.kind is FactKind.DECLINED]
+    assert {fact.decline_code for fact in declines} == {"insufficient_funds", "fraud_suspected"}
+    assert len(fold(wished.amount, [*asked, *told, *asked]).declines) == 2
+
+
+async def test_a_challenge_waits_for_the_buyer_and_fails_as_a_decline(desk: Desk, order: MakeOrder) -> None:
+    wished = order(hosted=False)
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.pay(opened, "threeDSecure2Required")
+
+    waiting = await facts_of(desk, wished, opened.provider_ref)
+    await desk.answer_challenge(rightly=False)
+    failed = await facts_of(desk, wished, opened.provider_ref)
+    told = await facts_told(desk)
+
+    assert kinds(waiting) == {FactKind.REQUIRES_ACTION}
+    assert {fact.decline_code for fact in failed if fact.kind is FactKind.DECLINED} == {
+        "authentication_failed"
+    }
+    assert len(fold(wished.amount, [*failed, *told]).declines) == 1
+
+
+async def test_a_closed_checkout_cannot_be_paid_and_stays_closed(desk: Desk, order: MakeOrder) -> None:
+    for hosted in (True, False):
+        wished = order(hosted=hosted)
+        opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+
+        closings = [
+            await desk.gateway.close_checkout(opened.provider_ref, op_key=key_of(wished, "close", n))
+            for n in (1, 2)
+        ]
+
+        assert closings == [Closing.CLOSED, Closing.CLOSED]
+        state = fold(wished.amount, await facts_of(desk, wished, opened.provider_ref))
+        assert state.status in (PaymentStatus.CANCELLED, PaymentStatus.EXPIRED)
+
+
+async def test_closing_after_a_decline_closes(desk: Desk, order: MakeOrder) -> None:
+    wished = order()
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.pay(opened, "visa_chargeDeclined")
+
+    closing = await desk.gateway.close_checkout(opened.provider_ref, op_key=key_of(wished, "close"))
+
+    assert closing is Closing.CLOSED
+
+
+@pytest.mark.parametrize("hosted", [True, False])
+@pytest.mark.parametrize("manual", [True, False])
+async def test_closing_what_was_paid_answers_paid_and_leaves_the_money(
+    desk: Desk, order: MakeOrder, hosted: bool, manual: bool
+) -> None:
+    wished = order(hosted=hosted, manual_capture=manual)
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.pay(opened)
+
+    closing = await desk.gateway.close_checkout(opened.provider_ref, op_key=key_of(wished, "close"))
+
+    assert closing is Closing.PAID
+    assert [payment["authorized"] for payment in await desk.account.payments()] == [59_999]
+
+
+async def test_a_refund_comes_back_once_and_is_found_by_our_id(desk: Desk, order: MakeOrder) -> None:
+    wished = order()
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.pay(opened)
+    part = Money(minor=20_000, currency="USD")
+
+    answers = [
+        await desk.gateway.refund(opened.provider_ref, part, refund_id="refund-1", op_key="refund-1:refund:1")
+        for _ in range(2)
+    ]
+    found = await desk.gateway.find_refund(opened.provider_ref, refund_id="refund-1")
+
+    assert answers == [found, found]
+    assert (answers[0].status, answers[0].amount) == (RefundStatus.COMPLETED, part)
+    assert await desk.account.kept() == 39_999
+
+
+async def test_a_refund_that_was_never_asked_for_is_not_found(desk: Desk, order: MakeOrder) -> None:
+    wished = order()
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+
+    assert await desk.gateway.find_refund(opened.provider_ref, refund_id="refund-1") is None
+
+
+async def test_no_more_goes_back_than_was_taken(desk: Desk, order: MakeOrder) -> None:
+    wished = order()
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    with pytest.raises(StateConflict):
+        await desk.gateway.refund(opened.provider_ref, wished.amount, refund_id="a", op_key="a:refund:1")
+    await desk.pay(opened)
+    with pytest.raises(Refused):
+        await desk.gateway.refund(opened.provider_ref, wished.amount * 2, refund_id="b", op_key="b:refund:1")
+    await desk.gateway.refund(opened.provider_ref, wished.amount, refund_id="c", op_key="c:refund:1")
+
+    with pytest.raises(StateConflict):
+        await desk.gateway.refund(opened.provider_ref, wished.amount, refund_id="d", op_key="d:refund:1")
+
+    assert await desk.account.kept() == 0
+
+
+async def test_asking_and_being_told_add_up_to_the_same_state(desk: Desk, order: MakeOrder) -> None:
+    wished = order()
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.pay(opened, "visa_chargeDeclined")
+    await desk.pay(opened)
+    await desk.gateway.refund(opened.provider_ref, wished.amount, refund_id="r", op_key="r:refund:1")
+
+    asked = await facts_of(desk, wished, opened.provider_ref)
+    told = await facts_told(desk)
+
+    state = fold(wished.amount, asked)
+    assert state == fold(wished.amount, told) == fold(wished.amount, [*told, *reversed(asked), *told])
+    assert (state.captured_minor, state.refunded_minor) == (59_999, 59_999)
+
+
+async def test_every_event_names_its_owner(desk: Desk, order: MakeOrder) -> None:
+    wished = order()
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.pay(opened)
+    await desk.gateway.refund(opened.provider_ref, wished.amount, refund_id="r", op_key="r:refund:1")
+
+    events = await events_of(desk)
+
+    assert len({event.event_id for event in events}) == len(events) > 3
+    owners = {(event.tenant_id, event.booking_id, event.payment_id) for event in events}
+    assert owners == {(wished.tenant_id, wished.booking_id, wished.payment_id)}
+    assert not any(event.live for event in events)
+
+
+async def test_delivered_webhooks_are_authentic(desk: Desk, order: MakeOrder) -> None:
+    wished = order()
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.pay(opened)
+
+    for delivery in await desk.told():
+        desk.gateway.verify(delivery.raw, delivery.headers, now())
+
+
+async def test_a_reference_that_nobody_knows_is_not_found(desk: Desk, order: MakeOrder) -> None:
+    for hosted in (True, False):
+        wished = order(hosted=hosted)
+        opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+        foreign = opened.provider_ref[:-4] + "zzzz"
+
+        with pytest.raises(NotFound):
+            await desk.gateway.fetch(PaymentId(wished.payment_id), foreign)
+        with pytest.raises(NotFound):
+            await desk.gateway.close_checkout(foreign, op_key=key_of(wished, "close"))
