@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import socket
 from pathlib import Path
 
 import uvicorn
@@ -21,28 +22,32 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox", description="Payment and mail providers, played locally."
     )
-    parser.add_argument("--host", default=env.get("SANDBOX_HOST", "127.0.0.1"), help="address to listen on")
-    parser.add_argument(
-        "--port", type=int, default=int(env.get("SANDBOX_PORT", "8010")), help="port to listen on"
+    option = parser.add_argument
+    option("--host", default=env.get("SANDBOX_HOST", "127.0.0.1"), help="address to listen on")
+    option(
+        "--port",
+        type=int,
+        default=env.get("SANDBOX_PORT", "8010"),
+        help="port to listen on; 0 takes a free one and says which",
     )
-    parser.add_argument(
+    option(
         "--database",
         type=Path,
-        default=Path(env.get("SANDBOX_DATABASE", "sandbox.sqlite3")),
+        default=env.get("SANDBOX_DATABASE", "sandbox.sqlite3"),
         help="SQLite file that holds everything; made when missing",
     )
-    parser.add_argument(
+    option(
         "--seed",
         type=int,
-        default=int(env.get("SANDBOX_SEED", "1")),
+        default=env.get("SANDBOX_SEED", "1"),
         help="ids and secrets follow from it; counts for a new file only",
     )
-    parser.add_argument(
+    option(
         "--public-url",
         default=env.get("SANDBOX_PUBLIC_URL"),
         help="base of hosted pages' addresses (default: http://HOST:PORT)",
     )
-    parser.add_argument(
+    option(
         "--webhook-retries",
         type=_seconds,
         default=env.get("SANDBOX_WEBHOOK_RETRIES"),
@@ -55,29 +60,36 @@ def _seconds(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(",") if part)
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens already, so that callers may come as soon as the address is told."""
+    try:
+        return socket.create_server((host, port), backlog=2048)
+    except OSError as error:
+        raise SystemExit(f"sandbox: cannot listen on {host}:{port} (--port): {error.strerror}") from None
+
+
 def main() -> None:
     """Serve until told to stop."""
     options = arguments()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    door = listen(options.host, options.port)
+    public_url = (options.public_url or f"http://{options.host}:{door.getsockname()[1]}").rstrip("/")
     options.database.parent.mkdir(parents=True, exist_ok=True)
     store = Store(options.database)
-    public_url = options.public_url or f"http://{options.host}:{options.port}"
     sandbox = Sandbox(
-        World(store, seed=options.seed, public_url=public_url.rstrip("/")),
-        retry_seconds=options.webhook_retries,
+        World(store, seed=options.seed, public_url=public_url), retry_seconds=options.webhook_retries
     )
-    log.info("sandbox on %s, books in %s", public_url, options.database)
+    config = uvicorn.Config(
+        sandbox,
+        http=CuttableProtocol,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,
+    )
+    log.info("listening on %s, books in %s", public_url, options.database)
     try:
-        uvicorn.run(
-            sandbox,
-            host=options.host,
-            port=options.port,
-            http=CuttableProtocol,
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=2,
-            server_header=False,
-        )
+        uvicorn.Server(config).run(sockets=[door])
     finally:
         store.close()
 
