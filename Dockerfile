@@ -22,6 +22,7 @@ CMD ["python", "-m", "sandbox", "--host", "0.0.0.0", "--port", "8010", "--databa
 
 FROM base AS holdfast
 COPY domain domain
+COPY observability observability
 COPY workflows workflows
 COPY providers providers
 COPY db db

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-BARE = re.compile(r"[\w@%+=:,./?&-]*")
+BARE = re.compile(r"[\w@%+=:,./-]*")
 ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "$": "\\$", "`": "\\`"}
 
 

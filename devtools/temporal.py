@@ -9,7 +9,8 @@ import json
 import os
 import shutil
 import subprocess
-import threading
+import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from devtools.say import Progress, Trouble, say
 
 SOURCE = "github.com/temporalio/cli/cmd/temporal@v1.5.1"  # the newest that `go install` accepts
 DOWNLOAD_SECONDS = 180
+POLL_SECONDS = 0.1
 SEARCH_ATTRIBUTES = {
     "TenantId": "Keyword",
     "OfferId": "Keyword",
@@ -189,29 +191,22 @@ def _watched(
     command: list[str], doing: str, *, environment: dict[str, str] | None = None, seconds: float | None = None
 ) -> int:
     """Run a long command while showing progress; print the end of its output when it fails."""
-    lines: list[str] = []
-    child = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment,
-        start_new_session=True,
-    )
-    reader = threading.Thread(target=lambda: lines.extend(child.stdout or ()), daemon=True)
-    reader.start()
-    progress, waited = Progress(), 0.0
-    try:
-        while child.poll() is None and (seconds is None or waited < seconds):
-            progress.show(f"{doing}: {len(lines)} steps")
-            reader.join(0.2)
-            waited += 0.2
-    finally:
-        progress.end()
-        if child.poll() is None:
+    with tempfile.TemporaryFile("w+") as output:
+        child = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
+        progress, deadline = Progress(), time.monotonic() + (seconds or float("inf"))
+        try:
+            while child.poll() is None and time.monotonic() < deadline:
+                said = os.pread(output.fileno(), 1_000_000, 0)  # moves nothing for the child
+                progress.show(f"{doing}: {said.count(10)} steps")
+                time.sleep(POLL_SECONDS)
+        finally:
+            progress.end()
             child.kill()
-        status = child.wait()
-        reader.join()
+            status = child.wait()
+        output.seek(0)
+        lines = output.readlines()
     if status != 0:
         say("".join(f"    {line}" for line in lines[-6:]).rstrip())
     return status

@@ -137,11 +137,11 @@ def test_commands_name_what_can_be_run(name: str) -> None:
 
 @pytest.mark.row("DEP-13")
 def test_every_queue_has_a_worker_and_only_one() -> None:
-    from workflows import names
+    from worker import QUEUES
 
     served = [word for name in SERVICES if name.startswith("worker") for word in words(SERVICES[name])[3::2]]
 
-    assert sorted(served) == sorted(str(queue) for queue in names.QUEUES)
+    assert sorted(served) == sorted(QUEUES)
 
 
 @pytest.mark.parametrize("name", HOUSE)

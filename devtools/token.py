@@ -1,0 +1,30 @@
+"""`./dev token --role ROLE [--tenant T]`: prints a bearer token of the running stack, for trials by hand."""
+
+import argparse
+import json
+import os
+import uuid
+from datetime import UTC, datetime
+
+from devtools.paths import STATE
+from domain.ids import TenantId
+from providers.token import KeyRing, UserTokens
+
+
+def main() -> None:
+    """Print a token for a made-up person of this role; it is good for as long as any user's token."""
+    parser = argparse.ArgumentParser(prog="./dev token")
+    parser.add_argument("--role", required=True)
+    parser.add_argument("--tenant")
+    wanted = parser.parse_args()
+    tenant = wanted.tenant or json.loads((STATE / "demo.json").read_text())["tenant_id"]
+    keys = KeyRing(os.environ["JWT_PRIVATE_KEY"], os.environ.get("JWT_PUBLIC_KEYS", ""))
+    tokens = UserTokens(keys, os.environ["JWT_ISSUER"])
+    subject, name = f"{wanted.role.lower()}@example.com", uuid.uuid4().hex
+    print(
+        tokens.sign(subject, TenantId(uuid.UUID(tenant)), [wanted.role], token_id=name, now=datetime.now(UTC))
+    )
+
+
+if __name__ == "__main__":
+    main()
