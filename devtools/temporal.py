@@ -9,20 +9,18 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from devtools.long import run_long
 from devtools.paths import VENV_PYTHON, cache
 from devtools.process import Process, Program
-from devtools.say import Progress, Trouble, say
+from devtools.say import Trouble, say
 
 SOURCE = "github.com/temporalio/cli/cmd/temporal@v1.5.1"  # the newest that `go install` accepts
 DOWNLOAD_SECONDS = 180
-POLL_SECONDS = 0.1
 SEARCH_ATTRIBUTES = {
     "TenantId": "Keyword",
     "OfferId": "Keyword",
@@ -154,7 +152,7 @@ def _download(cached: Path) -> bool:
     folder = cached.with_name(f"download.{os.getpid()}")
     folder.mkdir()
     try:
-        status = _watched(
+        status = run_long(
             [str(VENV_PYTHON), str(fetch), str(folder)], "downloading Temporal", seconds=DOWNLOAD_SECONDS
         )
         found = [file for file in folder.iterdir() if os.access(file, os.X_OK) and file.is_file()]
@@ -178,38 +176,13 @@ def _build(cached: Path) -> bool:
         "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -buildvcs=false".strip(),
     }
     try:
-        status = _watched([go, "install", "-v", SOURCE], "building Temporal", environment=environment)
+        status = run_long([go, "install", "-v", SOURCE], "building Temporal", environment=environment)
         if status != 0:
             raise Trouble(f"`go install {SOURCE}` failed with status {status}; its last lines are above.")
         (folder / "temporal").rename(cached)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return True
-
-
-def _watched(
-    command: list[str], doing: str, *, environment: dict[str, str] | None = None, seconds: float | None = None
-) -> int:
-    """Run a long command while showing progress; print the end of its output when it fails."""
-    with tempfile.TemporaryFile("w+") as output:
-        child = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True
-        )
-        progress, deadline = Progress(), time.monotonic() + (seconds or float("inf"))
-        try:
-            while child.poll() is None and time.monotonic() < deadline:
-                said = os.pread(output.fileno(), 1_000_000, 0)  # moves nothing for the child
-                progress.show(f"{doing}: {said.count(10)} steps")
-                time.sleep(POLL_SECONDS)
-        finally:
-            progress.end()
-            child.kill()
-            status = child.wait()
-        output.seek(0)
-        lines = output.readlines()
-    if status != 0:
-        say("".join(f"    {line}" for line in lines[-6:]).rstrip())
-    return status
 
 
 def _runs(binary: Path) -> bool:

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from devtools.long import run_long
 from devtools.paths import ROOT, VENV, VENV_PYTHON
 from devtools.say import Trouble, say, step
 
@@ -75,10 +76,10 @@ def _make() -> None:
 def _install(lock: Path) -> None:
     if uv := _uv():
         words = (uv, "pip", "install", "--compile-bytecode", "--python", VENV_PYTHON, *HASHED, "-r", lock)
-        if _run(*words, env={**_pip_settings(), **os.environ}).returncode == 0:
+        if run_long(words, "installing", environment={**_pip_settings(), **os.environ}) == 0:
             return
         say("    uv could not install it, trying pip")
-    if _run(*_pip(), "install", *HASHED, "-r", lock).returncode:
+    if run_long((*_pip(), "install", *HASHED, "-r", lock), "installing"):
         raise Trouble(
             f"The packages of {lock.relative_to(ROOT)} could not be installed; what pip said is above."
         )
