@@ -91,7 +91,7 @@ def _uv() -> Path | None:
         return Path(uv)
     carried = VENV / "bin" / "uv"
     if not carried.exists():
-        _run(*_pip(), "install", "--quiet", *HASHED, "-r", REQUIREMENTS / "uv.lock.txt")
+        _run(*_pip(), "install", *HASHED, "-r", REQUIREMENTS / "uv.lock.txt", capture_output=True)
     return carried if carried.exists() else None
 
 
