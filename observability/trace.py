@@ -1,0 +1,76 @@
+"""Traces: one booking from request to run to step to provider, passed on in W3C form (traceparent).
+
+Temporal's part is its own `TracingInterceptor`, given to the client; the client's workers inherit it. Nothing
+is sent unless there is somebody to send it to; spans still have ids then, for the logs, and cost little.
+"""
+
+import re
+from time import time_ns
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
+from opentelemetry.trace import SpanKind, StatusCode
+
+from observability.metrics import STATEMENT_SECONDS
+
+_database = trace.get_tracer("holdfast.db")
+_WORD = re.compile(r"\s*([A-Za-z]{2,12})\b")
+
+
+def set_up(service: str, *, environment: str, endpoint: str = "") -> TracerProvider:
+    """Trace this process, once; whoever calls shuts the provider down, which sends what is left."""
+    provider = provider_of(service, environment=environment, endpoint=endpoint)
+    trace.set_tracer_provider(provider)
+    return provider
+
+
+def provider_of(service: str, *, environment: str, endpoint: str, ratio: float = 1.0) -> TracerProvider:
+    """Make a tracer provider.
+
+    `endpoint` is the base address of an OTLP/HTTP collector; with none, nothing is recorded or sent. `ratio`
+    of the traces that begin here are sampled; a trace that began elsewhere is continued as it was.
+    """
+    resource = Resource.create({"service.name": service, "deployment.environment.name": environment})
+    sampler = ParentBased(TraceIdRatioBased(ratio)) if endpoint else ALWAYS_OFF
+    provider = TracerProvider(resource=resource, sampler=sampler)
+    if endpoint:
+        exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider
+
+
+class StatementWatch:
+    """Measures every statement of a connection: `connection.add_query_logger(StatementWatch("app"))`.
+
+    Of a statement only its first word is told: its text is long, and its values may be somebody's. Cost: some
+    microseconds, after the answer.
+    """
+
+    def __init__(self, role: str) -> None:
+        self._role = role
+
+    def __call__(self, record: Any) -> None:
+        """Take asyncpg's record of one statement (a LoggedQuery); runs in the context that asked."""
+        first = _WORD.match(record.query)
+        verb = first.group(1).lower() if first else "other"
+        STATEMENT_SECONDS.labels(self._role, verb).observe(record.elapsed)
+        if trace.get_current_span().is_recording():
+            self._span(record, verb)
+
+    def _span(self, record: Any, verb: str) -> None:
+        end = time_ns()
+        span = _database.start_span(
+            f"postgresql {verb}",
+            kind=SpanKind.CLIENT,
+            start_time=end - int(record.elapsed * 1e9),
+            attributes={"db.system.name": "postgresql", "db.operation.name": verb, "db.user": self._role},
+        )
+        if record.exception is not None:
+            span.set_attribute("error.type", type(record.exception).__name__)
+            span.set_status(StatusCode.ERROR)
+        span.end(end)
