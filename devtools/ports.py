@@ -13,7 +13,7 @@ def is_free(port: int) -> bool:
             probe.bind((LOOPBACK, port))
         except OSError:
             return False
-        return True
+    return not answers(port)  # on macOS one may bind beside somebody who listens on all addresses
 
 
 def answers(port: int, host: str = LOOPBACK) -> bool:

@@ -170,7 +170,7 @@ def _birth_linux(pid: int) -> str | None:
 
 def _birth_ps(pid: int) -> str | None:
     answer = subprocess.run(
-        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     state, _, started = answer.stdout.strip().partition(" ")
     return started.strip() if started and not state.startswith("Z") else None

@@ -22,6 +22,10 @@ def register(choice: Choice) -> None:
     if given := choice.given("STRIPE_WEBHOOK_SECRET"):
         choice.values["STRIPE_WEBHOOK_SECRET"] = given
         return
+    if choice.given("STRIPE_API_BASE"):
+        raise Trouble(
+            "STRIPE_API_BASE is not our sandbox's: set STRIPE_WEBHOOK_SECRET too, as Stripe shows it."
+        )
     url = f"{choice.values['API_URL']}/api/v1/webhooks/stripe"
     known = _known()
     if not (known and known["url"] == url and _exists(choice, known["id"])):

@@ -1,6 +1,5 @@
 """Child processes of ./dev, all real: started, watched, stopped, and never mistaken for a stranger."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -126,11 +125,12 @@ def test_what_was_left_over_is_ended(tmp_path: Path) -> None:
 
 
 def test_a_zombie_counts_as_gone() -> None:
-    pid = os.posix_spawn("/bin/true", ["/bin/true"], {})
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as child:
+        born = birth(child.pid)
+        assert born is not None
 
-    assert birth(pid) is None
-    os.waitpid(pid, 0)
+        assert record._gone(Entry(name="it", pid=child.pid, born=born, url="", health=""), seconds=20)
+        assert child.returncode is None  # nobody has asked for its status yet
 
 
 def test_a_log_that_grew_too_large_is_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def test_postgres_listens_on_loopback_and_wants_a_password(cluster: Postgres) ->
     assert cluster.password_file.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root cannot run PostgreSQL itself")
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="only root cannot run PostgreSQL")
 def test_as_root_it_runs_as_nobody(cluster: Postgres) -> None:
     cluster.start()
 
