@@ -9,7 +9,7 @@ tenant, row-level security shows no row.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
@@ -51,6 +51,8 @@ class Database:
     def __init__(self, pool: "Pool[Record]", *, patience: float) -> None:
         self.pool = pool
         self.patience = patience
+        # References drawn ahead, by tenant (`db/reference.py`).
+        self.references: dict[UUID, Iterator[str]] = {}
 
     @classmethod
     async def connect(

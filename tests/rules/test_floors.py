@@ -21,7 +21,7 @@ PLUMBING = {
     "domain": {"ids", "money", "refusal", "value"},
     "workflows": {"names", "steps", "saga", "client"},
     "providers": {"gateway", "stripe_gateway", "mail", "letter", "token", "qr"},
-    "db": {"session", "base", "roles", "demo", "relay", "idempotency", "step"},
+    "db": {"session", "base", "metadata", "roles", "demo", "relay", "idempotency", "reference", "step"},
     "activities": {"failure", "relay"},
     "api": {"app", "deps", "problem", "stream", "page", "middleware", "shape", "waker"},
 }

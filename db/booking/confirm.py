@@ -1,0 +1,214 @@
+"""The pivot: a booking that is paid becomes confirmed, in one transaction, on time or late.
+
+Half of it must never be seen: places sold, tickets issued, books and feed written, notice owed. Whatever goes
+wrong undoes all of it, and the retry finds nothing done. Locks are taken in the order of `db/inventory.py`:
+counters, holds, booking.
+"""
+
+from typing import NamedTuple
+
+from db import event, inventory, ledger, notice, step, ticket
+from db.event import Told
+from db.session import Connection, Record
+from domain import event as types, ledger as books
+from domain.booking import ENDED, BookingStatus, ConfirmBooking, Confirmed, Trigger, sources
+from domain.ids import BookingId, TenantId
+from domain.money import Money
+from domain.notice import NoticeKind
+from domain.payment import LateMoney, Settled, Settlement
+from domain.refusal import BookingEnded, IllegalMove, NotOnSale, PaymentNotCompleted, Unknown
+
+BOOKING = """
+select b.id, b.status, b.slot_id, b.offer_id, b.total_minor, b.due_minor, b.currency, b.terms, b.reference,
+       b.contact_email, b.user_id, t.fee_basis_points
+  from bookings b join tenants t on t.id = b.tenant_id
+ where b.tenant_id = $1 and b.id = $2
+"""
+
+# What was taken for the booking and has not gone back; a conflicted payment does not count.
+KEPT = """
+select p.id, p.status,
+       p.captured_minor - coalesce((select sum(r.amount_minor) from refunds r
+                                     where r.tenant_id = p.tenant_id and r.payment_id = p.id
+                                       and r.status <> 'failed'), 0)::bigint as minor
+  from payments p
+ where p.tenant_id = $1 and p.booking_id = $2 order by p.created_at, p.id
+"""
+
+CONFIRM = """
+update bookings set status = 'confirmed', cause = '', confirmed_at = now(), ended_at = null
+ where tenant_id = $1 and id = $2 and status = any($3)
+"""
+
+PAID_BY = """
+insert into booking_payments (tenant_id, booking_id, payment_id, amount_minor)
+select $1, $2, paid.id, paid.minor from unnest($3::uuid[], $4::bigint[]) as paid (id, minor)
+"""
+
+CONFIRMED_BY = "select booking_id from booking_payments where tenant_id = $1 and payment_id = $2"
+
+# The buyer has the slot again: by another booking that is confirmed, or on its way.
+BOOKED_AGAIN = """
+select exists (
+    select from bookings other
+     where other.tenant_id = $1 and other.id <> $2 and other.slot_id = $3 and other.offer_id = $4
+       and (lower(other.contact_email) = lower($5) or other.user_id = $6)
+       and other.status in ('held', 'awaiting_payment', 'payment_review', 'paid', 'awaiting_partner',
+                            'confirmed')
+       and (other.status <> 'held' or other.expires_at is null or other.expires_at > now()))
+"""
+
+GO_BACK = """
+update bookings set status = 'refunding' where tenant_id = $1 and id = $2 and status = any($3)
+"""
+
+ON_TIME = sources(Trigger.PAYMENT_VERIFIED) + sources(Trigger.TICKETS_ISSUED)
+FREE = sources(Trigger.NOTHING_TO_PAY)
+LATE = sources(Trigger.LATE_MONEY_HONOURED)
+LOST = sorted({*ON_TIME, BookingStatus.HELD.value})  # its run is gone: the row never ended
+UNPAID_ENDS = sorted({*LATE, BookingStatus.CANCELLED.value})  # from where money goes back
+
+ALREADY_PAID, BOOKED, CONFLICTED = "already_paid", "booked_again", "conflicted"
+
+
+class Payment(NamedTuple):
+    """What counts of a payment: minor units kept."""
+
+    id: object
+    minor: int
+
+
+async def confirm(connection: Connection, request: ConfirmBooking) -> Confirmed:
+    """Confirm a booking whose due amount is there; a repeat answers the same.
+
+    A hold that was taken back is taken anew. Refuses Unknown, PaymentNotCompleted, SoldOut, HoldEnded and
+    BookingEnded.
+    """
+    booking = await _booking(connection, request.tenant_id, request.booking_id)
+    if confirmed := await _confirmed_before(connection, request.tenant_id, booking):
+        return confirmed
+    _check_open(booking)
+    paid = await _paid(connection, request.tenant_id, booking)
+    allowed = ON_TIME if booking["due_minor"] else FREE
+    return await _cross(connection, request.tenant_id, booking, paid, allowed)
+
+
+async def settle_late_money(connection: Connection, request: LateMoney) -> Settled:
+    """Decide what late money becomes: the places again, at the price they had, or a refund, and why.
+
+    The first verdict over a payment stays. A booking that is to be refunded is `refunding` from here on.
+    Refuses Unknown.
+    """
+    key = f"settle_late_money:{request.payment_id}"
+    if first := await step.first_answer(connection, request.tenant_id, key, Settled):
+        return first
+    settled = await _settle(connection, request)
+    if settled.settlement is Settlement.REFUND and settled.cause != ALREADY_PAID:
+        await connection.execute(GO_BACK, request.tenant_id, request.booking_id, UNPAID_ENDS)
+    return await step.keep_answer(connection, request.tenant_id, key, settled)
+
+
+async def _settle(connection: Connection, request: LateMoney) -> Settled:
+    if await connection.fetchval(CONFIRMED_BY, request.tenant_id, request.payment_id):
+        return Settled(settlement=Settlement.CONFIRMED)
+    booking = await _booking(connection, request.tenant_id, request.booking_id)
+    if cause := await _against(connection, request, booking):
+        return Settled(settlement=Settlement.REFUND, cause=cause)
+    try:
+        paid = await _paid(connection, request.tenant_id, booking)
+        if booking["status"] in LATE:
+            await inventory.check_on_sale(connection, request.tenant_id, booking["slot_id"])
+        await _cross(connection, request.tenant_id, booking, paid, LATE + LOST)
+    except (NotOnSale, PaymentNotCompleted) as no:
+        return Settled(settlement=Settlement.REFUND, cause=no.code)
+    return Settled(settlement=Settlement.CONFIRMED)
+
+
+async def _against(connection: Connection, request: LateMoney, booking: Record) -> str:
+    """Say what speaks against honouring the payment, if anything does."""
+    kept = await connection.fetch(KEPT, request.tenant_id, request.booking_id)
+    payment = next((row for row in kept if row["id"] == request.payment_id), None)
+    if payment is None:
+        raise Unknown("This booking has no such payment.")
+    if payment["status"] == "conflicted":
+        return CONFLICTED
+    if booking["status"] in (BookingStatus.CONFIRMED, BookingStatus.COMPLETED, BookingStatus.NO_SHOW):
+        return ALREADY_PAID
+    if booking["status"] not in LATE + LOST:
+        return BookingEnded("").code
+    again = await connection.fetchval(
+        BOOKED_AGAIN,
+        request.tenant_id,
+        request.booking_id,
+        booking["slot_id"],
+        booking["offer_id"],
+        booking["contact_email"],
+        booking["user_id"],
+    )
+    return BOOKED if again else ""
+
+
+async def _booking(connection: Connection, tenant_id: TenantId, booking_id: BookingId) -> Record:
+    booking = await connection.fetchrow(BOOKING, tenant_id, booking_id)
+    if booking is None:
+        raise Unknown("There is no such booking.")
+    return booking
+
+
+async def _confirmed_before(connection: Connection, tenant_id: TenantId, booking: Record) -> Confirmed | None:
+    if booking["status"] not in (BookingStatus.CONFIRMED, BookingStatus.COMPLETED, BookingStatus.NO_SHOW):
+        return None
+    return Confirmed(tickets=await ticket.count(connection, tenant_id, booking["id"]))
+
+
+def _check_open(booking: Record) -> None:
+    status = BookingStatus(booking["status"])
+    if status in ENDED or status in (BookingStatus.REFUNDING, BookingStatus.CANCELLING):
+        raise BookingEnded("This booking has ended.", status=status.value)
+
+
+async def _paid(connection: Connection, tenant_id: TenantId, booking: Record) -> list[Payment]:
+    """List the payments that count. Refuses PaymentNotCompleted when they do not reach what is due."""
+    rows = await connection.fetch(KEPT, tenant_id, booking["id"])
+    paid = [Payment(row["id"], row["minor"]) for row in rows if row["status"] == "captured" and row["minor"]]
+    if sum(payment.minor for payment in paid) < booking["due_minor"]:
+        status = rows[-1]["status"] if rows else "none"
+        raise PaymentNotCompleted("Less has been paid than is due.", status=status)
+    return paid
+
+
+async def _cross(
+    connection: Connection, tenant_id: TenantId, booking: Record, paid: list[Payment], allowed: list[str]
+) -> Confirmed:
+    """Do all of it. Refuses SoldOut when the places are gone, and IllegalMove when the booking has moved."""
+    if not await inventory.purchase(connection, tenant_id, booking["id"]):
+        await inventory.hold_anew(connection, tenant_id, booking["id"], booking["slot_id"])
+        await inventory.purchase(connection, tenant_id, booking["id"])
+    moved = await connection.execute(CONFIRM, tenant_id, booking["id"], allowed)
+    if moved == "UPDATE 0":
+        raise IllegalMove("This booking has moved on.", status=booking["status"], trigger="tickets_issued")
+    if paid:
+        await _book_earnings(connection, tenant_id, booking, paid)
+    tickets = await ticket.issue(connection, tenant_id, booking["id"])
+    await event.append(
+        connection,
+        tenant_id,
+        Told(booking["id"], types.BOOKING_CONFIRMED, {"reference": booking["reference"]}),
+        *(Told(made, types.TICKET_GENERATED, {"booking_id": str(booking["id"])}) for made in tickets),
+    )
+    await notice.owe(connection, tenant_id, booking["id"], NoticeKind.BOOKING_CONFIRMED)
+    return Confirmed(tickets=len(tickets))
+
+
+async def _book_earnings(
+    connection: Connection, tenant_id: TenantId, booking: Record, paid: list[Payment]
+) -> None:
+    """Write which payments paid for it, and who has earned it; beyond the price nothing is earned."""
+    earned = min(booking["total_minor"], sum(payment.minor for payment in paid))
+    amount = Money(minor=earned, currency=booking["currency"])
+    payments, amounts = [payment.id for payment in paid], [payment.minor for payment in paid]
+    await connection.execute(PAID_BY, tenant_id, booking["id"], payments, amounts)
+    posting = books.booking_confirmed(booking["id"], amount, booking["fee_basis_points"])
+    await ledger.post(connection, tenant_id, posting)
+    told = Told(booking["id"], types.PAYMENT_PROCESSED, {"amount": amount.model_dump()})
+    await event.append(connection, tenant_id, told)

@@ -1,0 +1,142 @@
+"""The other ends of a booking, and what refunds mean for it."""
+
+from db import event, notice
+from db.event import Told
+from db.session import Connection
+from domain import event as types
+from domain.booking import BookingStatus, EndBooking, Ended, EndReason, Trigger, move, sources
+from domain.ids import BookingId, TenantId
+from domain.notice import NoticeKind
+from domain.payment import LateMoney
+from domain.refusal import IllegalMove, Unknown
+
+# Which moves a reason may make, whatever state the booking was left in.
+TRIGGERS = {
+    EndReason.EXPIRED: (Trigger.HOLD_TIME_OVER, Trigger.HOLD_REFUSED),
+    EndReason.CANCELLED: (Trigger.CANCELLED_UNPAID, Trigger.HOLD_REFUSED),
+    EndReason.FAILED: (
+        Trigger.ATTEMPTS_USED_UP,
+        Trigger.PROVIDERS_REFUSED,
+        Trigger.REVIEW_DECLINED,
+        Trigger.HOLD_REFUSED,
+    ),
+    EndReason.REJECTED: (Trigger.HOLD_REFUSED, Trigger.HOLD_TIME_OVER),
+}
+MOVES = {
+    reason: {
+        source: move(BookingStatus(source), trigger).value
+        for trigger in reversed(triggers)
+        for source in sources(trigger)
+    }
+    for reason, triggers in TRIGGERS.items()
+}
+
+EVENTS = {
+    BookingStatus.EXPIRED: types.BOOKING_EXPIRED,
+    BookingStatus.CANCELLED: types.BOOKING_CANCELLED,
+    BookingStatus.FAILED: types.BOOKING_FAILED,
+    BookingStatus.REJECTED: types.BOOKING_FAILED,
+}
+NOTICES = {
+    BookingStatus.EXPIRED: NoticeKind.BOOKING_EXPIRED,
+    BookingStatus.CANCELLED: NoticeKind.BOOKING_CANCELLED,
+    BookingStatus.FAILED: NoticeKind.BOOKING_FAILED,
+}
+
+END = """
+update bookings b set status = moves.target, cause = $5, ended_at = now()
+  from unnest($3::text[], $4::text[]) as moves (source, target)
+ where b.tenant_id = $1 and b.id = $2 and b.status = moves.source
+returning b.status
+"""
+
+STATUS = "select status from bookings where tenant_id = $1 and id = $2"
+
+# Refunds that a provider has taken, numbered within the booking so that each is told once.
+TAKEN = """
+select r.version, r.amount_minor, r.currency
+  from (select payment_id, amount_minor, currency, status, provider_ref,
+               row_number() over (order by created_at, id)::int as version
+          from refunds where tenant_id = $1 and booking_id = $2) r
+ where r.payment_id = $3 and r.provider_ref is not null and r.status <> 'failed'
+ order by r.version
+"""
+
+REFUNDED = """
+update bookings set status = 'refunded', ended_at = coalesce(ended_at, now())
+ where tenant_id = $1 and id = $2 and status = any($3)
+   and not exists (select from refunds
+                    where tenant_id = $1 and booking_id = $2 and status in ('pending', 'processing'))
+   and not exists (
+       select from payments p
+        where p.tenant_id = $1 and p.booking_id = $2
+          and p.captured_minor > coalesce((select sum(r.amount_minor) from refunds r
+                                            where r.tenant_id = $1 and r.payment_id = p.id
+                                              and r.status = 'completed'), 0))
+"""
+
+TOLD_TEMPORAL = """
+update bookings set saga_started_at = now()
+ where tenant_id = $1 and id = any($2) and saga_started_at is null
+"""
+
+
+async def end_booking(connection: Connection, request: EndBooking) -> Ended:
+    """Write the end of a booking that was not confirmed; answers how it ended, also when it had before.
+
+    Refuses Unknown. A booking that is still open and may not end so is a defect: IllegalMove.
+    """
+    moves = MOVES[request.reason]
+    sources, targets = list(moves), list(moves.values())
+    ended = await connection.fetchval(
+        END, request.tenant_id, request.booking_id, sources, targets, request.cause
+    )
+    if ended is None:
+        return await _ended_before(connection, request)
+    status = BookingStatus(ended)
+    await event.append(
+        connection, request.tenant_id, Told(request.booking_id, EVENTS[status], {"cause": request.cause})
+    )
+    if status in NOTICES:
+        await notice.owe(connection, request.tenant_id, request.booking_id, NOTICES[status])
+    return Ended(status=status)
+
+
+async def _ended_before(connection: Connection, request: EndBooking) -> Ended:
+    found = await connection.fetchval(STATUS, request.tenant_id, request.booking_id)
+    if found is None:
+        raise Unknown("There is no such booking.")
+    status = BookingStatus(found)
+    if status in (BookingStatus.PAID, BookingStatus.AWAITING_PARTNER):
+        raise IllegalMove("Its money comes first.", status=found, trigger=request.reason.value)
+    return Ended(status=status)
+
+
+async def record_refund(connection: Connection, request: LateMoney) -> None:
+    """Write what the refunds of a payment mean for its booking.
+
+    The buyer is owed a notice for each refund that the provider has taken; a booking that is `refunding`
+    becomes `refunded` when nothing of its money is left with us. A repeat changes nothing.
+    """
+    taken = await connection.fetch(TAKEN, request.tenant_id, request.booking_id, request.payment_id)
+    for row in taken:
+        amount = {"minor": row["amount_minor"], "currency": row["currency"]}
+        await notice.owe(
+            connection,
+            request.tenant_id,
+            request.booking_id,
+            NoticeKind.PAYMENT_REFUNDED,
+            version=row["version"],
+            data={"amount": amount},
+        )
+    moved = await connection.execute(
+        REFUNDED, request.tenant_id, request.booking_id, sources(Trigger.REFUND_DONE)
+    )
+    if moved == "UPDATE 1":
+        told = Told(request.booking_id, types.BOOKING_REFUNDED, {"payment_id": str(request.payment_id)})
+        await event.append(connection, request.tenant_id, told)
+
+
+async def mark_told(connection: Connection, tenant_id: TenantId, booking_ids: list[BookingId]) -> None:
+    """Note that Temporal knows of these bookings, so that the relay need not tell it."""
+    await connection.execute(TOLD_TEMPORAL, tenant_id, booking_ids)

@@ -1,0 +1,86 @@
+"""Notices: written down by the transaction that makes them due, claimed before they are sent."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from uuid_utils.compat import uuid7
+
+from db.session import Connection
+from domain.ids import BookingId, TenantId
+from domain.notice import NoticeKind, SendNotice, SendResult
+from domain.refusal import Unknown
+
+OWE = """
+insert into notices (tenant_id, id, booking_id, kind, version, data, status)
+values ($1, $2, $3, $4, $5, $6, 'owed')
+on conflict (tenant_id, booking_id, kind, version) do nothing
+"""
+
+CLAIM = """
+update notices set status = 'claimed', claimed_at = now()
+ where tenant_id = $1 and id = $2 and status = 'owed'
+returning id
+"""
+
+NOTICE = "select booking_id, kind, version, data, status from notices where tenant_id = $1 and id = $2"
+
+SETTLE = """
+update notices set status = $3, settled_at = now()
+ where tenant_id = $1 and id = $2 and status = 'claimed'
+"""
+
+GIVE_BACK = """
+update notices set status = 'owed', claimed_at = null
+ where tenant_id = $1 and id = $2 and status = 'claimed'
+"""
+
+
+class Notice(NamedTuple):
+    """A notice and how it was found: `claimed` now, by us, or with the `result` of an earlier sending."""
+
+    booking_id: BookingId
+    kind: NoticeKind
+    version: int
+    data: Mapping[str, Any]
+    claimed: bool
+    result: SendResult | None
+
+
+async def owe(
+    connection: Connection,
+    tenant_id: TenantId,
+    booking_id: BookingId,
+    kind: NoticeKind,
+    *,
+    version: int = 1,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Write down that a message is owed, once per (booking, kind, version); the relay starts its sending."""
+    await connection.execute(OWE, tenant_id, uuid7(), booking_id, kind.value, version, data or {})
+
+
+async def claim(connection: Connection, request: SendNotice) -> Notice:
+    """Claim a notice to send it: whoever is told `claimed` may, nobody else and nobody again.
+
+    Found claimed already, somebody may have sent it: its result is unknown. Refuses Unknown.
+    """
+    claimed = await connection.fetchval(CLAIM, request.tenant_id, request.notice_id) is not None
+    row = await connection.fetchrow(NOTICE, request.tenant_id, request.notice_id)
+    if row is None:
+        raise Unknown("There is no such notice.")
+    result = None
+    if not claimed:
+        result = SendResult.UNKNOWN if row["status"] == "claimed" else SendResult(row["status"])
+    return Notice(
+        BookingId(row["booking_id"]), NoticeKind(row["kind"]), row["version"], row["data"], claimed, result
+    )
+
+
+async def settle(connection: Connection, request: SendNotice, result: SendResult) -> None:
+    """Write what became of a claimed notice; the first word stays."""
+    await connection.execute(SETTLE, request.tenant_id, request.notice_id, result.value)
+
+
+async def give_back(connection: Connection, request: SendNotice) -> None:
+    """Let a claimed notice be claimed again, because it surely was not sent."""
+    await connection.execute(GIVE_BACK, request.tenant_id, request.notice_id)

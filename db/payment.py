@@ -1,0 +1,314 @@
+"""Payments: a row per attempt, a row per thing a provider said, and what they add up to.
+
+Written by the payment role alone. Status and sums are the fold of all stored facts (`domain.payment.fold`),
+so facts may come in any order and any number of times. A payment's row is locked before anything is added.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from db import event, ledger, refund
+from db.event import Told
+from db.session import Connection, Record
+from domain import event as types, ledger as books
+from domain.ids import BookingId, PaymentId, TenantId
+from domain.money import Money
+from domain.payment import (
+    Checkout,
+    CreatePayment,
+    FactKind,
+    PaymentFact,
+    PaymentReport,
+    PaymentState,
+    PaymentStatus,
+    fold,
+)
+from domain.refusal import PaymentMismatch, Unknown
+
+WRITE = """
+insert into payments (tenant_id, id, booking_id, provider, account, method, hosted, return_url, amount_minor,
+                      currency, status)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending')
+on conflict (tenant_id, id) do nothing
+"""
+
+OPENED = """
+update payments set provider_ref = $3, checkout = $4, changed_at = now()
+ where tenant_id = $1 and id = $2 and provider_ref is null
+"""
+
+PAYMENT = """
+select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
+       captured_minor, refunded_minor, declines, decline_code, provider_ref, checkout
+  from payments where tenant_id = $1 and id = $2
+"""
+
+OF_BOOKING = """
+select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
+       captured_minor, refunded_minor, declines, decline_code, provider_ref, checkout
+  from payments where tenant_id = $1 and booking_id = $2 order by created_at, id
+"""
+
+BY_REFERENCE = """
+select tenant_id, booking_id, id as payment_id from payments
+ where provider = $1 and account = $2 and provider_ref = $3
+"""
+
+LOCK = """
+select id, booking_id, provider, account, amount_minor, currency, status from payments
+ where tenant_id = $1 and id = $2 for no key update
+"""
+
+ADD = """
+insert into payment_operations (tenant_id, payment_id, kind, operation, provider, account, provider_ref,
+                                event_id, amount_minor, currency, decline_code, occurred_at, source)
+select $1, $2, fact.kind, fact.operation, fact.provider, fact.account, fact.provider_ref, fact.event_id,
+       fact.amount_minor, fact.currency, fact.decline_code, fact.occurred_at, fact.source
+  from jsonb_to_recordset($3) as fact (
+       kind text, operation text, provider text, account text, provider_ref text, event_id text,
+       amount_minor bigint, currency text, decline_code text, occurred_at timestamptz, source text)
+on conflict (tenant_id, payment_id, kind, operation) do update
+   set amount_minor = greatest(payment_operations.amount_minor, excluded.amount_minor),
+       decline_code = coalesce(payment_operations.decline_code, excluded.decline_code)
+"""
+
+OPERATIONS = """
+select kind, operation, provider, account, provider_ref, event_id, amount_minor, currency, decline_code,
+       occurred_at, source
+  from payment_operations where tenant_id = $1 and payment_id = $2 order by occurred_at, kind, operation
+"""
+
+UPDATE = """
+update payments
+   set status = $3, authorized_minor = $4, captured_minor = $5, declines = $6, decline_code = $7,
+       provider_ref = coalesce(provider_ref, $8), changed_at = now(),
+       refunded_minor = (select coalesce(sum(amount_minor), 0) from refunds
+                          where tenant_id = $1 and payment_id = $2 and status = 'completed')
+ where tenant_id = $1 and id = $2
+"""
+
+# What is known of a payment, and of its booking's payments together.
+REPORT = """
+select p.id, p.status, p.currency, p.amount_minor, p.captured_minor, p.decline_code,
+       given.minor as refunded_minor, given.n as refunds,
+       (select coalesce(sum(other.captured_minor), 0)::bigint
+          from payments other
+         where other.tenant_id = p.tenant_id and other.booking_id = p.booking_id
+           and other.status <> 'conflicted')
+     - (select coalesce(sum(r.amount_minor), 0)::bigint
+          from refunds r join payments other on other.tenant_id = r.tenant_id and other.id = r.payment_id
+         where r.tenant_id = p.tenant_id and r.booking_id = p.booking_id and r.status <> 'failed'
+           and other.status <> 'conflicted') as booking_kept_minor,
+       (select sum(other.declines)::int from payments other
+         where other.tenant_id = p.tenant_id and other.booking_id = p.booking_id) as booking_declines
+  from payments p
+  cross join lateral (
+      select coalesce(sum(r.amount_minor) filter (where r.status <> 'failed'), 0)::bigint as minor,
+             count(*)::int as n
+        from refunds r where r.tenant_id = p.tenant_id and r.payment_id = p.id
+  ) given
+ where p.tenant_id = $1 and p.id = $2 and p.booking_id = $3
+"""
+
+EVENTS = {
+    PaymentStatus.CAPTURED: types.PAYMENT_CAPTURED,
+    PaymentStatus.FAILED: types.PAYMENT_FAILED,
+    PaymentStatus.CANCELLED: types.PAYMENT_CANCELLED,
+    PaymentStatus.EXPIRED: types.PAYMENT_CANCELLED,
+}
+
+
+class Payment(NamedTuple):
+    """One attempt as it stands; `checkout` is where or with what to pay, once the provider has answered."""
+
+    id: PaymentId
+    booking_id: BookingId
+    provider: str
+    account: str
+    method: str | None
+    hosted: bool
+    return_url: str
+    amount: Money
+    status: PaymentStatus
+    captured_minor: int
+    refunded_minor: int
+    declines: int
+    decline_code: str | None
+    provider_ref: str | None
+    checkout: Checkout | None
+
+
+class Address(NamedTuple):
+    """Whose payment it is."""
+
+    tenant_id: TenantId
+    booking_id: BookingId
+    payment_id: PaymentId
+
+
+async def create(connection: Connection, request: CreatePayment) -> Payment:
+    """Write the row of an attempt before the provider hears of it; a repeat gives the row as it stands.
+
+    Refuses PaymentMismatch when the id stands for a payment of another booking or amount.
+    """
+    wish = request.wish
+    written = await connection.execute(
+        WRITE,
+        request.tenant_id,
+        wish.payment_id,
+        request.booking_id,
+        wish.provider,
+        wish.account,
+        wish.method,
+        wish.hosted,
+        wish.return_url,
+        wish.amount.minor,
+        wish.amount.currency,
+    )
+    if written == "INSERT 0 1":
+        data = {"booking_id": str(request.booking_id), "amount": wish.amount.model_dump()}
+        await event.append(connection, request.tenant_id, Told(wish.payment_id, types.PAYMENT_CREATED, data))
+    payment = await find(connection, request.tenant_id, wish.payment_id)
+    if (payment.booking_id, payment.amount) != (request.booking_id, wish.amount):
+        raise PaymentMismatch("This payment is another booking's.")
+    return payment
+
+
+async def opened(
+    connection: Connection, tenant_id: TenantId, provider_ref: str, checkout: Checkout
+) -> Payment:
+    """Write the checkout that the provider has opened; the first that is written stays. Refuses Unknown."""
+    written = checkout.model_dump(mode="json")
+    await connection.execute(OPENED, tenant_id, checkout.payment_id, provider_ref, written)
+    return await find(connection, tenant_id, checkout.payment_id)
+
+
+async def find(connection: Connection, tenant_id: TenantId, payment_id: PaymentId) -> Payment:
+    """Find a payment. Refuses Unknown."""
+    row = await connection.fetchrow(PAYMENT, tenant_id, payment_id)
+    if row is None:
+        raise Unknown("There is no such payment.")
+    return _payment(row)
+
+
+async def of_booking(connection: Connection, tenant_id: TenantId, booking_id: BookingId) -> list[Payment]:
+    """List the attempts to pay a booking, the first first."""
+    return [_payment(row) for row in await connection.fetch(OF_BOOKING, tenant_id, booking_id)]
+
+
+async def by_reference(
+    connection: Connection, provider: str, account: str, provider_ref: str
+) -> Address | None:
+    """Find whose payment a provider's reference is, in the relay's transaction `across(shown=reference)`."""
+    row = await connection.fetchrow(BY_REFERENCE, provider, account, provider_ref)
+    return Address(**row) if row else None
+
+
+async def record(
+    connection: Connection, tenant_id: TenantId, payment_id: PaymentId, facts: Sequence[PaymentFact]
+) -> PaymentReport:
+    """Add what a provider said: operations, status and sums, books, refunds, events. Gives what is known now.
+
+    Facts that are known change nothing. Refuses Unknown.
+    """
+    row = await connection.fetchrow(LOCK, tenant_id, payment_id)
+    if row is None:
+        raise Unknown("There is no such payment.")
+    await connection.execute(ADD, tenant_id, payment_id, [_stored(fact) for fact in facts])
+    known = [_fact(payment_id, fact) for fact in await connection.fetch(OPERATIONS, tenant_id, payment_id)]
+    state = fold(Money(minor=row["amount_minor"], currency=row["currency"]), known)
+    await _post_captures(connection, tenant_id, payment_id, row, known)
+    await refund.record(connection, tenant_id, row["booking_id"], payment_id, known)
+    await _update(connection, tenant_id, payment_id, row, state, known)
+    return await report(connection, tenant_id, row["booking_id"], payment_id)
+
+
+async def report(
+    connection: Connection, tenant_id: TenantId, booking_id: BookingId, payment_id: PaymentId
+) -> PaymentReport:
+    """Tell what is known of a payment of this booking. Refuses Unknown."""
+    row = await connection.fetchrow(REPORT, tenant_id, payment_id, booking_id)
+    if row is None:
+        raise Unknown("This booking has no such payment.")
+    return PaymentReport(
+        payment_id=payment_id,
+        status=PaymentStatus(row["status"]),
+        currency=row["currency"],
+        asked_minor=row["amount_minor"],
+        captured_minor=row["captured_minor"],
+        refunded_minor=row["refunded_minor"],
+        refunds=row["refunds"],
+        decline_code=row["decline_code"],
+        booking_kept_minor=row["booking_kept_minor"],
+        booking_declines=row["booking_declines"],
+    )
+
+
+async def _post_captures(
+    connection: Connection,
+    tenant_id: TenantId,
+    payment_id: PaymentId,
+    row: Record,
+    facts: Iterable[PaymentFact],
+) -> None:
+    clearing = books.provider_clearing(row["provider"], row["account"])
+    for fact in facts:
+        if fact.kind is FactKind.CAPTURED and fact.amount:
+            posting = books.payment_captured(payment_id, fact.operation, clearing, fact.amount)
+            await ledger.post(connection, tenant_id, posting)
+
+
+async def _update(
+    connection: Connection,
+    tenant_id: TenantId,
+    payment_id: PaymentId,
+    row: Record,
+    state: PaymentState,
+    facts: Sequence[PaymentFact],
+) -> None:
+    await connection.execute(
+        UPDATE,
+        tenant_id,
+        payment_id,
+        state.status.value,
+        sum(state.authorized.values()),
+        state.captured_minor,
+        len(state.declines),
+        state.decline_code,
+        next((fact.provider_ref for fact in facts if fact.provider_ref), None),
+    )
+    if state.status.value != row["status"] and state.status in EVENTS:
+        data = {"booking_id": str(row["booking_id"])}
+        await event.append(connection, tenant_id, Told(payment_id, EVENTS[state.status], data))
+
+
+def _payment(row: Record) -> Payment:
+    columns = dict(row)
+    amount = Money(minor=columns.pop("amount_minor"), currency=columns.pop("currency"))
+    checkout, status = columns.pop("checkout"), columns.pop("status")
+    return Payment(
+        **columns,
+        amount=amount,
+        status=PaymentStatus(status),
+        checkout=Checkout.model_validate(checkout) if checkout else None,
+    )
+
+
+def _stored(fact: PaymentFact) -> dict[str, object]:
+    """Write a fact as its row; what it is about names it, so that two tellings are one row."""
+    about = fact.operation or (fact.event_id if fact.kind is FactKind.DECLINED else fact.provider_ref)
+    written = fact.model_dump(mode="json", exclude={"payment_id", "amount", "operation"})
+    amount = fact.amount
+    return {
+        **written,
+        "operation": about,
+        "amount_minor": amount.minor if amount else None,
+        "currency": amount.currency if amount else None,
+    }
+
+
+def _fact(payment_id: PaymentId, row: Record) -> PaymentFact:
+    columns = dict(row)
+    minor, currency = columns.pop("amount_minor"), columns.pop("currency")
+    amount = None if minor is None else Money(minor=minor, currency=currency)
+    return PaymentFact(payment_id=payment_id, amount=amount, **columns)

@@ -1,0 +1,171 @@
+"""What is due, across tenants: leased, told, marked.
+
+A lease moves `next_at` on, further each time, and is committed before anybody is told; who dies in between
+leaves a lease that runs out. Two relays never lease the same row at once (skip locked). Marking is done with
+the tenant set.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from db.session import Connection, Record
+from domain.booking import BookingRequest, BookingStatus
+from domain.catalog import SalesTerms
+from domain.ids import BookingId, CounterId, NoticeId, PaymentId, TenantId
+from domain.notice import SendNotice
+
+LEASE_BOOKINGS = """
+with due as (
+    select tenant_id, id from bookings
+     where saga_started_at is null and next_at <= now()
+     order by next_at limit $1 for update skip locked
+)
+update bookings b set next_at = now() + $2 * least(2 ^ b.tellings, 60), tellings = b.tellings + 1
+  from due where b.tenant_id = due.tenant_id and b.id = due.id
+returning b.tenant_id, b.id, b.reference, b.offer_id, b.summary, b.terms
+"""
+
+LEASE_NOTICES = """
+with due as (
+    select tenant_id, id from notices
+     where told_at is null and next_at <= now()
+     order by next_at limit $1 for update skip locked
+)
+update notices n set next_at = now() + $2 * least(2 ^ n.tellings, 60), tellings = n.tellings + 1
+  from due where n.tenant_id = due.tenant_id and n.id = due.id
+returning n.tenant_id, n.id
+"""
+
+LEASE_EVENTS = """
+with due as (
+    select id from webhook_events
+     where told_at is null and status in ('received', 'parked', 'failed') and next_at <= now()
+     order by next_at limit $1 for update skip locked
+)
+update webhook_events w set next_at = now() + $2, attempts = w.attempts + 1
+  from due where w.id = due.id
+returning w.id, w.provider, w.account, w.event_id, w.kind, w.body, w.attempts, w.received_at
+"""
+
+NOTICES_TOLD = """
+update notices set told_at = now() where tenant_id = $1 and id = any($2) and told_at is null
+"""
+
+EVENT_TOLD = """
+update webhook_events
+   set status = $2, cause = $3, tenant_id = coalesce($4, tenant_id), payment_id = coalesce($5, payment_id),
+       told_at = now()
+ where id = $1 and told_at is null
+"""
+
+EVENT_PUT_OFF = """
+update webhook_events set status = $2, cause = $3, next_at = now() + coalesce($4, interval '0')
+ where id = $1 and told_at is null
+"""
+
+OVERDUE = """
+select distinct tenant_id, counter_id from holds
+ where status = 'active' and kept_until < now() limit $1
+"""
+
+BOOKING = """
+select id, reference, offer_id, summary, terms, status from bookings where tenant_id = $1 and id = $2
+"""
+
+
+class Event(NamedTuple):
+    """A leased event of the inbox; `attempts` counts this lease."""
+
+    id: UUID
+    provider: str
+    account: str
+    event_id: str
+    kind: str
+    body: bytes
+    attempts: int
+    received_at: datetime
+
+
+class Overdue(NamedTuple):
+    """A counter of which places are claimed by holds that are over."""
+
+    tenant_id: TenantId
+    counter_id: CounterId
+
+
+class Owner(NamedTuple):
+    """Whom a fact is told: the booking, and the state it is in."""
+
+    request: BookingRequest
+    status: BookingStatus
+
+
+async def lease_bookings(
+    connection: Connection, *, limit: int, lease: timedelta, grace: timedelta
+) -> list[BookingRequest]:
+    """Lease bookings that Temporal has not heard of; `grace` goes into their requests."""
+    rows = await connection.fetch(LEASE_BOOKINGS, limit, lease)
+    return [_request(row["tenant_id"], row, grace) for row in rows]
+
+
+async def lease_notices(connection: Connection, *, limit: int, lease: timedelta) -> list[SendNotice]:
+    """Lease notices whose sending has not begun."""
+    rows = await connection.fetch(LEASE_NOTICES, limit, lease)
+    return [SendNotice(tenant_id=row["tenant_id"], notice_id=row["id"]) for row in rows]
+
+
+async def notices_told(connection: Connection, tenant_id: TenantId, notices: Sequence[NoticeId]) -> None:
+    """Note that the sending of these notices has begun."""
+    await connection.execute(NOTICES_TOLD, tenant_id, notices)
+
+
+async def lease_events(connection: Connection, *, limit: int, lease: timedelta) -> list[Event]:
+    """Lease events of the inbox that are untold: received, parked or failed before."""
+    return [Event(**row) for row in await connection.fetch(LEASE_EVENTS, limit, lease)]
+
+
+async def event_told(
+    connection: Connection,
+    event_id: UUID,
+    *,
+    status: str,
+    cause: str = "",
+    tenant_id: TenantId | None = None,
+    payment_id: PaymentId | None = None,
+) -> None:
+    """Close an event: `processed` or `ignored`, and whose payment it was about: that tenant must be set."""
+    await connection.execute(EVENT_TOLD, event_id, status, cause, tenant_id, payment_id)
+
+
+async def event_put_off(
+    connection: Connection, event_id: UUID, *, status: str, cause: str, again_in: timedelta | None
+) -> None:
+    """Put an event aside: `parked` or `failed` until tried again, or `dead` until a person replays it."""
+    await connection.execute(EVENT_PUT_OFF, event_id, status, cause, again_in)
+
+
+async def overdue(connection: Connection, *, limit: int) -> list[Overdue]:
+    """List counters with places to take back; `db.inventory.take_back` frees them, tenant by tenant."""
+    return [Overdue(**row) for row in await connection.fetch(OVERDUE, limit)]
+
+
+async def owner(
+    connection: Connection, tenant_id: TenantId, booking_id: BookingId, *, grace: timedelta
+) -> Owner | None:
+    """Find whom to tell a fact about a payment of this booking, with the tenant set."""
+    row = await connection.fetchrow(BOOKING, tenant_id, booking_id)
+    return Owner(_request(tenant_id, row, grace), BookingStatus(row["status"])) if row else None
+
+
+def _request(tenant_id: TenantId, row: Record, grace: timedelta) -> BookingRequest:
+    return BookingRequest(
+        tenant_id=tenant_id,
+        booking_id=row["id"],
+        reference=row["reference"],
+        offer_id=row["offer_id"],
+        summary=row["summary"],
+        grace=grace,
+        attempts=SalesTerms.model_validate(row["terms"]).payment_attempts,
+    )

@@ -1,0 +1,79 @@
+"""Tickets: issued once per admission unit, read by their holders."""
+
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from db.session import Connection
+from domain import ids
+from domain.ids import BookingId, TenantId, TicketId
+from domain.refusal import Unknown
+from domain.ticket import Ticket
+
+# One row per unit: its variant, in the order of the lines, and the number drawn for it.
+UNITS = """
+select l.variant_id, nextval('ticket_numbers') as number, t.ticket_pattern,
+       extract(year from now())::int as year
+  from booking_lines l
+  join tenants t on t.id = l.tenant_id
+  cross join lateral generate_series(1, l.quantity) as unit
+ where l.tenant_id = $1 and l.booking_id = $2 order by l.position, unit
+"""
+
+ISSUE = """
+insert into tickets (tenant_id, id, booking_id, position, offer_id, slot_id, variant_id, number, version,
+                     status, valid_from, valid_until)
+select $1, unit.id, $2, unit.position, s.offer_id, s.id, unit.variant_id, unit.number, 1, 'active',
+       s.starts_at, s.ends_at
+  from bookings b
+  join slots s on s.tenant_id = b.tenant_id and s.id = b.slot_id
+  cross join unnest($3::uuid[], $4::uuid[], $5::text[]) with ordinality
+       as unit (id, variant_id, number, position)
+ where b.tenant_id = $1 and b.id = $2
+"""
+
+TICKET = """
+select id, tenant_id, booking_id, offer_id, slot_id, variant_id, number, version, status, valid_from,
+       valid_until
+  from tickets where tenant_id = $1 and id = $2
+"""
+
+OF_BOOKING = """
+select id, tenant_id, booking_id, offer_id, slot_id, variant_id, number, version, status, valid_from,
+       valid_until
+  from tickets where tenant_id = $1 and booking_id = $2 order by position
+"""
+
+COUNT = "select count(*) from tickets where tenant_id = $1 and booking_id = $2"
+
+
+async def issue(connection: Connection, tenant_id: TenantId, booking_id: BookingId) -> list[TicketId]:
+    """Issue one ticket per admission unit, numbered in the tenant's pattern, in the order of the lines.
+
+    A booking that has its tickets already makes the transaction fail: positions are unique.
+    """
+    units = await connection.fetch(UNITS, tenant_id, booking_id)
+    tickets: list[UUID] = [uuid7() for _ in units]
+    numbers = [ids.reference(u["ticket_pattern"], year=u["year"], number=u["number"]) for u in units]
+    variants = [unit["variant_id"] for unit in units]
+    await connection.execute(ISSUE, tenant_id, booking_id, tickets, variants, numbers)
+    return [TicketId(ticket) for ticket in tickets]
+
+
+async def count(connection: Connection, tenant_id: TenantId, booking_id: BookingId) -> int:
+    """Count the tickets a booking has, in whatever state."""
+    found: int = await connection.fetchval(COUNT, tenant_id, booking_id)
+    return found
+
+
+async def find(connection: Connection, tenant_id: TenantId, ticket_id: TicketId) -> Ticket:
+    """Find a ticket. Refuses Unknown."""
+    row = await connection.fetchrow(TICKET, tenant_id, ticket_id)
+    if row is None:
+        raise Unknown("There is no such ticket.")
+    return Ticket(**row)
+
+
+async def of_booking(connection: Connection, tenant_id: TenantId, booking_id: BookingId) -> list[Ticket]:
+    """List the tickets of a booking, in the order of its lines."""
+    return [Ticket(**row) for row in await connection.fetch(OF_BOOKING, tenant_id, booking_id)]
