@@ -55,7 +55,7 @@ select tenant_id, booking_id, id as payment_id from payments
 """
 
 LOCK = """
-select id, booking_id, provider, account, amount_minor, currency, status from payments
+select id, booking_id, provider, account, amount_minor, currency, status, declines from payments
  where tenant_id = $1 and id = $2 for no key update
 """
 
@@ -85,6 +85,15 @@ update payments
        refunded_minor = (select coalesce(sum(amount_minor), 0) from refunds
                           where tenant_id = $1 and payment_id = $2 and status = 'completed')
  where tenant_id = $1 and id = $2
+"""
+
+COUNT_CREATE = """
+update payments set create_calls = create_calls + 1 where tenant_id = $1 and id = $2 returning create_calls
+"""
+
+KNOWN = """
+select exists (select from payment_operations
+                where tenant_id = $1 and payment_id = $2 and kind = $3 and operation = $4)
 """
 
 # What is known of a payment, and of its booking's payments together.
@@ -174,6 +183,12 @@ async def create(connection: Connection, request: CreatePayment) -> Payment:
     return payment
 
 
+async def count_create(connection: Connection, tenant_id: TenantId, payment_id: PaymentId) -> int:
+    """Count, before the call, that the provider is asked to open this payment's checkout; gives how often."""
+    calls: int = await connection.fetchval(COUNT_CREATE, tenant_id, payment_id)
+    return calls
+
+
 async def opened(
     connection: Connection, tenant_id: TenantId, provider_ref: str, checkout: Checkout
 ) -> Payment:
@@ -221,6 +236,12 @@ async def record(
     await refund.record(connection, tenant_id, row["booking_id"], payment_id, known)
     await _update(connection, tenant_id, payment_id, row, state, known)
     return await report(connection, tenant_id, row["booking_id"], payment_id)
+
+
+async def is_known(connection: Connection, tenant_id: TenantId, fact: PaymentFact) -> bool:
+    """Say whether what a fact tells was recorded before, by whichever telling."""
+    known: bool = await connection.fetchval(KNOWN, tenant_id, fact.payment_id, fact.kind.value, _about(fact))
+    return known
 
 
 async def report(
@@ -277,8 +298,11 @@ async def _update(
         state.decline_code,
         next((fact.provider_ref for fact in facts if fact.provider_ref), None),
     )
+    data = {"booking_id": str(row["booking_id"])}
+    if len(state.declines) > row["declines"]:
+        declined = Told(payment_id, types.PAYMENT_FAILED, {**data, "decline_code": state.decline_code})
+        await event.append(connection, tenant_id, declined)
     if state.status.value != row["status"] and state.status in EVENTS:
-        data = {"booking_id": str(row["booking_id"])}
         await event.append(connection, tenant_id, Told(payment_id, EVENTS[state.status], data))
 
 
@@ -295,16 +319,20 @@ def _payment(row: Record) -> Payment:
 
 
 def _stored(fact: PaymentFact) -> dict[str, object]:
-    """Write a fact as its row; what it is about names it, so that two tellings are one row."""
-    about = fact.operation or (fact.event_id if fact.kind is FactKind.DECLINED else fact.provider_ref)
+    """Write a fact as its row."""
     written = fact.model_dump(mode="json", exclude={"payment_id", "amount", "operation"})
     amount = fact.amount
     return {
         **written,
-        "operation": about,
+        "operation": _about(fact),
         "amount_minor": amount.minor if amount else None,
         "currency": amount.currency if amount else None,
     }
+
+
+def _about(fact: PaymentFact) -> str:
+    """Name what a fact is about, so that two tellings are one row."""
+    return fact.operation or (fact.event_id if fact.kind is FactKind.DECLINED else fact.provider_ref)
 
 
 def _fact(payment_id: PaymentId, row: Record) -> PaymentFact:

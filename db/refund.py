@@ -35,14 +35,16 @@ select r.id, r.booking_id, r.payment_id, r.amount_minor, r.currency, r.status, r
  where r.tenant_id = $1 and r.id = $2
 """
 
+COUNT_CALL = "update refunds set calls = calls + 1 where tenant_id = $1 and id = $2 returning calls"
+
 ANSWERED = """
 update refunds set provider_ref = coalesce(provider_ref, $3), status = $4,
        completed_at = case when $4 = 'completed' then now() end
  where tenant_id = $1 and id = $2 and status = any($5)
 """
 
-# A provider's refund is ours when it bears a reference we know; else, when it is as large as one whose answer
-# we have not heard; else somebody gave money back at the provider's own desk.
+# A provider's refund is ours when it bears a reference we know; else, when it is as large as one whose
+# answer we have not heard; else somebody gave money back at the provider's own desk.
 OURS = """
 select id from refunds
  where tenant_id = $1 and payment_id = $2
@@ -102,6 +104,12 @@ async def ask(connection: Connection, request: RefundPayment) -> Refund:
     return refund
 
 
+async def count_call(connection: Connection, tenant_id: TenantId, refund_id: RefundId) -> int:
+    """Count, before the call, that the provider is asked for this refund; gives how often."""
+    calls: int = await connection.fetchval(COUNT_CALL, tenant_id, refund_id)
+    return calls
+
+
 async def find(connection: Connection, tenant_id: TenantId, refund_id: RefundId) -> Refund | None:
     """Find a refund."""
     row = await connection.fetchrow(REFUND, tenant_id, refund_id)
@@ -140,7 +148,9 @@ async def record(
     """Bring the refunds of a payment up to what its facts say, whatever their order."""
     for fact in facts:
         if fact.kind is FactKind.REFUNDED and fact.amount:
-            refund_id = await _matched(connection, tenant_id, booking_id, payment_id, fact)
+            refund_id = await _matched(
+                connection, tenant_id, booking_id, payment_id, fact.operation, fact.amount
+            )
             await answered(connection, tenant_id, refund_id, provider_ref=fact.operation, status="completed")
     for fact in facts:
         if fact.kind is FactKind.REFUND_FAILED:
@@ -156,15 +166,15 @@ async def _matched(
     tenant_id: TenantId,
     booking_id: BookingId,
     payment_id: PaymentId,
-    fact: PaymentFact,
+    operation: str,
+    amount: Money,
 ) -> RefundId:
-    amount = fact.amount or Money(minor=0, currency="XXX")
-    found = await connection.fetchval(OURS, tenant_id, payment_id, fact.operation, amount.minor)
+    found = await connection.fetchval(OURS, tenant_id, payment_id, operation, amount.minor)
     if found:
         return RefundId(found)
     refund_id = RefundId(uuid7())
     await connection.execute(
-        FOREIGN, tenant_id, refund_id, booking_id, payment_id, amount.minor, amount.currency, fact.operation
+        FOREIGN, tenant_id, refund_id, booking_id, payment_id, amount.minor, amount.currency, operation
     )
     return refund_id
 

@@ -74,7 +74,8 @@ grant select
     to holdfast_payment;
 
 -- relay: across tenants what is due, nothing else; with a tenant set, what it takes to tell it.
-grant select on bookings, holds, counters, webhook_events, notices, events, payments, idempotency_keys
+grant select
+    on bookings, holds, counters, webhook_events, notices, events, payments, payment_operations, idempotency_keys
     to holdfast_relay;
 grant update (saga_started_at, next_at, tellings) on bookings to holdfast_relay;
 grant update (status) on holds to holdfast_relay;
