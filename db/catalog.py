@@ -92,6 +92,35 @@ select o.id as offer_id, o.tenant_id, o.name, o.description, o.currency, o.terms
  where o.tenant_id = $1 and o.id = $2 and s.id = $3
 """
 
+PUT_OFFER = """
+insert into offers (tenant_id, id, name, description, currency, zone, terms, status, position)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+on conflict (tenant_id, id) do update
+   set name = $3, description = $4, currency = $5, zone = $6, terms = $7, status = $8, position = $9
+"""
+
+# Capacity never falls below what is held or sold: the check of the table refuses it.
+PUT_COUNTER = """
+insert into counters (tenant_id, id, capacity) values ($1, $2, $3)
+on conflict (tenant_id, id) do update set capacity = $3
+"""
+
+PUT_VARIANT = """
+insert into variants (tenant_id, id, offer_id, name, price_minor, status, min_quantity, max_quantity,
+                      quota_id, position)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+on conflict (tenant_id, id) do update
+   set name = $4, price_minor = $5, status = $6, min_quantity = $7, max_quantity = $8, quota_id = $9,
+       position = $10
+"""
+
+PUT_SLOT = """
+insert into slots (tenant_id, id, offer_id, starts_at, ends_at, sales_from, sales_until, status)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
+on conflict (tenant_id, id) do update
+   set starts_at = $4, ends_at = $5, sales_from = $6, sales_until = $7, status = $8
+"""
+
 
 async def offers(connection: Connection, tenant_id: TenantId) -> list[Offer]:
     """List the offers that are shown to buyers, in the organizer's order."""
@@ -144,6 +173,64 @@ async def sale(connection: Connection, tenant_id: TenantId, offer_id: OfferId, s
         offer=_offer(row, id_column="offer_id"),
         slot=_slot(row, id_column="slot_id", status_column="slot_status"),
         variants={variant.id: variant for variant in found},
+    )
+
+
+async def put_offer(connection: Connection, offer: Offer, *, zone: str, position: int = 0) -> None:
+    """Write an offer, new or changed; bookings keep the terms they were accepted under."""
+    await connection.execute(
+        PUT_OFFER,
+        offer.tenant_id,
+        offer.id,
+        offer.name,
+        offer.description,
+        offer.currency,
+        zone,
+        offer.terms.model_dump(mode="json"),
+        offer.status.value,
+        position,
+    )
+
+
+async def put_variant(
+    connection: Connection,
+    tenant_id: TenantId,
+    variant: Variant,
+    *,
+    quota: int | None = None,
+    position: int = 0,
+) -> None:
+    """Write a variant, new or changed, and the capacity of its quota, if it has one."""
+    if variant.quota_id is not None and quota is not None:
+        await connection.execute(PUT_COUNTER, tenant_id, variant.quota_id, quota)
+    await connection.execute(
+        PUT_VARIANT,
+        tenant_id,
+        variant.id,
+        variant.offer_id,
+        variant.name,
+        variant.price.minor,
+        variant.status.value,
+        variant.min_quantity,
+        variant.max_quantity,
+        variant.quota_id,
+        position,
+    )
+
+
+async def put_slot(connection: Connection, tenant_id: TenantId, slot: Slot, *, capacity: int) -> None:
+    """Write a slot and its capacity, new or changed; its zone is the offer's."""
+    await connection.execute(PUT_COUNTER, tenant_id, slot.id, capacity)
+    await connection.execute(
+        PUT_SLOT,
+        tenant_id,
+        slot.id,
+        slot.offer_id,
+        slot.starts_at,
+        slot.ends_at,
+        slot.sales_from,
+        slot.sales_until,
+        slot.status.value,
     )
 
 

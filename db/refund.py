@@ -43,8 +43,8 @@ update refunds set provider_ref = coalesce(provider_ref, $3), status = $4,
  where tenant_id = $1 and id = $2 and status = any($5)
 """
 
-# A provider's refund is ours when it bears a reference we know; else, when it is as large as one whose
-# answer we have not heard; else somebody gave money back at the provider's own desk.
+# A provider's refund is ours when it bears a reference we know; else, when it is as large as one of which we
+# have not heard; else somebody gave money back at the provider's own desk.
 OURS = """
 select id from refunds
  where tenant_id = $1 and payment_id = $2
@@ -66,7 +66,7 @@ FROM = {
 
 
 class Refund(NamedTuple):
-    """A refund as it stands: `provider_ref` is the provider's reference, `payment_ref` that of its payment."""
+    """A refund as it stands: `provider_ref` is the provider's reference, `payment_ref` its payment's."""
 
     id: RefundId
     booking_id: BookingId

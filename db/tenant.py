@@ -31,6 +31,23 @@ select provider, name, mode from provider_accounts
  where tenant_id = $1 order by preferred desc, provider, name
 """
 
+PUT_TENANT = """
+insert into tenants (id, name, slug, reference_pattern, ticket_pattern, fee_basis_points)
+values ($1, $2, $3, $4, $5, $6)
+on conflict (id) do update
+   set name = $2, slug = $3, reference_pattern = $4, ticket_pattern = $5, fee_basis_points = $6
+"""
+
+PUT_CHANNEL = """
+insert into channels (tenant_id, id, name, source, publishable_key) values ($1, $2, $3, $4, $5)
+on conflict (tenant_id, id) do update set name = $3, source = $4, publishable_key = $5
+"""
+
+PUT_ACCOUNT = """
+insert into provider_accounts (tenant_id, provider, name, mode, preferred) values ($1, $2, $3, $4, $5)
+on conflict (tenant_id, provider, name) do update set mode = $4, preferred = $5
+"""
+
 
 async def channel(connection: Connection, key: str) -> Channel | None:
     """Find the channel of a publishable key, in a transaction `across(shown=key)`."""
@@ -47,3 +64,33 @@ async def channel_by_id(connection: Connection, tenant_id: TenantId, channel_id:
 async def accounts(connection: Connection, tenant_id: TenantId) -> list[Account]:
     """List the tenant's accounts at payment providers, the preferred one first."""
     return [Account(**row) for row in await connection.fetch(ACCOUNTS, tenant_id)]
+
+
+async def put(
+    connection: Connection,
+    tenant_id: TenantId,
+    *,
+    name: str,
+    slug: str,
+    reference_pattern: str = "BK-{year}-{number:6}",
+    ticket_pattern: str = "HB-{year}-{number:6}",
+    fee_basis_points: int = 500,
+) -> None:
+    """Write a tenant, new or changed; the patterns are those of `domain.ids.reference`."""
+    await connection.execute(
+        PUT_TENANT, tenant_id, name, slug, reference_pattern, ticket_pattern, fee_basis_points
+    )
+
+
+async def put_channel(connection: Connection, channel: Channel, publishable_key: str) -> None:
+    """Write a channel with its key, new or changed."""
+    await connection.execute(
+        PUT_CHANNEL, channel.tenant_id, channel.id, channel.name, channel.source, publishable_key
+    )
+
+
+async def put_account(
+    connection: Connection, tenant_id: TenantId, account: Account, *, preferred: bool
+) -> None:
+    """Write an account at a payment provider, new or changed; one account of a tenant is preferred."""
+    await connection.execute(PUT_ACCOUNT, tenant_id, account.provider, account.name, account.mode, preferred)
