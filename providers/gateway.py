@@ -6,11 +6,11 @@ gateway does not know is `pending`. What goes wrong is one of:
 
     GatewayTrouble
     ├── Declined          the buyer's bank says no; trying again is the buyer's decision
-    ├── Refused           the provider will not take the request: a defect or a wrong configuration of ours,
-    never retried ├── StateConflict     the object is in another state than we thought: ask, then decide ├──
-    NotFound          the provider does not know the reference ├── NotExecuted       nothing happened (busy,
-    rate limit, connection refused): same key again, later └── OutcomeUnknown    we cannot say whether it
-    happened (time-out, reset, 5xx): look up, then the same key
+    ├── Refused           the provider will not take the request: a defect or a wrong configuration of ours
+    ├── StateConflict     the object is in another state than we thought: ask, then decide
+    ├── NotFound          the provider does not know the reference
+    ├── NotExecuted       nothing happened (busy, rate limit, connection refused): same key again, later
+    └── OutcomeUnknown    we cannot say whether it happened (time-out, reset, 5xx): look up, then the same key
 """
 
 from collections.abc import Mapping, Sequence
@@ -167,7 +167,7 @@ class Gateway(Protocol):
         """Look for a refund that an earlier call may have made, by our refund id."""
 
     def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:
-        """Check that a webhook is authentic and fresh.
+        """Check that a webhook is authentic and fresh; names of headers are in lower case.
 
         Raises BadSignature and nothing else, whatever the bytes.
         """
@@ -184,3 +184,14 @@ class Gateways(Protocol):
 
     def of(self, provider: str, account: str) -> Gateway | None:
         """Give the gateway of an account; nothing when there is none."""
+
+
+class Accounts:
+    """The accounts that an entry point has built gateways for."""
+
+    def __init__(self, *gateways: Gateway) -> None:
+        self._gateways = {(each.provider, each.account): each for each in gateways}
+
+    def of(self, provider: str, account: str) -> Gateway | None:
+        """Give the gateway of an account; nothing when there is none."""
+        return self._gateways.get((provider, account))

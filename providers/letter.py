@@ -1,0 +1,93 @@
+"""Letters, written from what happened: the words stand in `web/mail/`, two templates per kind of notice.
+
+Drawing the tickets' codes costs some milliseconds each, so callers write letters in a thread.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from domain.money import Money
+from domain.notice import NoticeKind
+from domain.value import Value
+from providers import qr
+from providers.mail import Letter, Picture
+
+TEMPLATES = Path(__file__).parents[1] / "web" / "mail"
+CODE_PIXELS = 520  # twice what the template shows, for sharp screens
+
+
+class Admission(Value):
+    """A ticket as its holder sees it; `token` is what its code says, `url` where it can be opened."""
+
+    number: str
+    variant: str
+    token: str
+    url: str
+
+
+class Occasion(Value):
+    """What a letter is about. `starts_at` is shown in the venue's `zone`; `url` is the booking's own page."""
+
+    kind: NoticeKind
+    email: str
+    name: str
+    organizer: str
+    reference: str
+    offer: str
+    starts_at: datetime
+    zone: str
+    lines: tuple[tuple[str, int], ...] = ()
+    total: Money
+    refunded: Money | None = None
+    url: str
+    tickets: tuple[Admission, ...] = ()
+
+
+def write(occasion: Occasion) -> Letter:
+    """Write the letter of an occasion; the first line of its text is its subject."""
+    starts = occasion.starts_at.astimezone(ZoneInfo(occasion.zone))
+    day = f"{_DAYS[starts.weekday()]}, {starts.day} {_MONTHS[starts.month - 1]} {starts.year}"
+    what = {"it": occasion, "day": day, "when": f"{day}, {starts:%H:%M %Z}"}
+    text = _templates.get_template(f"{occasion.kind.value}.txt").render(what)
+    subject, _, rest = text.strip().partition("\n")
+    return Letter(
+        to_email=occasion.email,
+        to_name=occasion.name,
+        subject=subject,
+        text=rest.strip() + "\n",
+        html=_templates.get_template(f"{occasion.kind.value}.html").render(what, subject=subject),
+        pictures=tuple(
+            Picture(name=f"ticket-{place}", png=qr.png(ticket.token, size=CODE_PIXELS))
+            for place, ticket in enumerate(occasion.tickets, 1)
+        ),
+    )
+
+
+# The templates' language, whatever the machine's is.
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+# What is text stays text: only HTML is escaped. A word that a template does not find is a defect, not a gap.
+_templates = Environment(
+    loader=FileSystemLoader(TEMPLATES),
+    autoescape=select_autoescape(["html"]),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)

@@ -1,0 +1,116 @@
+"""Letters, handed over to a mail service.
+
+The service keeps no idempotency keys, so whoever sends claims the notice first, and asks nobody to send again
+what may have been sent. What goes wrong is one of a gateway's troubles: Refused (a person has to look),
+NotExecuted (nothing was sent: later), OutcomeUnknown (it may have been).
+"""
+
+import base64
+from datetime import timedelta
+from typing import Any, Protocol
+
+import aiohttp
+import structlog
+from sendgrid.helpers import mail
+
+from domain.ids import NoticeId, TenantId
+from domain.value import Value
+from observability.call import outgoing
+from providers.gateway import GatewayTrouble, NotExecuted, OutcomeUnknown, Refused
+
+API = "https://api.sendgrid.com"
+TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
+MAX_BYTES = 30 * 1024 * 1024
+
+log = structlog.get_logger(__name__)
+
+
+class Picture(Value):
+    """A PNG that the letter's HTML shows as `cid:<name>`; mail programs block `data:` addresses."""
+
+    name: str
+    png: bytes
+
+
+class Letter(Value):
+    """What one person is told, twice: as plain text and as HTML."""
+
+    to_email: str
+    to_name: str = ""
+    subject: str
+    text: str
+    html: str
+    pictures: tuple[Picture, ...] = ()
+
+
+class Post(Protocol):
+    """Somebody who delivers letters."""
+
+    async def send(self, letter: Letter, *, notice_id: NoticeId, tenant_id: TenantId) -> str:
+        """Hand a letter over and give the service's id of it.
+
+        Raises Refused, NotExecuted, OutcomeUnknown.
+        """
+
+
+class SendGrid:
+    """Twilio SendGrid, spoken to directly: its own client connects anew for each mail, without a deadline."""
+
+    def __init__(self, *, api_key: str, sender: str, http: aiohttp.ClientSession, api: str = API) -> None:
+        self._sender, self._http = sender, http
+        self._url = f"{api}/v3/mail/send"
+        self._headers = {"Authorization": f"Bearer {api_key}"}
+
+    async def send(self, letter: Letter, *, notice_id: NoticeId, tenant_id: TenantId) -> str:
+        """Hand a letter over; the ids that go with it, for its events, say nothing of the person."""
+        body = _body(self._sender, letter, {"notice_id": str(notice_id), "tenant": str(tenant_id)})
+        with outgoing("sendgrid", "send"):
+            try:
+                asking = self._http.post(self._url, json=body, headers=self._headers, timeout=TIMEOUT)
+                async with asking as answer:
+                    if answer.status in (200, 202):
+                        return answer.headers.get("X-Message-Id", "")
+                    raise _trouble(answer)
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+                raise NotExecuted("unreachable") from None
+            except (aiohttp.ClientError, TimeoutError):
+                raise OutcomeUnknown("no_answer") from None
+
+
+def _body(sender: str, letter: Letter, ids: dict[str, str]) -> dict[str, Any]:
+    message = mail.Mail(
+        from_email=mail.Email(sender),
+        to_emails=mail.To(letter.to_email, letter.to_name or None),
+        subject=letter.subject,
+        plain_text_content=letter.text,  # the service wants the plain one first
+        html_content=letter.html,
+    )
+    for name, value in ids.items():
+        message.add_custom_arg(mail.CustomArg(name, value))
+    for picture in reversed(letter.pictures):  # each is put before the others
+        message.add_attachment(
+            mail.Attachment(
+                mail.FileContent(base64.b64encode(picture.png).decode()),
+                mail.FileName(f"{picture.name}.png"),
+                mail.FileType("image/png"),
+                mail.Disposition("inline"),
+                mail.ContentId(picture.name),
+            )
+        )
+    body: dict[str, Any] = message.get()
+    return body
+
+
+def _trouble(answer: aiohttp.ClientResponse) -> GatewayTrouble:
+    """Say what an answer means; its text may quote the letter, so nobody reads it."""
+    log.warning("mail not taken", status=answer.status)
+    if answer.status == 429:
+        wait = answer.headers.get("Retry-After", "")
+        return NotExecuted(
+            "rate_limited", retry_after=timedelta(seconds=int(wait)) if wait.isdecimal() else None
+        )
+    if answer.status in (401, 403):
+        return Refused("not_authorised")
+    if answer.status >= 500:
+        return OutcomeUnknown("server_error")
+    return Refused("too_large" if answer.status == 413 else "invalid_request")
