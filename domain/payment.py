@@ -176,12 +176,17 @@ class StartPayment(Value):
 
 
 class CreatePayment(Value):
-    """Ask for a checkout at the provider; also what its undo is asked with."""
+    """Ask for a checkout at the provider; also what its undo is asked with.
+
+    `summary` is shown to the buyer; a checkout that outlives `expires_at` is closed by us.
+    """
 
     tenant_id: TenantId
     booking_id: BookingId
     reference: str
     wish: StartPayment
+    summary: str = ""
+    expires_at: datetime | None = None
 
     @property
     def payment_id(self) -> PaymentId:

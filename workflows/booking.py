@@ -304,6 +304,8 @@ class BookingWorkflow:
             booking_id=self.request.booking_id,
             reference=self.request.reference,
             wish=ask,
+            summary=self.request.summary,
+            expires_at=self.deadline,
         )
 
     def asking(self, payment_id: PaymentId) -> AskPayment:
