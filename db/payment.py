@@ -32,8 +32,11 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending')
 on conflict (tenant_id, id) do nothing
 """
 
+# An attempt that was given up meanwhile keeps the reference, to be closed by it, and gets no checkout.
 OPENED = """
-update payments set provider_ref = $3, checkout = $4, changed_at = now()
+update payments
+   set provider_ref = $3, changed_at = now(),
+       checkout = case when status in ('cancelled', 'expired', 'failed') then null else $4::jsonb end
  where tenant_id = $1 and id = $2 and provider_ref is null
 """
 
@@ -192,7 +195,10 @@ async def count_create(connection: Connection, tenant_id: TenantId, payment_id: 
 async def opened(
     connection: Connection, tenant_id: TenantId, provider_ref: str, checkout: Checkout
 ) -> Payment:
-    """Write the checkout that the provider has opened; the first that is written stays. Refuses Unknown."""
+    """Write the checkout that the provider has opened; the first that is written stays.
+
+    An attempt that was given up meanwhile gets none: whoever opened it closes it. Refuses Unknown.
+    """
     written = checkout.model_dump(mode="json")
     await connection.execute(OPENED, tenant_id, checkout.payment_id, provider_ref, written)
     return await find(connection, tenant_id, checkout.payment_id)
