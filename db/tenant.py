@@ -6,12 +6,16 @@ from domain.value import Value
 
 
 class Channel(Value):
-    """A shop front of a tenant; `source` (web, mobile, api) is what its bookings are counted under."""
+    """A shop front of a tenant; `source` (web, mobile, api) is what its bookings are counted under.
+
+    `return_origins` (such as `https://shop.example`) are where its buyers may come back to from paying.
+    """
 
     id: ChannelId
     tenant_id: TenantId
     name: str
     source: str
+    return_origins: tuple[str, ...] = ()
 
 
 class Account(Value):
@@ -22,14 +26,20 @@ class Account(Value):
     mode: str
 
 
-CHANNEL_BY_KEY = "select id, tenant_id, name, source from channels where publishable_key = $1"
+CHANNEL_BY_KEY = """
+select id, tenant_id, name, source, return_origins from channels where publishable_key = $1
+"""
 
-CHANNEL = "select id, tenant_id, name, source from channels where tenant_id = $1 and id = $2"
+CHANNEL = """
+select id, tenant_id, name, source, return_origins from channels where tenant_id = $1 and id = $2
+"""
 
 ACCOUNTS = """
 select provider, name, mode from provider_accounts
  where tenant_id = $1 order by preferred desc, provider, name
 """
+
+NAME = "select name from tenants where id = $1"
 
 PUT_TENANT = """
 insert into tenants (id, name, slug, reference_pattern, ticket_pattern, fee_basis_points)
@@ -39,8 +49,10 @@ on conflict (id) do update
 """
 
 PUT_CHANNEL = """
-insert into channels (tenant_id, id, name, source, publishable_key) values ($1, $2, $3, $4, $5)
-on conflict (tenant_id, id) do update set name = $3, source = $4, publishable_key = $5
+insert into channels (tenant_id, id, name, source, publishable_key, return_origins)
+values ($1, $2, $3, $4, $5, $6)
+on conflict (tenant_id, id) do update
+   set name = $3, source = $4, publishable_key = $5, return_origins = $6
 """
 
 PUT_ACCOUNT = """
@@ -66,6 +78,12 @@ async def accounts(connection: Connection, tenant_id: TenantId) -> list[Account]
     return [Account(**row) for row in await connection.fetch(ACCOUNTS, tenant_id)]
 
 
+async def name(connection: Connection, tenant_id: TenantId) -> str:
+    """Tell what the organizer is called."""
+    called: str = await connection.fetchval(NAME, tenant_id)
+    return called
+
+
 async def put(
     connection: Connection,
     tenant_id: TenantId,
@@ -85,7 +103,13 @@ async def put(
 async def put_channel(connection: Connection, channel: Channel, publishable_key: str) -> None:
     """Write a channel with its key, new or changed."""
     await connection.execute(
-        PUT_CHANNEL, channel.tenant_id, channel.id, channel.name, channel.source, publishable_key
+        PUT_CHANNEL,
+        channel.tenant_id,
+        channel.id,
+        channel.name,
+        channel.source,
+        publishable_key,
+        channel.return_origins,
     )
 
 

@@ -1,0 +1,50 @@
+"""What happens to money whose booking has ended: whoever settles it is told, and the verdict is written."""
+
+from typing import Protocol
+
+from temporalio import activity
+
+from db.booking import confirm, end
+from db.session import Database
+from domain.payment import AftercareRequest, HandOver, LateMoney, PaymentFact, Settled
+from workflows import steps
+
+
+class Teller(Protocol):
+    """Whoever can tell a payment's aftercare."""
+
+    async def after(self, fact: PaymentFact, request: AftercareRequest) -> None:
+        """Tell a fact to the aftercare of its payment, which is started if none runs.
+
+        Raises ConnectionError when nobody can be told now.
+        """
+
+
+class AftercareActivities:
+    """Hands over, judges and concludes, as the booking role."""
+
+    def __init__(self, app: Database, teller: Teller) -> None:
+        self._app, self._teller = app, teller
+
+    @activity.defn(name=steps.hand_over.name)
+    async def hand_over(self, ask: HandOver) -> None:
+        """Tell the aftercare of the fact's payment; twice is once."""
+        request = AftercareRequest(
+            tenant_id=ask.tenant_id,
+            booking_id=ask.booking_id,
+            payment_id=ask.fact.payment_id,
+            reference=ask.reference,
+        )
+        await self._teller.after(ask.fact, request)
+
+    @activity.defn(name=steps.settle_late_money.name)
+    async def settle_late_money(self, ask: LateMoney) -> Settled:
+        """Take the places again and confirm, or say why the money goes back. A repeat gives the same."""
+        async with self._app.tenant(ask.tenant_id) as connection:
+            return await confirm.settle_late_money(connection, ask)
+
+    @activity.defn(name=steps.record_refund.name)
+    async def record_refund(self, ask: LateMoney) -> None:
+        """Owe the buyer a notice, and let a booking be refunded whose money has all gone back."""
+        async with self._app.tenant(ask.tenant_id) as connection:
+            await end.record_refund(connection, ask)

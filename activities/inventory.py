@@ -1,0 +1,39 @@
+"""The steps on places, each one transaction of our own database."""
+
+from temporalio import activity
+
+from db import inventory
+from db.session import Database
+from domain.inventory import Hold, HoldPlaces, KeepPlaces, Kept
+from workflows import steps
+
+
+class InventoryActivities:
+    """Holds, keeps and gives back places, as the booking role."""
+
+    def __init__(self, app: Database) -> None:
+        self._app = app
+
+    @activity.defn(name=steps.hold_places.name)
+    async def hold_places(self, ask: HoldPlaces) -> Hold:
+        """Adopt the hold that the door took, or take one; a repeat gives the same with the seconds left.
+
+        Refuses SoldOut, SalesClosed, HoldEnded, BookingEnded.
+        """
+        async with self._app.tenant(ask.tenant_id) as connection:
+            return await inventory.hold_places(connection, ask)
+
+    @activity.defn(name=steps.keep_places.name)
+    async def keep_places(self, ask: KeepPlaces) -> Kept:
+        """Keep the places a grace longer; the booking awaits its payment. A repeat gives the same.
+
+        Refuses HoldEnded, BookingEnded.
+        """
+        async with self._app.tenant(ask.tenant_id) as connection:
+            return await inventory.keep_places(connection, ask)
+
+    @activity.defn(name=steps.release_places.name)
+    async def release_places(self, ask: HoldPlaces) -> None:
+        """Give back what is still held; nothing held is nothing done."""
+        async with self._app.tenant(ask.tenant_id) as connection:
+            await inventory.release_places(connection, ask)

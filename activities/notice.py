@@ -1,0 +1,86 @@
+"""Sending what people are owed: written from the rows, claimed, handed over once."""
+
+import asyncio
+
+from temporalio import activity
+
+from db import catalog, notice as notices, tenant as tenants, ticket as tickets
+from db.booking import read
+from db.booking.read import Booking
+from db.notice import Notice
+from db.session import Connection, Database
+from domain.money import Money
+from domain.notice import SendNotice, SendResult, Sent
+from domain.ticket import Ticket
+from providers import letter
+from providers.gateway import NotExecuted, OutcomeUnknown
+from providers.letter import Admission, Occasion
+from providers.mail import Post
+from providers.token import TicketTokens, ticket_claims
+from workflows import steps
+
+
+class NoticeActivities:
+    """Sends notices, as the booking role; `url` is where our own pages are."""
+
+    def __init__(self, app: Database, post: Post, tokens: TicketTokens, url: str) -> None:
+        self._app, self._post, self._tokens, self._url = app, post, tokens, url
+
+    @activity.defn(name=steps.send_notice.name)
+    async def send_notice(self, ask: SendNotice) -> Sent:
+        """Hand a notice over once. The mail service knows no repeats, so whoever finds it claimed by somebody
+        leaves it: it may have been sent. Refuses ProviderRefused.
+        """
+        async with self._app.tenant(ask.tenant_id) as connection:
+            notice = await notices.claim(connection, ask)
+            if notice.result is not None:
+                return await self._settled(connection, ask, notice.result)
+            occasion = await self._occasion(connection, ask, notice)
+        written = await asyncio.to_thread(letter.write, occasion)
+        result = SendResult.ACCEPTED
+        try:
+            await self._post.send(written, notice_id=ask.notice_id, tenant_id=ask.tenant_id)
+        except NotExecuted:
+            async with self._app.tenant(ask.tenant_id) as connection:
+                await notices.give_back(connection, ask)
+            raise
+        except OutcomeUnknown:
+            result = SendResult.UNKNOWN
+        async with self._app.tenant(ask.tenant_id) as connection:
+            return await self._settled(connection, ask, result)
+
+    async def _settled(self, connection: Connection, ask: SendNotice, result: SendResult) -> Sent:
+        await notices.settle(connection, ask, result)
+        return Sent(result=result)
+
+    async def _occasion(self, connection: Connection, ask: SendNotice, notice: Notice) -> Occasion:
+        booking = await read.find(connection, ask.tenant_id, notice.booking_id)
+        offer = await catalog.offer(connection, ask.tenant_id, booking.offer_id)
+        slot = await catalog.slot(connection, ask.tenant_id, booking.slot_id)
+        held = await tickets.of_booking(connection, ask.tenant_id, booking.id)
+        amount = notice.data.get("amount")
+        return Occasion(
+            kind=notice.kind,
+            email=booking.contact.email,
+            name=booking.contact.name,
+            organizer=await tenants.name(connection, ask.tenant_id),
+            reference=booking.reference,
+            offer=offer.name,
+            starts_at=slot.starts_at,
+            zone=slot.zone,
+            lines=tuple((line.name, line.quantity) for line in booking.lines),
+            total=booking.total,
+            refunded=Money.model_validate(amount) if amount else None,
+            url=f"{self._url}/api/v1/bookings/{booking.id}",
+            tickets=tuple(self._admission(booking, ticket) for ticket in held),
+        )
+
+    def _admission(self, booking: Booking, ticket: Ticket) -> Admission:
+        variants = {line.variant_id: line.name for line in booking.lines}
+        issued_at = booking.confirmed_at or booking.created_at
+        return Admission(
+            number=ticket.number,
+            variant=variants[ticket.variant_id],
+            token=self._tokens.sign(ticket_claims(ticket, issued_at=issued_at)),
+            url=f"{self._url}/api/v1/tickets/{ticket.id}",
+        )

@@ -1,0 +1,180 @@
+"""The steps on payments: ask the provider, then write what it said; never inside one transaction.
+
+A payment's row is committed before the first byte about it goes out, so nothing at the provider is without an
+owner here. Whoever tries again looks first for what an earlier try has left. Where that is nothing, the
+provider is asked under the key `<payment id>:create:<n>`: each key twice, so that a lost answer is replayed
+and a slow request is met, then the next one, for a provider replays a failure that it has stored as well.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from activities.aftercare import Teller
+from db import payment as payments
+from db.payment import Payment
+from db.session import Database
+from domain.ids import BookingId, PaymentId, TenantId
+from domain.payment import (
+    AftercareRequest,
+    AskPayment,
+    Checkout,
+    Closed,
+    Closing,
+    CreatePayment,
+    FactKind,
+    FactSource,
+    PaymentFact,
+    PaymentReport,
+    PaymentStatus,
+)
+from domain.refusal import BookingEnded, Unknown
+from providers.gateway import Gateway, Gateways, Opened, Order, Refused
+from workflows import steps
+
+TRIES_PER_KEY = 2
+
+
+class PaymentActivities:
+    """Opens, checks, closes and returns payments, as the payment role."""
+
+    def __init__(self, payment: Database, gateways: Gateways, teller: Teller) -> None:
+        self._payment, self._gateways, self._teller = payment, gateways, teller
+
+    @activity.defn(name=steps.create_payment.name)
+    async def create_payment(self, ask: CreatePayment) -> Checkout:
+        """Open the payment's checkout; a repeat gives the same. Refuses ProviderRefused, PaymentMismatch."""
+        async with self._payment.tenant(ask.tenant_id) as connection:
+            row = await payments.create(connection, ask)
+            if row.checkout is not None:
+                return row.checkout
+            calls = await payments.count_create(connection, ask.tenant_id, row.id)
+        gateway = gateway_of(self._gateways, row.provider, row.account)
+        opened = await gateway.find_checkout(row.id) if calls > 1 else None
+        if opened is None:
+            op_key = f"{row.id}:create:{number_of_key(calls)}"
+            opened = await gateway.open_checkout(_order(ask), op_key=op_key)
+        async with self._payment.tenant(ask.tenant_id) as connection:
+            written = await payments.opened(
+                connection, ask.tenant_id, opened.provider_ref, _checkout(row, opened)
+            )
+        if written.status is PaymentStatus.CANCELLED or written.checkout is None:
+            # Given up while this call was on its way: nobody waits for it, and nobody may pay.
+            await gateway.close_checkout(opened.provider_ref, op_key=f"{row.id}:close:late")
+            raise BookingEnded("This payment was given up.")
+        return written.checkout
+
+    @activity.defn(name=steps.check_payment.name)
+    async def check_payment(self, ask: AskPayment) -> PaymentReport:
+        """Ask the provider how the payment stands, and write it down. Refuses Unknown."""
+        row = await self._row(ask.tenant_id, ask.booking_id, ask.payment_id)
+        gateway = gateway_of(self._gateways, row.provider, row.account)
+        ref = await _reference(gateway, row)
+        facts = await gateway.fetch(row.id, ref) if ref else ()
+        return await self._record(ask.tenant_id, row.id, facts)
+
+    @activity.defn(name=steps.close_payment.name)
+    async def close_payment(self, ask: AskPayment) -> Closed:
+        """Make sure that nothing more can be paid, or learn that it was or may yet be. Refuses Unknown."""
+        row = await self._row(ask.tenant_id, ask.booking_id, ask.payment_id)
+        closing, facts = await self._close(row, f"{row.id}:close:{ask.n}")
+        return Closed(closing=closing, report=await self._record(ask.tenant_id, row.id, facts))
+
+    @activity.defn(name=steps.return_payment.name)
+    async def return_payment(self, ask: CreatePayment) -> None:
+        """Close the checkout, or hand the money that was taken to its aftercare. Never asked for: nothing."""
+        try:
+            row = await self._row(ask.tenant_id, ask.booking_id, ask.payment_id)
+        except Unknown:
+            return
+        _, facts = await self._close(row, f"{row.id}:return:1")
+        report = await self._record(ask.tenant_id, row.id, facts)
+        taken = [fact for fact in facts if fact.kind in (FactKind.CAPTURED, FactKind.AUTHORIZED)]
+        if taken and report.kept_minor > 0:
+            request = AftercareRequest(
+                tenant_id=ask.tenant_id, booking_id=ask.booking_id, payment_id=row.id, reference=ask.reference
+            )
+            await self._teller.after(taken[0], request)
+
+    async def _close(self, row: Payment, op_key: str) -> tuple[Closing, Sequence[PaymentFact]]:
+        """Close what there is at the provider, and give what it says then."""
+        gateway = gateway_of(self._gateways, row.provider, row.account)
+        ref = await _reference(gateway, row)
+        if ref is None:
+            return Closing.CLOSED, (_never_opened(row),)
+        closing = await gateway.close_checkout(ref, op_key=op_key)
+        return closing, await gateway.fetch(row.id, ref)
+
+    async def _row(self, tenant_id: TenantId, booking_id: BookingId, payment_id: PaymentId) -> Payment:
+        async with self._payment.tenant(tenant_id) as connection:
+            row = await payments.find(connection, tenant_id, payment_id)
+        if row.booking_id != booking_id:
+            raise Unknown("This booking has no such payment.")
+        return row
+
+    async def _record(
+        self, tenant_id: TenantId, payment_id: PaymentId, facts: Sequence[PaymentFact]
+    ) -> PaymentReport:
+        async with self._payment.tenant(tenant_id) as connection:
+            return await payments.record(connection, tenant_id, payment_id, facts)
+
+
+def gateway_of(gateways: Gateways, provider: str, account: str) -> Gateway:
+    """Give the gateway of an account. Raises Refused when this process has none."""
+    gateway = gateways.of(provider, account)
+    if gateway is None:
+        raise Refused("account_not_configured")
+    return gateway
+
+
+def number_of_key(calls: int) -> int:
+    """Number the key of the `calls`-th call (from 1): each key is used twice."""
+    return -(-calls // TRIES_PER_KEY)
+
+
+async def _reference(gateway: Gateway, row: Payment) -> str | None:
+    """Name the payment's checkout at the provider, also one that was opened without our hearing of it."""
+    if row.provider_ref is not None:
+        return row.provider_ref
+    opened = await gateway.find_checkout(row.id)
+    return opened.provider_ref if opened else None
+
+
+def _order(ask: CreatePayment) -> Order:
+    return Order(
+        tenant_id=ask.tenant_id,
+        booking_id=ask.booking_id,
+        payment_id=ask.payment_id,
+        reference=ask.reference,
+        amount=ask.wish.amount,
+        description=ask.summary or ask.reference,
+        hosted=ask.wish.hosted,
+        return_url=ask.wish.return_url,
+        expires_at=ask.expires_at,
+    )
+
+
+def _checkout(row: Payment, opened: Opened) -> Checkout:
+    return Checkout(
+        payment_id=row.id,
+        provider=row.provider,
+        payment_url=opened.payment_url,
+        client_secret=opened.client_secret,
+        expires_at=opened.expires_at,
+    )
+
+
+def _never_opened(row: Payment) -> PaymentFact:
+    """Say that the provider has nothing to be paid: whoever still opens a checkout for it closes it again."""
+    return PaymentFact(
+        event_id=f"look:{row.id}:nothing",
+        provider=row.provider,
+        account=row.account,
+        payment_id=row.id,
+        kind=FactKind.CANCELLED,
+        provider_ref="",
+        operation="never_opened",
+        occurred_at=datetime.now(UTC),  # noqa: TID251 - an activity is where the clock is read
+        source=FactSource.API,
+    )

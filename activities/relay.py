@@ -1,0 +1,87 @@
+"""The relay: tells Temporal what it has not heard yet, and gives back places whose time is over.
+
+    bookings without a run      → begin
+    inbox events                → payment_reported, to the booking's run or, it having ended, to the aftercare
+    notices that are owed       → notify
+    holds past their time       → free places
+
+What is due is a row; nothing else is a queue. It is leased (skip locked, `next_at` moves on), committed,
+told, and marked as told; who dies in between leaves a lease that runs out. Telling twice is harmless, so any
+number of relays may run.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import asyncpg
+import structlog
+
+log = structlog.get_logger(__name__)
+
+CHANNEL = "holdfast_relay"
+# Looked at without being woken: a notification may be lost, a lease may run out.
+POLL_SECONDS = 1.0
+# After an outage.
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 5.0
+BATCH = 100
+
+Round = Callable[[], Awaitable[int]]
+
+
+class Bell:
+    """Rung when something has become due."""
+
+    def __init__(self) -> None:
+        self._next = asyncio.Event()
+
+    @property
+    def next_ring(self) -> asyncio.Event:
+        """What the next ring sets. Take it before looking for work: a ring meanwhile is not slept over."""
+        return self._next
+
+    def ring(self) -> None:
+        """Wake who waits."""
+        self._next.set()
+        self._next = asyncio.Event()
+
+
+async def keep_at(name: str, work: Round, bell: Bell) -> None:
+    """Do rounds of work for ever: at once while there is a full batch, else when the bell rings or a second
+    has passed; after an outage with longer and longer pauses.
+    """
+    pause = SHORTEST_PAUSE_SECONDS
+    while True:
+        ring = bell.next_ring
+        try:
+            done = await work()
+        except Exception as error:  # noqa: BLE001 - an outage, or a defect that the next round meets again
+            log.warning("relay round failed", kind=name, error=type(error).__name__)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            continue
+        pause = SHORTEST_PAUSE_SECONDS
+        if done < BATCH:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ring.wait(), POLL_SECONDS)
+
+
+async def listen(url: str, bell: Bell) -> None:
+    """Ring the bell for each NOTIFY, for ever; a lost connection is made anew, polling goes on meanwhile."""
+    while True:
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await _listen_once(url, bell)
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _listen_once(url: str, bell: Bell) -> None:
+    """Listen until the connection is lost. It is a connection of its own: no pooler hands on what is told."""
+    connection = await asyncpg.connect(url)
+    lost = asyncio.Event()
+    connection.add_termination_listener(lambda _connection: lost.set())
+    try:
+        await connection.add_listener(CHANNEL, lambda *_told: bell.ring())
+        bell.ring()  # for what was told while nobody listened
+        await lost.wait()
+    finally:
+        connection.terminate()
