@@ -1,5 +1,6 @@
 """What every gateway promises, whichever provider stands behind it: one suite, run against each of them."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -200,6 +201,27 @@ async def test_closing_what_was_paid_answers_paid_and_leaves_the_money(
 
     assert closing is Closing.PAID
     assert [payment["authorized"] for payment in await desk.account.payments()] == [59_999]
+
+
+@pytest.mark.parametrize("hosted", [True, False])
+async def test_closing_while_the_buyer_pays_answers_what_became_of_the_money(
+    desk: Desk, order: MakeOrder, hosted: bool
+) -> None:
+    wishes = [order(hosted=hosted) for _ in range(12)]
+    opened = [await desk.gateway.open_checkout(each, op_key=key_of(each)) for each in wishes]
+
+    paying = [desk.pay(each) for each in opened]
+    closing = [
+        desk.gateway.close_checkout(each.provider_ref, op_key=key_of(wish, "close"))
+        for wish, each in zip(wishes, opened, strict=True)
+    ]
+    # Whoever pays too late is turned away by the page.
+    outcomes = await asyncio.gather(*paying, *closing, return_exceptions=True)
+
+    for wish, each, answer in zip(wishes, opened, outcomes[len(wishes) :], strict=True):
+        state = fold(wish.amount, await facts_of(desk, wish, each.provider_ref))
+        assert (answer is Closing.PAID) is (state.captured_minor == 59_999)
+        assert answer in (Closing.PAID, Closing.CLOSED)
 
 
 async def test_a_refund_comes_back_once_and_is_found_by_our_id(desk: Desk, order: MakeOrder) -> None:
