@@ -29,6 +29,13 @@ select seq, xid, subject, n, type, data, at from events
  where tenant_id = $1 and subject = $2 and n > $3 order by n limit $4
 """
 
+OF_SUBJECTS = """
+select e.seq, e.xid, e.subject, e.n, e.type, e.data, e.at
+  from unnest($2::uuid[], $3::int[]) as known (subject, n)
+  join events e on e.tenant_id = $1 and e.subject = known.subject and e.n > known.n
+ order by e.subject, e.n limit $4
+"""
+
 FEED = """
 select seq, xid, subject, n, type, data, at from events
  where (xid, seq) > ($1, $2) and xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
@@ -56,6 +63,13 @@ async def of_subject(
 ) -> list[Event]:
     """List the events of one subject that follow its `after`-th, in order."""
     return _events(await connection.fetch(OF_SUBJECT, tenant_id, subject, after, limit))
+
+
+async def of_subjects(
+    connection: Connection, tenant_id: TenantId, after: Mapping[UUID, int], *, limit: int = 1000
+) -> list[Event]:
+    """List the events of many subjects, of each those that follow its `after`-th, in order."""
+    return _events(await connection.fetch(OF_SUBJECTS, tenant_id, list(after), list(after.values()), limit))
 
 
 async def feed(connection: Connection, *, xid: int = 0, seq: int = 0, limit: int = 200) -> list[Event]:

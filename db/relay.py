@@ -74,6 +74,8 @@ BOOKING = """
 select id, reference, offer_id, summary, terms, status from bookings where tenant_id = $1 and id = $2
 """
 
+WAKE = "notify holdfast_relay"
+
 
 class Event(NamedTuple):
     """A leased event of the inbox; `attempts` counts this lease."""
@@ -100,6 +102,11 @@ class Owner(NamedTuple):
 
     request: BookingRequest
     status: BookingStatus
+
+
+async def wake(connection: Connection) -> None:
+    """Tell the relays that something has become due."""
+    await connection.execute(WAKE)
 
 
 async def lease_bookings(

@@ -11,6 +11,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
@@ -129,6 +130,12 @@ class Database:
             await asyncio.wait_for(self.pool.close(), 10)
         except TimeoutError:
             self.pool.terminate()
+
+
+async def clock(connection: Connection) -> datetime:
+    """Read the database's clock, which alone says how long a hold has left; stands still in a transaction."""
+    now: datetime = await connection.fetchval("select now()")
+    return now
 
 
 def is_outage(error: BaseException) -> bool:
