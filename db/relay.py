@@ -65,6 +65,22 @@ update webhook_events set status = $2, cause = $3, next_at = now() + coalesce($4
  where id = $1 and told_at is null
 """
 
+# Not told because nobody could be told: due again soon, and the try does not count.
+BOOKINGS_BACK = """
+update bookings set next_at = now() + $2, tellings = greatest(tellings - 1, 0)
+ where saga_started_at is null and id = any($1)
+"""
+
+NOTICES_BACK = """
+update notices set next_at = now() + $2, tellings = greatest(tellings - 1, 0)
+ where told_at is null and id = any($1)
+"""
+
+EVENTS_BACK = """
+update webhook_events set next_at = now() + $2, attempts = greatest(attempts - 1, 0)
+ where told_at is null and id = any($1)
+"""
+
 OVERDUE = """
 select distinct tenant_id, counter_id from holds
  where status = 'active' and kept_until < now() limit $1
@@ -151,6 +167,20 @@ async def event_put_off(
 ) -> None:
     """Put an event aside: `parked` or `failed` until tried again, or `dead` until a person replays it."""
     await connection.execute(EVENT_PUT_OFF, event_id, status, cause, again_in)
+
+
+async def put_back(
+    connection: Connection,
+    soon: timedelta,
+    *,
+    bookings: Sequence[BookingId] = (),
+    notices: Sequence[NoticeId] = (),
+    events: Sequence[UUID] = (),
+) -> None:
+    """Give leases back that were of no use, because nobody could be told: due again `soon`, as if untried."""
+    for statement, ids in ((BOOKINGS_BACK, bookings), (NOTICES_BACK, notices), (EVENTS_BACK, events)):
+        if ids:
+            await connection.execute(statement, ids, soon)
 
 
 async def overdue(connection: Connection, *, limit: int) -> list[Overdue]:

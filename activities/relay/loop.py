@@ -1,14 +1,4 @@
-"""The relay: tells Temporal what it has not heard yet, and gives back places whose time is over.
-
-    bookings without a run      → begin
-    inbox events                → payment_reported, to the booking's run or, it having ended, to the aftercare
-    notices that are owed       → notify
-    holds past their time       → free places
-
-What is due is a row; nothing else is a queue. It is leased (skip locked, `next_at` moves on), committed,
-told, and marked as told; who dies in between leaves a lease that runs out. Telling twice is harmless, so any
-number of relays may run.
-"""
+"""How the relay's work is kept at: woken by PostgreSQL, once a second by itself, more slowly in an outage."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,11 +9,12 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-CHANNEL = "holdfast_relay"
 # Looked at without being woken: a notification may be lost, a lease may run out.
 POLL_SECONDS = 1.0
 # After an outage.
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 5.0
+CHANNEL = "holdfast_relay"
+# What one round takes on at most.
 BATCH = 100
 
 Round = Callable[[], Awaitable[int]]

@@ -1,0 +1,163 @@
+"""The inbox, read: each event is told to whoever owns its payment, or put aside, or tried again later."""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from activities.relay.loop import BATCH
+from activities.relay.telling import LEASE, SOON, Sagas, Untold, tell_each
+from db import payment as payments, relay as due
+from db.payment import Address
+from db.relay import Event
+from db.session import OUTAGES, Connection, Database
+from domain.booking import OPEN
+from domain.ids import PaymentId, TenantId
+from domain.payment import FactKind, PaymentFact
+from domain.refusal import Unknown
+from observability.metrics import NEEDS_ATTENTION, RELAY_TOLD
+from providers.gateway import Gateways, WebhookEvent
+
+log = structlog.get_logger(__name__)
+
+# An event whose payment nobody knows, or that we stumble over: so often, ever later, then a person is told.
+LADDER = tuple(timedelta(seconds=seconds) for seconds in (2, 4, 8, 16, 32))
+
+# What can move money, also when the booking's run is over; and what else can move a booking on its way.
+MOVES_MONEY = frozenset({FactKind.AUTHORIZED, FactKind.CAPTURED, FactKind.REFUNDED, FactKind.REFUND_FAILED})
+MOVES = MOVES_MONEY | {FactKind.DECLINED, FactKind.FAILED, FactKind.CANCELLED, FactKind.EXPIRED}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of an event, or, with `again`, why it is put off."""
+
+    status: str
+    cause: str
+    address: Address | None = None
+    again: bool = False
+
+    @property
+    def tenant_id(self) -> TenantId | None:
+        """Whose event it turned out to be."""
+        return self.address.tenant_id if self.address else None
+
+    @property
+    def payment_id(self) -> PaymentId | None:
+        """Which payment it is about."""
+        return self.address.payment_id if self.address else None
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """Reads what providers have told us, as the relay role. `live` is whether real money moves here."""
+
+    database: Database
+    gateways: Gateways
+    sagas: Sagas
+    live: bool
+    grace: timedelta
+
+    async def tell_facts(self) -> int:
+        """Read the inbox: tell what can move money or a booking, put the rest aside; gives how many events
+        were due.
+        """
+        async with self.database.across() as connection:
+            events = await due.lease_events(connection, limit=BATCH, lease=LEASE)
+        _, untold = await tell_each(events, self._take)
+        if untold:
+            async with self.database.across() as connection:
+                await due.put_back(connection, SOON, events=[event.id for event in untold])
+            raise Untold
+        return len(events)
+
+    async def _take(self, event: Event) -> None:
+        try:
+            verdict = await self._verdict(event)
+        except OUTAGES:
+            raise
+        except Exception as error:
+            log.exception("an event cannot be read", event_id=event.event_id, kind=event.kind)
+            verdict = Verdict("failed", type(error).__name__, again=True)
+        if verdict.again:
+            await self._put_off(event, verdict)
+            return
+        async with self._for(verdict.tenant_id) as connection:
+            await due.event_told(
+                connection,
+                event.id,
+                status=verdict.status,
+                cause=verdict.cause,
+                tenant_id=verdict.tenant_id,
+                payment_id=verdict.payment_id,
+            )
+
+    async def _put_off(self, event: Event, verdict: "Verdict") -> None:
+        """Try again 2, 4, 8, 16 and 32 seconds later; then it is a person's."""
+        again_in = LADDER[event.attempts - 1] if event.attempts <= len(LADDER) else None
+        if again_in is None:
+            log.error("an event found nobody", event_id=event.event_id, kind=event.kind, cause=verdict.cause)
+            NEEDS_ATTENTION.labels("dead webhook").inc()
+        async with self.database.across() as connection:
+            await due.event_put_off(
+                connection,
+                event.id,
+                status=verdict.status if again_in else "dead",
+                cause=verdict.cause,
+                again_in=again_in,
+            )
+
+    async def _verdict(self, event: Event) -> "Verdict":
+        """Find out what an event is worth, and tell what is news."""
+        gateway = self.gateways.of(event.provider, event.account)
+        if gateway is None:
+            return Verdict("parked", "unknown_account", again=True)
+        read = next((each for each in gateway.parse(event.body) if each.event_id == event.event_id), None)
+        if read is None:
+            return Verdict("failed", "unreadable", again=True)
+        if read.live is not self.live:
+            NEEDS_ATTENTION.labels("foreign webhook").inc()
+            return Verdict("parked", "wrong_mode")
+        verdict = Verdict("ignored", "moves_nothing")
+        for fact in read.facts:
+            verdict = await self._told(read, fact)
+            if verdict.again:
+                break
+        return verdict
+
+    async def _told(self, read: WebhookEvent, fact: PaymentFact) -> "Verdict":
+        """Tell one fact to whoever owns the payment."""
+        address = await self._address(read.tenant_id, fact)
+        if address is None:
+            return Verdict("parked", "unknown_reference", again=True)
+        fact = fact.model_copy(update={"payment_id": address.payment_id})
+        async with self.database.tenant(address.tenant_id) as connection:
+            owner = await due.owner(connection, address.tenant_id, address.booking_id, grace=self.grace)
+            known = await payments.is_known(connection, address.tenant_id, fact)
+        if owner is None:
+            return Verdict("parked", "unknown_reference", again=True)
+        ended = owner.status not in OPEN
+        if known or fact.kind not in (MOVES_MONEY if ended else MOVES):
+            return Verdict("ignored", "known" if known else "moves_nothing", address)
+        await self.sagas.report(fact, owner.request, ended=ended)
+        RELAY_TOLD.labels("fact").inc()
+        return Verdict("processed", "", address)
+
+    async def _address(self, tenant_id: TenantId | None, fact: PaymentFact) -> Address | None:
+        """Find the payment by the id it was labelled with, else by the provider's reference; the account has
+        to be the payment's own.
+        """
+        if tenant_id is not None:
+            async with self.database.tenant(tenant_id) as connection:
+                try:
+                    payment = await payments.find(connection, tenant_id, fact.payment_id)
+                except Unknown:
+                    return None
+            ours = (payment.provider, payment.account) == (fact.provider, fact.account)
+            return Address(tenant_id, payment.booking_id, payment.id) if ours else None
+        async with self.database.across(shown=fact.provider_ref) as connection:
+            return await payments.by_reference(connection, fact.provider, fact.account, fact.provider_ref)
+
+    def _for(self, tenant_id: TenantId | None) -> AbstractAsyncContextManager[Connection]:
+        return self.database.across() if tenant_id is None else self.database.tenant(tenant_id)

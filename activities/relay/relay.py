@@ -1,0 +1,77 @@
+"""The relay's work: bookings begun, notices started, places given back; the inbox is next door."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+from activities.relay.inbox import Inbox
+from activities.relay.loop import BATCH, Bell, keep_at, listen
+from activities.relay.telling import LEASE, SOON, Sagas, Untold, by_tenant, tell_each
+from db import inventory, relay as due
+from db.booking import end
+from db.session import Database
+from observability.metrics import RELAY_TOLD
+from providers.gateway import Gateways
+
+
+@dataclass(frozen=True)
+class Relay:
+    """Looks for what is due, as the relay role, and tells it. `live` is whether real money moves here;
+    `grace` goes into the requests of runs that it begins.
+    """
+
+    database: Database
+    gateways: Gateways
+    sagas: Sagas
+    url: str
+    live: bool
+    grace: timedelta
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        bell = Bell()
+        inbox = Inbox(self.database, self.gateways, self.sagas, self.live, self.grace)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(listen(self.url, bell))
+            for work in (self.begin_bookings, inbox.tell_facts, self.start_notices, self.free_places):
+                tasks.create_task(keep_at(work.__name__, work, bell))
+
+    async def begin_bookings(self) -> int:
+        """Start the runs of accepted bookings; gives how many were due."""
+        async with self.database.across() as connection:
+            requests = await due.lease_bookings(connection, limit=BATCH, lease=LEASE, grace=self.grace)
+        told, untold = await tell_each(requests, self.sagas.begin)
+        for tenant_id, begun in by_tenant(told):
+            async with self.database.tenant(tenant_id) as connection:
+                await end.mark_told(connection, tenant_id, [request.booking_id for request in begun])
+        RELAY_TOLD.labels("booking").inc(len(told))
+        if untold:
+            async with self.database.across() as connection:
+                await due.put_back(connection, SOON, bookings=[request.booking_id for request in untold])
+            raise Untold
+        return len(requests)
+
+    async def start_notices(self) -> int:
+        """Start the sending of what people are owed; gives how many were due."""
+        async with self.database.across() as connection:
+            owed = await due.lease_notices(connection, limit=BATCH, lease=LEASE)
+        told, untold = await tell_each(owed, self.sagas.notify)
+        for tenant_id, begun in by_tenant(told):
+            async with self.database.tenant(tenant_id) as connection:
+                await due.notices_told(connection, tenant_id, [notice.notice_id for notice in begun])
+        RELAY_TOLD.labels("notice").inc(len(told))
+        if untold:
+            async with self.database.across() as connection:
+                await due.put_back(connection, SOON, notices=[notice.notice_id for notice in untold])
+            raise Untold
+        return len(owed)
+
+    async def free_places(self) -> int:
+        """Give back places that overdue holds still claim; gives of how many counters."""
+        async with self.database.across() as connection:
+            found = await due.overdue(connection, limit=BATCH)
+        for tenant_id, overdue in by_tenant(found):
+            async with self.database.tenant(tenant_id) as connection:
+                await inventory.take_back(connection, tenant_id, sorted(each.counter_id for each in overdue))
+        RELAY_TOLD.labels("hold").inc(len(found))
+        return len(found)
