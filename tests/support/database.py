@@ -139,6 +139,16 @@ async def connected(urls: Urls) -> AsyncIterator[Databases]:
             await pool.close()
 
 
+@asynccontextmanager
+async def superuser(urls: Urls) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
+    """Connect as the superuser, whom no policy and no permission binds."""
+    connection = await asyncpg.connect(urls.admin)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
 @pytest.fixture(scope="session")
 async def cluster() -> AsyncIterator[Cluster]:
     """Run PostgreSQL, make the roles, migrate the database that tests copy."""

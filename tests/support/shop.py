@@ -7,17 +7,19 @@ from typing import Any
 
 from uuid_utils.compat import uuid4, uuid7
 
-from db import catalog, tenant
+from db import catalog, inventory, payment as payments, tenant
 from db.booking.place import Placement
-from db.booking.read import Contact
+from db.booking.read import Booking, Contact
 from db.idempotency import Key
 from db.session import Database
 from db.tenant import Account, Channel
 from domain.catalog import Offer, SalesTerms, Slot, Variant
-from domain.ids import BookingId, ChannelId, CounterId, OfferId, SlotId, TenantId, VariantId
-from domain.inventory import places_wanted
+from domain.ids import BookingId, ChannelId, CounterId, OfferId, PaymentId, SlotId, TenantId, VariantId
+from domain.inventory import KeepPlaces, Kept, places_wanted
 from domain.money import Money
+from domain.payment import CreatePayment, FactKind, FactSource, PaymentFact, StartPayment
 from domain.pricing import Choice, price
+from tests.support.database import Urls, superuser
 
 EUR = "EUR"
 NEXT_WEEK = datetime.now(UTC).replace(microsecond=0) + timedelta(days=7)
@@ -142,3 +144,86 @@ async def open_shop(
     await shop.add_slot(capacity)
     await shop.add_variant(minor)
     return shop
+
+
+async def let_time_pass(urls: Urls, booking_id: BookingId, *, kept_for: timedelta = timedelta(0)) -> None:
+    """Make a booking's deadline lie a minute back, and its places kept from now for `kept_for`."""
+    async with superuser(urls) as judge:
+        await judge.execute(
+            """
+            update holds
+               set expires_at = now() - interval '1 minute', kept_until = now() - interval '1 second' + $2
+             where booking_id = $1 and status = 'active'
+            """,
+            booking_id,
+            kept_for,
+        )
+        await judge.execute(
+            "update bookings set expires_at = now() - interval '1 minute' where id = $1", booking_id
+        )
+
+
+async def pay(
+    payment: Database,
+    booking: Booking,
+    *,
+    minor: int | None = None,
+    kind: FactKind = FactKind.CAPTURED,
+    operation: str | None = None,
+) -> PaymentId:
+    """Write a payment of the booking and what its provider says of it; captured in full by default."""
+    payment_id = PaymentId(uuid7())
+    ask = CreatePayment(
+        tenant_id=booking.tenant_id,
+        booking_id=booking.id,
+        reference=booking.reference,
+        wish=StartPayment(
+            payment_id=payment_id,
+            provider="stripe",
+            account="default",
+            amount=booking.due,
+            return_url="https://shop.example/back",
+        ),
+    )
+    async with payment.tenant(booking.tenant_id) as connection:
+        await payments.create(connection, ask)
+        fact = fact_of(booking, payment_id, kind, minor=minor, operation=operation)
+        await payments.record(connection, booking.tenant_id, payment_id, [fact])
+    return payment_id
+
+
+def fact_of(
+    booking: Booking,
+    payment_id: PaymentId,
+    kind: FactKind,
+    *,
+    minor: int | None = None,
+    operation: str | None = None,
+) -> PaymentFact:
+    """Make what a provider says of a payment; the whole amount unless said."""
+    moves = kind in (FactKind.CAPTURED, FactKind.AUTHORIZED, FactKind.REFUNDED, FactKind.REFUND_FAILED)
+    amount = Money(minor=booking.due.minor if minor is None else minor, currency=booking.due.currency)
+    return PaymentFact(
+        event_id=f"evt_{uuid4().hex}",
+        provider="stripe",
+        account="default",
+        payment_id=payment_id,
+        kind=kind,
+        provider_ref=f"pi_{payment_id.hex}",
+        operation=operation or f"{kind.value}_{payment_id.hex}",
+        amount=amount if moves else None,
+        occurred_at=NEXT_WEEK,
+        source=FactSource.WEBHOOK,
+    )
+
+
+async def keep(app: Database, booking: Booking, **changes: Any) -> Kept:
+    """Keep the places of a booking for a payment, which makes it await that payment."""
+    ask = KeepPlaces(
+        tenant_id=booking.tenant_id,
+        booking_id=booking.id,
+        payment_id=PaymentId(uuid7()),
+        grace=timedelta(minutes=2),
+    )
+    async with app.tenant(booking.tenant_id) as connection:
+        return await inventory.keep_places(connection, ask.model_copy(update=changes))
