@@ -1,0 +1,317 @@
+"""The worker: builds databases, providers and activities, serves Temporal's task queues and runs the relay.
+
+    python worker.py [--queue NAME …]     bookings, providers, notices, payouts, relay; all if none is named
+
+One process may do it all; each queue may as well have processes of its own.
+"""
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import aiohttp
+import structlog
+from temporalio.client import Client
+from temporalio.contrib.opentelemetry import TracingInterceptor
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import Runtime
+from temporalio.service import RetryConfig
+from temporalio.worker import Interceptor, PollerBehaviorAutoscaling, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.aftercare import AftercareActivities
+from activities.booking import BookingActivities
+from activities.failure import Failures
+from activities.health import Check, told_on
+from activities.inventory import InventoryActivities
+from activities.notice import NoticeActivities
+from activities.payment import PaymentActivities
+from activities.refund import RefundActivities
+from activities.relay.relay import Relay
+from db.session import OUTAGES, Database
+from observability import log as logs, trace
+from observability.metrics import sdk_runtime
+from observability.trace import StatementWatch
+from providers.gateway import Accounts, Gateways
+from providers.mail import Post, SendGrid
+from providers.stripe_gateway.gateway import StripeGateway
+from providers.token import KeyRing, TicketTokens
+from settings import Settings, SettingsInvalid
+from workflows import names
+from workflows.aftercare import AftercareWorkflow
+from workflows.booking import BookingWorkflow
+from workflows.client import Sagas
+from workflows.notice import NoticeWorkflow
+
+log = structlog.get_logger("worker")
+
+T = TypeVar("T")
+
+RELAY = "relay"
+QUEUES = (*names.QUEUES, RELAY)
+ACCOUNT = "default"
+
+# Imported once for all runs. What else a saga imports is imported anew for each run, so it is little.
+RUNNER = SandboxedWorkflowRunner(
+    restrictions=SandboxRestrictions.default.with_passthrough_modules(
+        "domain", "workflows.names", "workflows.steps", "workflows.saga"
+    )
+)
+# What connecting raises; RuntimeError comes from Temporal's client.
+UNREACHABLE: tuple[type[Exception], ...] = (*OUTAGES, RuntimeError)
+# Shorter than a platform waits before it kills.
+GRACE = timedelta(seconds=20)
+# Who tells a saga something hears soon that nobody is there; Temporal's own workers are patient.
+SOON_AWAY = RetryConfig(
+    initial_interval_millis=50, max_interval_millis=200, max_elapsed_time_millis=1500, max_retries=5
+)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a worker is made of."""
+
+    settings: Settings
+    temporal: Client
+    sagas: Sagas
+    app: Database
+    payment: Database
+    relay: Database
+    gateways: Gateways
+    post: Post
+    tickets: TicketTokens
+
+
+@asynccontextmanager
+async def parts(settings: Settings, runtime: Runtime | None = None) -> AsyncIterator[Parts]:
+    """Connect to everything, waiting for what is not there yet; close it afterwards."""
+    async with AsyncExitStack() as opened:
+        temporal = await patiently("temporal", lambda: client(settings, runtime))
+        impatient = await patiently("temporal", lambda: client(settings, runtime, retry=SOON_AWAY))
+        roles = {
+            "app": settings.database_app_url,
+            "payment": settings.database_payment_url,
+            "relay": settings.database_relay_url,
+        }
+        databases = {role: await database(settings, role, url) for role, url in roles.items()}
+        for each in databases.values():
+            opened.push_async_callback(each.close)
+        http = await opened.enter_async_context(aiohttp.ClientSession())
+        yield Parts(
+            settings=settings,
+            temporal=temporal,
+            sagas=Sagas(impatient, settings.queue_prefix),
+            gateways=gateways(settings, http),
+            post=SendGrid(
+                api_key=settings.mail_api_key,
+                sender=settings.mail_from,
+                http=http,
+                api=settings.sendgrid_api_base,
+            ),
+            tickets=TicketTokens(KeyRing(settings.ticket_private_key)),
+            **databases,
+        )
+
+
+async def client(
+    settings: Settings, runtime: Runtime | None = None, retry: RetryConfig | None = None
+) -> Client:
+    """Connect to Temporal."""
+    return await Client.connect(
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        data_converter=pydantic_data_converter,
+        interceptors=[TracingInterceptor()],
+        runtime=runtime,
+        retry_config=retry,
+    )
+
+
+async def database(settings: Settings, role: str, url: str) -> Database:
+    """Connect to the database as one of its roles."""
+    return await patiently(
+        "postgres",
+        lambda: Database.connect(
+            url,
+            size=settings.database_pool_size,
+            statement_cache=settings.database_statement_cache,
+            on_query=StatementWatch(role),
+        ),
+    )
+
+
+def gateways(settings: Settings, http: aiohttp.ClientSession) -> Gateways:
+    """Build the gateways of our accounts at payment providers."""
+    stripe = StripeGateway(
+        account=ACCOUNT,
+        api_key=settings.stripe_secret_key,
+        secrets=settings.stripe_webhook_secrets,
+        http=http,
+        api=settings.stripe_api_base,
+        tolerance=timedelta(seconds=settings.webhook_tolerance_seconds),
+    )
+    return Accounts(stripe)
+
+
+async def patiently(who: str, connect: Callable[[], Awaitable[T]]) -> T:
+    """Connect, however long it takes: who starts before what it needs waits for it."""
+    pause = 0.1
+    while True:
+        try:
+            return await connect()
+        except UNREACHABLE as error:
+            log.warning("waiting", on=who, error=type(error).__name__)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 5)
+
+
+def serving(built: Parts) -> dict[str, dict[str, Any]]:
+    """List what each task queue runs. Nothing asks for payouts yet, so nobody serves them."""
+    inventory, booking = InventoryActivities(built.app), BookingActivities(built.app)
+    aftercare = AftercareActivities(built.app, built.sagas)
+    payment = PaymentActivities(built.payment, built.gateways, built.sagas)
+    refund = RefundActivities(built.payment, built.gateways)
+    notice = NoticeActivities(built.app, built.post, built.tickets, built.settings.api_url)
+    return {
+        names.BOOKINGS: {
+            "workflows": [BookingWorkflow, AftercareWorkflow, NoticeWorkflow],
+            "activities": [
+                inventory.hold_places,
+                inventory.keep_places,
+                inventory.release_places,
+                booking.confirm_booking,
+                booking.end_booking,
+                aftercare.hand_over,
+                aftercare.settle_late_money,
+                aftercare.record_refund,
+            ],
+            "workflow_runner": RUNNER,
+            "max_cached_workflows": 5_000,
+            "max_concurrent_workflow_tasks": 100,
+            "max_concurrent_local_activities": 100,
+            "workflow_task_poller_behavior": PollerBehaviorAutoscaling(minimum=2, initial=4),
+            "sticky_queue_schedule_to_start_timeout": timedelta(seconds=2),  # what a killed worker costs
+        },
+        names.PROVIDERS: {
+            "activities": [
+                payment.create_payment,
+                payment.check_payment,
+                payment.close_payment,
+                payment.return_payment,
+                refund.refund_payment,
+            ]
+        },
+        names.NOTICES: {"activities": [notice.send_notice]},
+    }
+
+
+def workers(
+    built: Parts,
+    queues: Collection[str],
+    *,
+    interceptors: Sequence[Interceptor] = (),
+    failing: Sequence[type[BaseException]] = (),
+) -> list[Worker]:
+    """Make a worker for each of the queues; `failing` are errors that fail a run instead of blocking it."""
+    return [
+        Worker(
+            built.temporal,
+            task_queue=f"{built.settings.queue_prefix}{queue}",
+            interceptors=[Failures(), *interceptors],
+            workflow_failure_exception_types=failing,
+            max_concurrent_activities=50,
+            activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+            graceful_shutdown_timeout=GRACE,
+            **served,
+        )
+        for queue, served in serving(built).items()
+        if queue in queues
+    ]
+
+
+@asynccontextmanager
+async def working(
+    built: Parts,
+    queues: Collection[str] = QUEUES,
+    *,
+    interceptors: Sequence[Interceptor] = (),
+    failing: Sequence[type[BaseException]] = (),
+) -> AsyncIterator[None]:
+    """Serve the queues meanwhile, and relay if that is among them; end in order, running steps first."""
+    async with AsyncExitStack() as running:
+        if RELAY in queues:
+            running.push_async_callback(stopped, asyncio.create_task(relay(built).run()))
+        for each in workers(built, queues, interceptors=interceptors, failing=failing):
+            await running.enter_async_context(each)
+        yield
+
+
+def relay(built: Parts) -> Relay:
+    """Make the relay."""
+    return Relay(
+        database=built.relay,
+        gateways=built.gateways,
+        sagas=built.sagas,
+        url=built.settings.database_relay_url,
+        live=built.settings.holdfast_env == "production",
+        grace=timedelta(seconds=built.settings.hold_grace_seconds),
+    )
+
+
+async def stopped(task: "asyncio.Task[None]") -> None:
+    """Stop a task; what went wrong in it is raised."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=task.cancelling() > 0)
+
+
+async def main(settings: Settings, queues: Collection[str]) -> None:
+    """Work until told to stop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runtime = sdk_runtime(f"{settings.api_host}:{settings.worker_metrics_port}")
+    async with parts(settings, runtime) as built:
+        checks: dict[str, Check] = {
+            "temporal": built.temporal.service_client.check_health,
+            "postgres": built.app.ping,
+        }
+        async with told_on(settings.api_host, settings.worker_health_port, checks), working(built, queues):
+            gc.collect()
+            gc.freeze()  # what exists by now lives as long as the process: no collection looks at it again
+            log.info("working", queues=sorted(queues))
+            await stop.wait()
+            log.info("stopping")
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="worker.py", description="Serves Temporal's task queues.")
+    parser.add_argument(
+        "--queue", nargs="+", action="extend", choices=QUEUES, help="serve these only; may be repeated"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    wanted = arguments().queue or QUEUES
+    try:
+        given = Settings()
+    except SettingsInvalid as invalid:
+        sys.exit(str(invalid))
+    logs.set_up("worker", level=given.log_level, pretty=given.holdfast_env == "development")
+    tracing = trace.set_up(
+        "worker", environment=given.holdfast_env, endpoint=given.otel_exporter_otlp_endpoint
+    )
+    asyncio.run(main(given, wanted))
+    tracing.shutdown()
+    logging.shutdown()
+    os._exit(0)  # the interpreter's own way out may abort inside the SDK's native threads
