@@ -28,3 +28,10 @@ async def chromium() -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Run one browser for all tests, which open contexts of their own."""
+    async with chromium() as running:
+        yield running

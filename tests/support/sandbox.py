@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from devtools.health import is_well
 from devtools.paths import ROOT
@@ -139,3 +140,10 @@ class Account:
         answer = await self.http.request(method, f"{self.url}/_sandbox/{path}", json=body)
         answer.raise_for_status()
         return answer.json()
+
+
+@pytest.fixture(scope="session")
+def sandbox_url() -> Iterator[str]:
+    """Run one sandbox for all tests, which keep apart by their accounts."""
+    with sandbox_process() as url:
+        yield url

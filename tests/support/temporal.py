@@ -1,11 +1,13 @@
 """One Temporal server for the whole run, with quick timers, and what a test wants to know of its runs."""
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -54,3 +56,19 @@ def steps_done(history: WorkflowHistory) -> list[str]:
         elif event.HasField("activity_task_scheduled_event_attributes"):
             done.append(event.activity_task_scheduled_event_attributes.activity_type.name)
     return done
+
+
+@pytest.fixture(scope="session")
+def temporal_address() -> Iterator[str]:
+    """Run one server for all tests; TEMPORAL_ADDRESS names one that runs already."""
+    if given := os.environ.get("TEMPORAL_ADDRESS"):
+        yield given
+        return
+    with temporal_server() as server:
+        yield server.address
+
+
+@pytest.fixture(scope="session")
+async def temporal(temporal_address: str) -> Client:
+    """Connect to the server of the run."""
+    return await connect(temporal_address)

@@ -18,7 +18,7 @@ async def eventually(
     seen: T | None = None
     try:
         async with asyncio.timeout(seconds):
-            while not (seen := await look()):
+            while not (seen := await look()):  # noqa: ASYNC110 - what we look at is elsewhere
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
     except TimeoutError:
         raise AssertionError(f"{what} did not come within {seconds:.0f} s; last seen: {seen!r}") from None

@@ -1,0 +1,256 @@
+"""The whole product, run for one test: the API under a real server, the workers and the relay in this
+process, over a database, task queues and provider accounts of the test's own.
+"""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx2
+import pytest
+from temporalio.client import Client, WorkflowHandle
+
+import worker
+from devtools.inside import new_key
+from settings import Settings
+from tests.support.database import Databases, Urls
+from tests.support.fault import Faults
+from tests.support.sandbox import Account
+from tests.support.server import address, free_socket, serving
+from tests.support.shop import Shop, open_shop
+from tests.support.wait import eventually
+from workflows import names
+from workflows.client import Sagas
+
+RETURN_PATH = "/docs"
+ENDS = ("confirmed", "expired", "failed", "cancelled", "rejected", "refunded")
+
+
+@dataclass(frozen=True)
+class Booked:
+    """A booking as its buyer knows it."""
+
+    id: UUID
+    reference: str
+    token: str
+    answer: dict[str, Any]
+
+    @property
+    def workflow(self) -> str:
+        """The id of its run."""
+        return names.booking(self.id)
+
+
+@dataclass
+class Stack:
+    """What a test does with the product."""
+
+    settings: Settings
+    databases: Databases
+    http: httpx2.AsyncClient
+    judge: "asyncpg.Connection[asyncpg.Record]"  # sees everything, past all permissions
+    sandbox: Account
+    temporal: Client
+    faults: Faults
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings as a program of its own reads them."""
+        given = self.settings.model_dump(exclude_unset=True)
+        return {name.upper(): str(value) for name, value in given.items()}
+
+    @asynccontextmanager
+    async def working(self, *queues: str) -> AsyncIterator[Sagas]:
+        """Run workers for these queues (all of them, and the relay, when none is named) in this process."""
+        async with (
+            worker.parts(self.settings) as parts,
+            worker.working(parts, queues or worker.QUEUES, interceptors=[self.faults], failing=[Exception]),
+        ):
+            yield parts.sagas
+
+    async def shop(self, **wishes: Any) -> Shop:
+        """Make an organizer with something to sell: one slot, one variant at 25.00 EUR unless said."""
+        return await open_shop(self.databases.app, **wishes)
+
+    async def ask_to_book(
+        self, shop: Shop, *, quantity: int = 1, key: str | None = None, **more: Any
+    ) -> httpx2.Response:
+        """Send the wish to book places of the shop's first slot and variant."""
+        body = {
+            "offer_id": str(shop.offer.id),
+            "slot_id": str(shop.slot.id),
+            "lines": [{"variant_id": str(shop.variant.id), "quantity": quantity}],
+            "contact": {"name": "Ada Lovelace", "email": "ada@example.com"},
+            **more,
+        }
+        return await self.http.post(
+            "/api/v1/bookings", json=body, headers=bearer(publishable_key(shop)) | idempotent(key)
+        )
+
+    async def book(self, shop: Shop | None = None, **more: Any) -> Booked:
+        """Book places, in a new shop unless one is given."""
+        answer = await self.ask_to_book(shop or await self.shop(), **more)
+        assert answer.status_code == 201, answer.text
+        told = answer.json()
+        return Booked(UUID(told["id"]), told["reference"], told["access_token"], told)
+
+    async def ask_to_pay(self, booking: Booked, *, key: str | None = None, **more: Any) -> httpx2.Response:
+        """Send the wish to pay."""
+        return await self.http.post(
+            f"/api/v1/bookings/{booking.id}/payments",
+            json={"return_url": f"{self.settings.api_url}{RETURN_PATH}", **more},
+            headers=bearer(booking.token) | idempotent(key),
+        )
+
+    async def checkout(self, booking: Booked, **more: Any) -> dict[str, Any]:
+        """Open a checkout."""
+        answer = await self.ask_to_pay(booking, **more)
+        assert answer.status_code == 201, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    async def pay(self, booking: Booked, card: str = "visa") -> dict[str, Any]:
+        """Open a checkout and pay it as a buyer with this card would."""
+        checkout = await self.checkout(booking)
+        await self.sandbox.pay(checkout["payment_url"], card)
+        return checkout
+
+    async def confirm(self, booking: Booked, payment_id: str) -> httpx2.Response:
+        """Say, as the buyer's client does, that it is paid."""
+        return await self.http.post(
+            f"/api/v1/bookings/{booking.id}/confirm",
+            json={"payment_id": payment_id},
+            headers=bearer(booking.token) | idempotent(None),
+        )
+
+    async def cancel(self, booking: Booked) -> httpx2.Response:
+        """Cancel as the buyer."""
+        return await self.http.post(
+            f"/api/v1/bookings/{booking.id}/cancel", json={}, headers=bearer(booking.token) | idempotent(None)
+        )
+
+    async def read(self, booking: Booked) -> dict[str, Any]:
+        """Read the booking as its buyer sees it."""
+        answer = await self.http.get(f"/api/v1/bookings/{booking.id}", headers=bearer(booking.token))
+        assert answer.status_code == 200, answer.text
+        seen: dict[str, Any] = answer.json()
+        return seen
+
+    async def wait_for(self, booking: Booked, *statuses: str) -> dict[str, Any]:
+        """Read the booking until it is in one of these states."""
+
+        async def look() -> dict[str, Any] | None:
+            seen = await self.read(booking)
+            return seen if seen["status"] in statuses else None
+
+        return await eventually(look, what=f"{booking.reference} to be {' or '.join(statuses)}")
+
+    def run_of(self, booking: Booked) -> WorkflowHandle[Any, Any]:
+        """Give the handle of the booking's run."""
+        return self.temporal.get_workflow_handle(booking.workflow)
+
+    async def closed(self, workflow_id: str) -> Any:
+        """Wait until a run has ended, and give what it answered."""
+        return await self.temporal.get_workflow_handle(workflow_id).result()
+
+    async def value(self, sql: str, *values: Any) -> Any:
+        """Ask the database for one value, as a judge who may see everything."""
+        return await self.judge.fetchval(sql, *values)
+
+    async def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        """Ask the database for rows, as a judge who may see everything."""
+        return [dict(row) for row in await self.judge.fetch(sql, *values)]
+
+
+@asynccontextmanager
+async def front(
+    databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
+) -> AsyncIterator[Stack]:
+    """Serve the API over a fresh database and fresh accounts; the workers are the test's to start."""
+    from api.app import create_app
+
+    listening = free_socket()
+    async with httpx2.AsyncClient(base_url=address(listening), timeout=20) as http:
+        sandbox = Account(sandbox_url, http)
+        secret = await sandbox.register(f"{address(listening)}/api/v1/webhooks/stripe")
+        settings = settings_of(databases.urls, temporal_address, sandbox, address(listening), secret)
+        judge = await asyncpg.connect(databases.urls.admin)
+        try:
+            async with serving(create_app(settings), listening):
+                yield Stack(settings, databases, http, judge, sandbox, temporal, Faults())
+        finally:
+            await judge.close()
+
+
+def settings_of(
+    urls: Urls, temporal_address: str, sandbox: Account, api_url: str, webhook_secret: str
+) -> Settings:
+    """Write the settings of a stack of its own."""
+    jwt_key, ticket_key = keys()
+    return Settings(
+        **{name.lower(): value for name, value in urls.environment.items()},
+        holdfast_env="test",
+        log_level="warning",
+        database_pool_size=4,
+        temporal_address=temporal_address,
+        queue_prefix=f"t{secrets.token_hex(4)}-",
+        api_url=api_url,
+        stripe_secret_key=sandbox.key,
+        stripe_publishable_key="pk_test_sandbox",
+        stripe_webhook_secret=webhook_secret,
+        stripe_api_base=f"{sandbox.url}/stripe",
+        adyen_api_key="of-no-use",
+        adyen_merchant_account="Holdfast",
+        adyen_hmac_key="00" * 32,
+        adyen_client_key="test_of_no_use",
+        adyen_api_base=f"{sandbox.url}/adyen",
+        paypal_api_base=f"{sandbox.url}/paypal",
+        mail_api_key=sandbox.mail_key,
+        sendgrid_api_base=f"{sandbox.url}/sendgrid",
+        jwt_private_key=jwt_key,
+        ticket_private_key=ticket_key,
+        booking_token_secret="a secret for tests and nobody else",  # noqa: S106
+        hold_grace_seconds=1,
+    )
+
+
+@cache
+def keys() -> tuple[str, str]:
+    """Make the two signing keys of the run."""
+    return new_key(), new_key()
+
+
+def publishable_key(shop: Shop) -> str:
+    """Give the key that the shop shows to the world."""
+    return f"pk_test_{shop.tenant_id.hex}"
+
+
+def bearer(credential: str) -> dict[str, str]:
+    """Write the header that shows a credential."""
+    return {"Authorization": f"Bearer {credential}"}
+
+
+def idempotent(key: str | None) -> dict[str, str]:
+    """Write the header that names a request, by a new name unless one is given."""
+    return {"Idempotency-Key": key or str(uuid4())}
+
+
+@pytest.fixture
+async def idle_stack(
+    databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
+) -> AsyncIterator[Stack]:
+    """Serve the API; whoever wants workers starts them."""
+    async with front(databases, temporal_address, temporal, sandbox_url) as served:
+        yield served
+
+
+@pytest.fixture
+async def stack(idle_stack: Stack) -> AsyncIterator[Stack]:
+    """Serve the API, with all workers and the relay at work."""
+    async with idle_stack.working():
+        yield idle_stack
