@@ -7,6 +7,8 @@ from contextlib import suppress
 import asyncpg
 import structlog
 
+from db.session import OUTAGES
+
 log = structlog.get_logger(__name__)
 
 # Looked at without being woken: a notification may be lost, a lease may run out.
@@ -46,8 +48,11 @@ async def keep_at(name: str, work: Round, bell: Bell) -> None:
         ring = bell.next_ring
         try:
             done = await work()
-        except Exception as error:  # noqa: BLE001 - an outage, or a defect that the next round meets again
-            log.warning("relay round failed", kind=name, error=type(error).__name__)
+        except Exception as error:
+            if isinstance(error, OUTAGES):
+                log.warning("the relay waits", kind=name, error=type(error).__name__)
+            else:
+                log.exception("the relay stumbles", kind=name)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             continue
