@@ -135,6 +135,16 @@ SHOWS = (
         every=3,
         tickets=(Ticket("Place at the table", 6_800, most=4),),
     ),
+    Show(
+        name="Last Lantern Boat",
+        description="Boarding now: who does not pay within twelve seconds stays ashore.",
+        zone="Europe/Lisbon",
+        capacity=60,
+        starts=(time(22, 30),),
+        lasts=timedelta(hours=1),
+        tickets=(Ticket("Passenger", 1900, most=6),),
+        terms=SalesTerms(hold_seconds=12),
+    ),
 )
 
 
@@ -184,6 +194,7 @@ async def _load_show(connection: Connection, show: Show, position: int, now: dat
         "offer_id": str(offer.id),
         "name": offer.name,
         "currency": offer.currency,
+        "hold_seconds": offer.terms.hold_seconds,
         "slots": [{"slot_id": str(slot.id), "starts_at": slot.starts_at.isoformat()} for slot in slots],
         "variants": [
             {"variant_id": str(variant.id), "name": variant.name, "price_minor": variant.price.minor}

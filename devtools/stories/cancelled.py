@@ -7,8 +7,7 @@ from devtools.stories.tale import Tale, wrong
 
 async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
     """Play and verify it; answers the verdict."""
-    place = shop.place()
-    free = await judge.free(place.slot["slot_id"])
+    place, free = await judge.roomy(shop, 2)
     booking = await shop.book(place, quantity=2)
     tale.tell("POST /api/v1/bookings", f"{booking['reference']} {booking['status']}")
     payment = await shop.wish_to_pay(booking)

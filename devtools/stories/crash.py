@@ -30,8 +30,7 @@ async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
     seed = random.SystemRandom().randrange(1_000_000)
     chance = random.Random(seed)  # noqa: S311 the same seed kills at the same moments
     tale.tell("ten buyers, and a killer", f"seed {seed}")
-    place = shop.place(lambda offer: offer.get("hold_seconds", 900) > 2 * PATIENCE_SECONDS)
-    free = await judge.free(place.slot["slot_id"])
+    place, free = await judge.roomy(shop, BOOKINGS)
 
     async with opened(shop.settings, patient=True) as patient:
         delays = [chance.uniform(0, 8) for _ in range(BOOKINGS)]

@@ -4,13 +4,12 @@ from devtools.stories.judge import Judge
 from devtools.stories.shop import Refused, Shop
 from devtools.stories.tale import Tale, wrong
 
-SHORT_SECONDS = 60
+SOON = range(61)
 
 
 async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
     """Play and verify it; answers the verdict."""
-    place = shop.place(lambda offer: offer.get("hold_seconds", SHORT_SECONDS + 1) <= SHORT_SECONDS)
-    free = await judge.free(place.slot["slot_id"])
+    place, free = await judge.roomy(shop, 1, pay_within=SOON)
     booking = await shop.book(place)
     tale.tell(
         "POST /api/v1/bookings", f"{booking['reference']} {booking['status']} until {booking['expires_at']}"

@@ -10,9 +10,11 @@ from typing import Any
 import aiohttp
 import asyncpg
 
+from devtools.stories.shop import Place, Shop
 from devtools.stories.tale import Tale, Wrong, wrong
 
 PATIENCE_SECONDS = 90.0
+AT_LEISURE = range(300, 100_000)  # seconds to pay that no story uses up
 POLL_SECONDS = 0.1
 FREE = "select capacity - held - sold from counters where id = $1"
 FACTS = """
@@ -40,6 +42,13 @@ class Judge:
         settings: Mapping[str, str],
     ) -> None:
         self.db, self.http, self.settings = db, http, settings
+
+    async def roomy(self, shop: Shop, places: int, *, pay_within: range = AT_LEISURE) -> tuple[Place, int]:
+        """Choose a slot with so many free places, and answer with how many it has."""
+        for place in shop.places(pay_within=pay_within):
+            if (free := await self.free(place.slot["slot_id"])) >= places:
+                return place, free
+        raise Wrong("the demo catalogue is sold out: `./dev down`, remove .holdfast, `./dev up`")
 
     async def free(self, slot_id: str) -> int:
         """Answer how many places of a slot are neither held nor sold."""

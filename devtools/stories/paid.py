@@ -12,8 +12,7 @@ PLACES = 2
 
 async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
     """Play and verify it; answers the verdict."""
-    place = shop.place()
-    free = await judge.free(place.slot["slot_id"])
+    place, free = await judge.roomy(shop, PLACES)
     tale.tell("a visitor looks at", f"{place.offer['name']}, {place.slot['starts_at']}: {free} places free")
 
     booking = await shop.book(place, quantity=PLACES)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from devtools.paths import STATE
-from devtools.stories.tale import Wrong, wrong
+from devtools.stories.tale import wrong
 
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
@@ -50,13 +50,12 @@ class Shop:
         self.catalogue: dict[str, Any] = json.loads((STATE / "demo.json").read_text())
         self.api, self.sandbox = settings["API_URL"], settings["SANDBOX_URL"]
 
-    def place(self, wanted: Callable[[Mapping[str, Any]], bool] = lambda _offer: True) -> Place:
-        """Choose the first slot of the roomiest offer that costs something and is `wanted`."""
+    def places(self, *, pay_within: range) -> Iterator[Place]:
+        """Give what costs something and gives so many seconds to pay, offers with most slots first."""
         for offer in sorted(self.catalogue["offers"], key=lambda offer: -len(offer["slots"])):
             priced = [variant for variant in offer["variants"] if variant["price_minor"] > 0]
-            if priced and offer["slots"] and wanted(offer):
-                return Place(offer, offer["slots"][0], priced[0])
-        raise Wrong("the demo catalogue has no such offer: load it anew with `./dev up`")
+            if priced and offer["hold_seconds"] in pay_within:
+                yield from (Place(offer, slot, priced[0]) for slot in offer["slots"])
 
     async def book(self, place: Place, *, quantity: int = 1) -> dict[str, Any]:
         """Have places held; answers the booking with its access token."""
