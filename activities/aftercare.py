@@ -6,18 +6,26 @@ from temporalio import activity
 
 from db.booking import confirm, end
 from db.session import Database
+from domain.ids import BookingId
 from domain.payment import AftercareRequest, HandOver, LateMoney, PaymentFact, Settled
 from workflows import steps
 
 
+class StillOwned(Exception):
+    """Raised while the booking's own run is open: it alone changes the booking, so aftercare comes later."""
+
+
 class Teller(Protocol):
-    """Whoever can tell a payment's aftercare."""
+    """Whoever can tell a payment's aftercare, and knows whether the booking's own run is over.
+
+    Both raise ConnectionError when nobody can be reached now.
+    """
+
+    async def owns(self, booking_id: BookingId) -> bool:
+        """Say whether a run of this booking is open."""
 
     async def after(self, fact: PaymentFact, request: AftercareRequest) -> None:
-        """Tell a fact to the aftercare of its payment, which is started if none runs.
-
-        Raises ConnectionError when nobody can be told now.
-        """
+        """Tell a fact to the aftercare of its payment, which is started if none runs."""
 
 
 class AftercareActivities:
@@ -39,7 +47,12 @@ class AftercareActivities:
 
     @activity.defn(name=steps.settle_late_money.name)
     async def settle_late_money(self, ask: LateMoney) -> Settled:
-        """Take the places again and confirm, or say why the money goes back. A repeat gives the same."""
+        """Take the places again and confirm, or say why the money goes back. A repeat gives the same.
+
+        Not before the booking's own run is over: one that is being cancelled would be confirmed.
+        """
+        if await self._teller.owns(ask.booking_id):
+            raise StillOwned
         async with self._app.tenant(ask.tenant_id) as connection:
             return await confirm.settle_late_money(connection, ask)
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from temporalio.client import (
     Client,
+    WorkflowExecutionStatus,
     WithStartWorkflowOperation,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -46,6 +47,10 @@ class Away(ConnectionError):
     """Raised when Temporal, or the provider behind the wish, cannot be reached; nothing is lost, and the same
     call may be made again.
     """
+
+
+class ProviderAway(Away):
+    """Raised when it is the provider that did not answer: the wish was given up and needs a new id."""
 
 
 class Unanswered(TimeoutError):
@@ -114,6 +119,15 @@ class Sagas:
             return await handle.query(BookingWorkflow.status, rpc_timeout=TELLING)
         except RPCError:
             return None
+
+    async def owns(self, booking_id: BookingId) -> bool:
+        """Say whether a run of this booking is open, so that nobody else may change the booking. Raises Away."""
+        handle = self.client.get_workflow_handle(names.booking(booking_id))
+        try:
+            run = await _reached(handle.describe(rpc_timeout=TELLING))
+        except BookingEnded:
+            return False
+        return run.status is WorkflowExecutionStatus.RUNNING
 
     async def report(self, fact: PaymentFact, request: BookingRequest, *, ended: bool) -> None:
         """Tell a fact to whoever owns the payment: the booking's run, begun if it is lost, or, the booking
@@ -230,7 +244,9 @@ def _no(error: WorkflowUpdateFailedError) -> Exception:
     if refusal := steps.refusal_in(error):
         return refusal
     cause = steps.root(error)
-    return Away() if isinstance(cause, ApplicationError) and cause.type == steps.PROVIDER_AWAY else error
+    return (
+        ProviderAway() if isinstance(cause, ApplicationError) and cause.type == steps.PROVIDER_AWAY else error
+    )
 
 
 def _attributes(request: BookingRequest | AftercareRequest) -> TypedSearchAttributes:
