@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 from temporalio.client import (
     Client,
-    WorkflowExecutionStatus,
     WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -121,7 +121,7 @@ class Sagas:
             return None
 
     async def owns(self, booking_id: BookingId) -> bool:
-        """Say whether a run of this booking is open, so that nobody else may change the booking. Raises Away."""
+        """Say whether a run of this booking is open: then nobody else changes the booking. Raises Away."""
         handle = self.client.get_workflow_handle(names.booking(booking_id))
         try:
             run = await _reached(handle.describe(rpc_timeout=TELLING))
