@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import socket
+import sys
 from pathlib import Path
 
 import uvicorn
@@ -12,8 +13,6 @@ from sandbox.app import Sandbox
 from sandbox.protocol import CuttableProtocol
 from sandbox.store import Store
 from sandbox.work import World
-
-log = logging.getLogger("sandbox")
 
 
 def arguments() -> argparse.Namespace:
@@ -87,7 +86,8 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=2,
     )
-    log.info("listening on %s, books in %s", public_url, options.database)
+    sys.stdout.write(f"sandbox: listening on {public_url}, books in {options.database}\n")
+    sys.stdout.flush()
     try:
         uvicorn.Server(config).run(sockets=[door])
     finally:

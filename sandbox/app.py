@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from sandbox import checkout, payment, refund
@@ -30,6 +32,12 @@ JOBS = {
 }
 
 
+async def unreadable(_: Request, error: Any) -> Response:
+    """Say what is wrong with a wish, without repeating it: what was sent may not be JSON."""
+    wrong = [{"field": ".".join(map(str, each["loc"])), "message": each["msg"]} for each in error.errors()]
+    return JSONResponse({"detail": wrong}, 422)
+
+
 class Sandbox:
     """The ASGI application: providers' doors by the first step of the path, everything else by FastAPI."""
 
@@ -45,6 +53,7 @@ class Sandbox:
         self.schedule, self.deliverer = Schedule(world, JOBS), Deliverer(world, retry_seconds)
         world.stirred = self.stir
         self.web = FastAPI(title="Sandbox", lifespan=self._lifespan, docs_url=None, redoc_url=None)
+        self.web.add_exception_handler(RequestValidationError, unreadable)
         for router in (
             operate.routes(world, self.schedule, self.deliverer),
             look.routes(world),

@@ -14,8 +14,6 @@ from sandbox.schedule import Schedule
 from sandbox.webhook import Deliverer
 from sandbox.work import World
 
-RESERVED = frozenset(Trouble.model_fields)
-
 
 def routes(world: World, schedule: Schedule, deliverer: Deliverer) -> APIRouter:
     """Return the routes of this part."""
@@ -123,14 +121,8 @@ class Operate:
             raise HTTPException(422, f"kind must be one of {', '.join(sorted(fault.KINDS))}")
         if wish.provider != "*" and wish.provider not in self.world.faces:
             raise HTTPException(422, f"provider must be * or one of {', '.join(sorted(self.world.faces))}")
-        detail = {name: value for name, value in wish.model_dump().items() if name not in RESERVED}
-        if not all(
-            name == "saved" or (isinstance(value, int | float) and 0 <= value < 10**6)
-            for name, value in detail.items()
-        ):
-            raise HTTPException(422, "details are numbers: seconds, status, n; or saved: true")
         account = None if wish.account is None else resolve(self.world, wish.account, make=True).id
-        ordered = Fault(wish.provider, wish.kind, account, wish.route, wish.times, detail)
+        ordered = Fault(wish.provider, wish.kind, account, wish.route, wish.times, wish.detail())
         return vars(self.world.faults.add(ordered))
 
     async def clear_faults(self, account: str | None = None) -> Json:

@@ -43,16 +43,22 @@ class Retries(Wish):
     retry_seconds: list[Annotated[float, Field(ge=0, le=10**6)]] | None = Field(max_length=50)
 
 
-class Trouble(BaseModel):
-    """A fault to order; fields beyond these are the fault's detail (`seconds`, `status`, `n`, `saved`)."""
-
-    model_config = ConfigDict(extra="allow")
+class Trouble(Wish):
+    """A fault to order; what the last four mean depends on the kind."""
 
     provider: str = "*"
     account: str | None = None
-    route: str = "*"
+    route: str = Field(default="*", max_length=500)
     kind: str
     times: int = Field(default=1, ge=1, le=10**9)
+    seconds: float | None = Field(default=None, ge=0, le=10**6)
+    status: int | None = Field(default=None, ge=400, le=599)
+    n: int | None = Field(default=None, ge=1, le=100)
+    saved: bool | None = None
+
+    def detail(self) -> dict[str, float]:
+        """Return what was said of the last four."""
+        return self.model_dump(include={"seconds", "status", "n", "saved"}, exclude_none=True)
 
 
 class Purchase(Wish):

@@ -15,11 +15,12 @@ from sandbox.control.buyer import CHALLENGE_CODE, answer_challenge, owner
 from sandbox.pages.page import render
 from sandbox.pages.payee import payee_of
 from sandbox.payment import Payment
-from sandbox.record import NotFound
+from sandbox.record import Json, NotFound
 from sandbox.work import Work, World
 
 EXPIRY = re.compile(r"\s*(\d{1,2})\s*/\s*(?:20)?(\d{2})\s*")
 MAX_FORM = 10_000
+FIELDS = ("card", "expiry", "cvc", "name", "email")
 
 
 def routes(world: World) -> APIRouter:
@@ -45,7 +46,7 @@ class Pay:
         with self.world.work(owner(self.world, Checkout, checkout_id)) as work:
             checkout = _found(work, Checkout, checkout_id)
             decline = work.get(Payment, checkout.payment).decline if checkout.payment else None
-            return _page(work, checkout, {}, {} if decline is None else {"card": decline["message"]})
+            return _page(work, checkout, {}, {} if decline is None else {"card": _sentence(decline)})
 
     async def submit(self, checkout_id: str, request: Request) -> Response:
         """Try to pay with what was typed."""
@@ -67,7 +68,7 @@ class Pay:
                 )
             if outcome == "needs_action":
                 return RedirectResponse(f"/pay/{payment.id}/challenge", 303)
-            return _page(work, checkout, typed, {"card": (payment.decline or {})["message"]}, 402)
+            return _page(work, checkout, typed, {"card": _sentence(payment.decline or {})}, 402)
 
     async def show_challenge(self, payment_id: str) -> Response:
         """Show the bank's question, or that there is none any more."""
@@ -117,7 +118,7 @@ async def _form(request: Request) -> dict[str, str]:
         )
     except (door.TooLarge, ValueError):
         raise HTTPException(400, "this form cannot be read") from None
-    return {"card": "", "expiry": "", "cvc": "", "name": "", "email": "", **dict(pairs)}
+    return dict.fromkeys(FIELDS, "") | dict(pairs)
 
 
 def _wrong(typed: dict[str, str], now: int) -> dict[str, str]:
@@ -145,6 +146,13 @@ def _in_future(text: str, now: int) -> bool:
     return (2000 + int(match[2]), int(match[1])) >= (today.year, today.month)
 
 
+def _sentence(decline: Json) -> str:
+    """Return why a try failed, for buyers: some of a provider's sentences are meant for programmers."""
+    if decline["code"] == cards.AUTHENTICATION_FAILED.code:
+        return "Your bank did not confirm the payment. Please try again or use another card."
+    return str(decline["message"])
+
+
 def _page(
     work: Work, checkout: Checkout, typed: dict[str, str], wrong: dict[str, str], status: int = 200
 ) -> Response:
@@ -158,7 +166,7 @@ def _page(
         status,
         checkout=checkout,
         typed=values,
-        wrong=wrong,
+        wrong=dict.fromkeys(FIELDS, "") | wrong,
         left=left,
         total=shown(checkout.amount, checkout.currency),
         lines=[

@@ -34,12 +34,12 @@ class Process:
 def started(database: Path, *options: str) -> Iterator[Process]:
     """Run a sandbox on a free port; it is killed, not asked, so every test run also proves that this is harmless."""
     command = [sys.executable, "-m", "sandbox", "--port", "0", "--database", str(database), *options]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as popen:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as popen:
         try:
-            assert popen.stderr is not None
-            line = popen.stderr.readline()
+            assert popen.stdout is not None
+            line = popen.stdout.readline()
             found = re.search(r"listening on (http://\S+),", line)
-            assert found is not None, line + popen.stderr.read()
+            assert found is not None, line
             yield Process(popen, found[1])
         finally:
             popen.kill()
@@ -101,7 +101,9 @@ class Shop:
 
     async def fault(self, kind: str, route: str = "*", **detail: Any) -> None:
         """Order a fault for this account."""
-        await self.control("POST", "/faults", provider="stripe", account=self.key, kind=kind, route=route, **detail)
+        await self.control(
+            "POST", "/faults", provider="stripe", account=self.key, kind=kind, route=route, **detail
+        )
 
     async def advance(self, seconds: float) -> None:
         """Move this account's clock and wait for what that causes."""
@@ -157,7 +159,7 @@ class Receiver:
     deliveries: list[tuple[bytes, str]] = field(default_factory=list)
     open: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def take(self, request: web.Request) -> web.Response:
         """Take one delivery."""
         self.deliveries.append((await request.read(), request.headers.get("Stripe-Signature", "")))
         await self.open.wait()
@@ -174,7 +176,7 @@ async def receiver() -> AsyncIterator[Receiver]:
     """Listen for webhooks."""
     receiving, app = Receiver(), web.Application()
     receiving.open.set()
-    app.router.add_post("/hook", receiving)
+    app.router.add_post("/hook", receiving.take)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

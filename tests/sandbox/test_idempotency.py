@@ -46,7 +46,12 @@ async def test_decline_is_replayed_and_charges_nothing_twice(shop: Shop) -> None
     for _ in range(2):
         with pytest.raises(stripe.CardError) as refusal:
             await shop.stripe.v1.payment_intents.create_async(
-                {**INTENT, "confirm": True, "payment_method": "pm_card_visa_chargeDeclined", "return_url": "http://x.test"},
+                {
+                    **INTENT,
+                    "confirm": True,
+                    "payment_method": "pm_card_visa_chargeDeclined",
+                    "return_url": "http://x.test",
+                },
                 {"idempotency_key": "k"},
             )
         error: Any = refusal.value.error
@@ -87,7 +92,9 @@ async def test_key_in_flight_is_refused_with_409(shop: Shop) -> None:
     done = [answer for answer in answers if isinstance(answer, stripe.PaymentIntent)]
     refused = [answer for answer in answers if isinstance(answer, stripe.StripeError)]
     assert len(done) == 1
-    assert {(each.http_status, each.code or each.error.code) for each in refused} == {(409, "idempotency_key_in_use")}  # type: ignore[union-attr]
+    assert {(each.http_status, each.code or each.error.code) for each in refused} == {
+        (409, "idempotency_key_in_use")
+    }  # type: ignore[union-attr]
     assert len(await shop.payments()) == 1
 
 

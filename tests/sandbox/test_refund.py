@@ -22,7 +22,10 @@ async def test_refunds_in_parts_end_at_what_was_captured(shop: Shop) -> None:
         await refunds.create_async({"payment_intent": intent.id, "amount": 1})
     assert refusal.value.code == "charge_already_refunded"
     assert [payment["refunded"] for payment in await shop.payments()] == [5_000]
-    assert [each.id for each in (await refunds.list_async({"payment_intent": intent.id})).data] == [rest.id, part.id]
+    assert [each.id for each in (await refunds.list_async({"payment_intent": intent.id})).data] == [
+        rest.id,
+        part.id,
+    ]
 
 
 async def test_refund_beyond_what_is_left_is_refused(shop: Shop) -> None:
@@ -39,7 +42,10 @@ async def test_many_refunds_at_once_never_exceed_the_capture(shop: Shop) -> None
     intent = await shop.paid(5_000)
 
     answers = await asyncio.gather(
-        *[shop.stripe.v1.refunds.create_async({"payment_intent": intent.id, "amount": 900}) for _ in range(12)],
+        *[
+            shop.stripe.v1.refunds.create_async({"payment_intent": intent.id, "amount": 900})
+            for _ in range(12)
+        ],
         return_exceptions=True,
     )
 

@@ -1,0 +1,219 @@
+"""The hosted pages in a real browser, on a desk and on a phone, with and without JavaScript."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from playwright.async_api import Browser, Page, Request
+
+from tests.sandbox.conftest import CARD, Shop
+
+PHONE: Any = {"width": 360, "height": 740}
+DESK: Any = {"width": 1280, "height": 900}
+
+
+@pytest.fixture(params=["desk", "phone", "no JavaScript"])
+async def page(request: pytest.FixtureRequest, browser: Browser) -> AsyncIterator[Page]:
+    """Open a window; the shop's own pages are played by an empty one."""
+    context = await browser.new_context(
+        viewport=PHONE if request.param == "phone" else DESK,
+        java_script_enabled=request.param != "no JavaScript",
+    )
+    await context.route("http://127.0.0.1/**", lambda route: route.fulfill(body="the shop"))
+    opened = await context.new_page()
+    yield opened
+    await context.close()
+
+
+async def fill(page: Page, card: str, expiry: str = "12 / 34", cvc: str = "123") -> None:
+    """Type a card and press the button."""
+    await page.get_by_label("E-mail").fill("ada@example.com")
+    await page.get_by_label("Card number").fill(card)
+    await page.get_by_label("Expires").fill(expiry)
+    await page.get_by_label("Security code").fill(cvc)
+    await page.get_by_role("button", name=re.compile("^Pay ")).click()
+
+
+async def no_sideways_scrolling(page: Page) -> bool:
+    """Return whether the page fits its width."""
+    box = await page.locator("body").bounding_box()
+    assert page.viewport_size is not None
+    return box is not None and box["width"] <= page.viewport_size["width"]
+
+
+async def test_buyer_pays_and_comes_back_to_the_shop(shop: Shop, page: Page) -> None:
+    session = await shop.session(6125)
+    await page.goto(session.url)
+    assert await page.get_by_text("61.25 EUR").first.is_visible()
+    assert await page.get_by_text("1 × Boat trip").is_visible()
+    assert await no_sideways_scrolling(page)
+
+    await fill(page, "4242 4242 4242 4242")
+
+    await page.wait_for_url(f"http://127.0.0.1/paid?session={session.id}")
+    [payment] = await shop.payments()
+    assert (payment["status"], payment["captured"]) == ("captured", 6125)
+    paid = await shop.stripe.v1.checkout.sessions.retrieve_async(session.id)
+    assert paid.customer_details is not None
+    assert paid.customer_details.email == "ada@example.com"
+
+
+async def test_declined_buyer_is_told_and_tries_another_card(shop: Shop, page: Page) -> None:
+    session = await shop.session()
+    await page.goto(session.url)
+
+    await fill(page, "4000000000009995")
+    alert = page.get_by_role("alert")
+    assert await alert.inner_text() == "Your card has insufficient funds."
+    assert await page.get_by_label("Card number").get_attribute("aria-invalid") == "true"
+    await fill(page, CARD)
+
+    await page.wait_for_url("http://127.0.0.1/paid?*")
+    assert sum(payment["captured"] for payment in await shop.payments()) == 5000
+
+
+async def test_card_that_is_not_listed_is_refused_on_the_page(shop: Shop, page: Page) -> None:
+    session = await shop.session()
+    await page.goto(session.url)
+
+    await fill(page, "4111 1111 1111 1111", expiry="1/20", cvc="x")
+
+    assert "not one of the test cards" in await page.get_by_role("alert").inner_text()
+    assert await page.get_by_text("date in the future").is_visible()
+    assert await page.get_by_text("three or four digits").is_visible()
+    assert await shop.payments() == []
+
+
+async def test_buyer_who_gives_up_goes_back_and_the_session_stays_open(shop: Shop, page: Page) -> None:
+    session = await shop.session()
+    await page.goto(session.url)
+
+    await page.get_by_role("link", name="Cancel and go back").click()
+
+    await page.wait_for_url("http://127.0.0.1/given-up")
+    assert (await shop.stripe.v1.checkout.sessions.retrieve_async(session.id)).status == "open"
+
+
+async def test_challenge_is_passed_on_the_banks_page(shop: Shop, page: Page) -> None:
+    session = await shop.session()
+    await page.goto(session.url)
+    await fill(page, "4000000000003220")
+
+    await page.get_by_label("Code").fill("000000")
+    await page.get_by_role("button", name="Approve", exact=True).click()
+    assert "not right" in await page.get_by_role("alert").inner_text()
+    assert await no_sideways_scrolling(page)
+    await page.get_by_label("Code").fill("123456")
+    await page.get_by_role("button", name="Approve", exact=True).click()
+
+    await page.wait_for_url("http://127.0.0.1/paid?*")
+    assert [payment["status"] for payment in await shop.payments()] == ["captured"]
+
+
+async def test_challenge_that_is_not_approved_leads_back_to_the_checkout(shop: Shop, page: Page) -> None:
+    session = await shop.session()
+    await page.goto(session.url)
+    await fill(page, "4000000000003220")
+
+    await page.get_by_role("button", name="Do not approve").click()
+
+    await page.wait_for_url(session.url)
+    assert "did not confirm" in await page.get_by_role("alert").inner_text()
+    await fill(page, CARD)
+    await page.wait_for_url("http://127.0.0.1/paid?*")
+
+
+async def test_challenge_of_an_intent_returns_with_stripes_own_parameters(shop: Shop, page: Page) -> None:
+    intent = await shop.paid(
+        card="pm_card_threeDSecure2Required", return_url="http://127.0.0.1/back?booking=1"
+    )
+    await page.goto(intent.next_action.redirect_to_url.url)
+
+    await page.get_by_label("Code").fill("123456")
+    await page.get_by_role("button", name="Approve", exact=True).click()
+
+    await page.wait_for_url("http://127.0.0.1/back?*")
+    assert (
+        f"booking=1&payment_intent={intent.id}&payment_intent_client_secret={intent.client_secret}"
+        in page.url
+    )
+    assert page.url.endswith("redirect_status=succeeded")
+
+
+async def test_session_that_is_over_says_so(shop: Shop, page: Page) -> None:
+    session = await shop.session()
+    await shop.stripe.v1.checkout.sessions.expire_async(session.id)
+
+    answer = await page.goto(session.url)
+
+    assert answer is not None
+    assert answer.status == 410
+    assert await page.get_by_role("heading", name="This checkout has expired").is_visible()
+    assert await page.get_by_role("button").count() == 0
+
+
+async def test_paid_session_says_so_and_leads_on(shop: Shop, page: Page) -> None:
+    session = await shop.session()
+    await shop.pay(session.id)
+
+    await page.goto(session.url)
+    await page.get_by_role("link", name="Continue").click()
+
+    await page.wait_for_url(f"http://127.0.0.1/paid?session={session.id}")
+
+
+async def test_page_loads_nothing_from_elsewhere(shop: Shop, page: Page) -> None:
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        asked.append(request.url)
+
+    page.on("request", note)
+    session = await shop.session()
+    await page.goto(session.url)
+
+    assert asked == [session.url]
+
+
+async def test_markup_in_what_a_merchant_sends_is_only_text(shop: Shop, page: Page) -> None:
+    price: Any = {
+        "currency": "eur",
+        "unit_amount": 900,
+        "product_data": {"name": "<img src=x onerror=alert(1)>"},
+    }
+    session = await shop.session(line_items=[{"price_data": price, "quantity": 1}])
+
+    await page.goto(session.url)
+
+    assert await page.get_by_text("<img src=x onerror=alert(1)>").is_visible()
+    assert await page.locator("img").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({"card": "4111111111111111", "expiry": "12/34", "cvc": "123", "email": "a@b.test"}, 422),
+        ({"card": "4000000000000002", "expiry": "12/34", "cvc": "123", "email": "a@b.test"}, 402),
+        ({}, 422),
+    ],
+)
+async def test_form_answers_with_the_right_status(
+    shop: Shop, http: aiohttp.ClientSession, form: dict[str, str], status: int
+) -> None:
+    session = await shop.session()
+
+    async with http.post(session.url, data=form) as answer:
+        assert answer.status == status
+
+
+async def test_front_page_leads_to_an_accounts_doings(shop: Shop, page: Page) -> None:
+    intent = await shop.paid(metadata={"booking": "b1"})
+
+    await page.goto(shop.url)
+    await page.get_by_role("link", name=shop.key).click()
+
+    assert await page.get_by_text(intent.id).first.is_visible()
+    assert await page.get_by_text("booking: b1").is_visible()
+    assert await page.get_by_text("payment_intent.succeeded").is_visible()
