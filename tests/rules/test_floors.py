@@ -23,7 +23,19 @@ PLUMBING = {
     "providers": {"gateway", "stripe_gateway", "mail", "letter", "token", "qr"},
     "db": {"session", "base", "metadata", "roles", "demo", "relay", "idempotency", "reference", "step"},
     "activities": {"failure", "relay"},
-    "api": {"app", "deps", "problem", "stream", "page", "middleware", "shape", "waker", "body", "openapi", "feed"},
+    "api": {
+        "app",
+        "deps",
+        "problem",
+        "stream",
+        "page",
+        "middleware",
+        "shape",
+        "waker",
+        "body",
+        "openapi",
+        "feed",
+    },
 }
 
 PURE = [

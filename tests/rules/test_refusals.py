@@ -1,8 +1,8 @@
 """Every way of saying no has a status, a title and a name for programs."""
 
 import pytest
-from api import problem
 
+from api import problem
 from domain import refusal
 
 LEAVES = [kind for kind in refusal.kinds().values() if not kind.__subclasses__()]
