@@ -206,7 +206,7 @@ def _query_names(dependant: Dependant) -> Iterator[str]:
     for field in dependant.query_params:
         shape = field.field_info.annotation
         if isinstance(shape, type) and issubclass(shape, BaseModel):
-            yield from shape.model_fields
+            yield from (member.alias or name for name, member in shape.model_fields.items())
         else:
             yield field.alias
     for needed in dependant.dependencies:

@@ -8,7 +8,7 @@ which finds the cause in the log.
 import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.exceptions import HTTPException
 
+from db.idempotency import Stored
 from db.session import OUTAGES, is_outage
 from domain import refusal
 from domain.refusal import InvalidRequest, Refusal, Unknown
@@ -63,6 +64,18 @@ STATUSES: Mapping[int, tuple[str, str]] = {
     415: ("unsupported_media_type", "The body must be application/json in UTF-8"),
     500: ("internal", "Something went wrong on our side"),
     503: ("unavailable", "Not possible at this moment"),
+}
+
+
+class Pending(BaseModel):
+    """The answer to a wish is not known yet: send the same request again after `Retry-After`."""
+
+    status: Literal["pending"] = "pending"
+    request_id: str
+
+
+PENDING: dict[int | str, dict[str, Any]] = {
+    202: {"model": Pending, "description": "Not answered in time: the same request again brings the answer"}
 }
 
 
@@ -163,6 +176,12 @@ def of_defect(request: Request) -> Response:
     return Response(json.dumps(document), 500, media_type=MEDIA_TYPE)
 
 
+def replayed(stored: Stored) -> Response:
+    """Give an answer as it was stored under a key, byte for byte."""
+    media_type = MEDIA_TYPE if stored.status >= HTTPStatus.BAD_REQUEST else "application/json"
+    return Response(stored.body, stored.status, media_type=media_type)
+
+
 def request_id(request: Request) -> str:
     """Give the id that the request got at the door."""
     return str(request.scope.get("request_id", ""))
@@ -178,7 +197,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    away: tuple[type[Exception], ...] = (Away, Unanswered, *OUTAGES)
+    app.add_exception_handler(Unanswered, _unanswered)
+    away: tuple[type[Exception], ...] = (Away, *OUTAGES)
     for kind in away:
         app.add_exception_handler(kind, _away)
 
@@ -202,8 +222,13 @@ async def _http(request: Request, error: Exception) -> Response:
     return of_status(request, error.status_code, error.detail, **dict(error.headers or {}))
 
 
+async def _unanswered(request: Request, error: Exception) -> Response:  # noqa: ARG001 - nothing is in it
+    body = Pending(request_id=request_id(request)).model_dump_json()
+    return Response(body, 202, {"Retry-After": str(RETRY_AFTER_SECONDS)}, "application/json")
+
+
 async def _away(request: Request, error: Exception) -> Response:
-    if not isinstance(error, Away | Unanswered) and not is_outage(error):
+    if not isinstance(error, Away) and not is_outage(error):
         raise error
     log.warning("something the request needs is away", error=type(error).__name__)
     return of_outage(request)

@@ -21,6 +21,10 @@ class SaleStatus(StrEnum):
     HIDDEN = "hidden"
 
 
+# What buyers see; the rest is not there for them.
+SHOWN = frozenset({SaleStatus.LIVE, SaleStatus.SOLD_OUT})
+
+
 class Capture(StrEnum):
     """When an authorised payment is taken: with the authorisation, or only once a partner or reviewer has
     accepted.

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from pydantic import Field, JsonValue
 
-from domain.catalog import SaleStatus, Variant
+from domain.catalog import SalesTerms, SaleStatus, Variant
 from domain.ids import OfferId, QuoteId, SlotId, VariantId
-from domain.money import Money, zero
+from domain.money import Money, allocate, zero
 from domain.refusal import InvalidRequest, SalesClosed
 from domain.value import Value
 
@@ -68,6 +68,12 @@ def price(
             )
         )
     return tuple(lines), sum((line.total for line in lines), zero(currency))
+
+
+def due(total: Money, terms: SalesTerms) -> Money:
+    """Reckon what has to be paid until a booking of `total` can be confirmed: all of it, or its deposit."""
+    deposit, _ = allocate(total, [terms.deposit_percent, 100 - terms.deposit_percent])
+    return deposit
 
 
 def _rule_broken(

@@ -1,0 +1,250 @@
+"""Puts the front door together: the database, the way to Temporal, gateways that verify webhooks, the routes.
+
+`create_app(settings)` for whoever has settings; `api.app:app` for a server, from the environment.
+"""
+
+import asyncio
+import gc
+import signal
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+import structlog
+from fastapi import FastAPI
+from fastapi.middleware import Middleware
+from fastapi.staticfiles import StaticFiles
+from temporalio.client import Client, RetryConfig
+from temporalio.contrib.opentelemetry import TracingInterceptor
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from api import catalog, health, key, page, payment, pricing, problem, stream, ticket, webhook
+from api.booking import accept, decide, look
+from api.deps import House, Rules, Tokens
+from api.feed import Feed
+from api.middleware import BodyLimit, SafeHeaders, Watch
+from api.openapi import describer
+from api.recent import Recent
+from api.waker import Waker
+from db import catalog as sales, event, relay
+from db.catalog import Sale
+from db.session import OUTAGES, Database
+from domain.event import Event
+from domain.ids import OfferId, SlotId, TenantId
+from observability import log as logs, trace
+from observability.trace import StatementWatch
+from providers.gateway import Accounts
+from providers.stripe_gateway.gateway import StripeGateway
+from providers.token import BookingTokens, KeyRing, TicketTokens, UserTokens
+from settings import Settings
+from workflows.client import Sagas
+
+BASE = "/api/v1"
+VERSIONED = (accept, look, decide, payment, stream, catalog, pricing, ticket, webhook)
+UNVERSIONED = (health, key, page)
+
+# A server that is down must not make callers wait: by default the SDK tries for ten seconds.
+SOON_AWAY = RetryConfig(
+    initial_interval_millis=50, max_interval_millis=200, max_elapsed_time_millis=1500, max_retries=5
+)
+# How old a price may be: a change of the catalogue shows after this long.
+SALE_SECONDS = 1.0
+
+log = structlog.get_logger("api")
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make the application; its parts are opened when a server starts it, and closed when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opened(settings) as house:
+            app.state.house = house
+            with told_to_end(house.feed.close):
+                yield
+
+    app = FastAPI(
+        title="Holdfast",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        telemetry={"metrics": False, "logs": False, "exclude": _asked_by_machines},
+        middleware=[
+            Middleware(SafeHeaders, https=settings.api_url.startswith("https:")),
+            Middleware(Watch),
+            Middleware(
+                BodyLimit,
+                caps={f"{BASE}/webhooks/": settings.max_webhook_bytes, "/": settings.max_body_bytes},
+            ),
+        ],
+    )
+    problem.install(app)
+    for part in VERSIONED:
+        app.include_router(part.router, prefix=BASE)
+    for part in UNVERSIONED:
+        app.include_router(part.router)
+    app.mount("/static", StaticFiles(directory=page.WEB / "static"))
+    app.openapi = describer(app)  # type: ignore[method-assign] # FastAPI's documented way
+    return app
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[House]:
+    """Open what the routes need, waiting for the database; Temporal is reached when it is first asked."""
+    async with AsyncExitStack() as closing:
+        database = await patiently(
+            lambda: Database.connect(
+                settings.database_app_url,
+                size=settings.database_pool_size,
+                statement_cache=settings.database_statement_cache,
+                on_query=StatementWatch("app"),
+            )
+        )
+        closing.push_async_callback(database.close)
+        http = await closing.enter_async_context(aiohttp.ClientSession())
+        temporal = await client(settings)
+        made = house(settings, database, temporal, http)
+        for work in (made.waker.run, made.feed.run):
+            await closing.enter_async_context(running(work()))
+        yield made
+
+
+def house(settings: Settings, database: Database, temporal: Client, http: aiohttp.ClientSession) -> House:
+    """Put the parts together."""
+
+    async def wake() -> None:
+        async with database.across() as connection:
+            await relay.wake(connection)
+
+    async def events(tenant_id: TenantId, after: Mapping[UUID, int]) -> list[Event]:
+        async with database.tenant(tenant_id) as connection:
+            return await event.of_subjects(connection, tenant_id, after)
+
+    async def sale(named: tuple[TenantId, OfferId, SlotId]) -> Sale:
+        async with database.tenant(named[0]) as connection:
+            return await sales.sale(connection, *named)
+
+    return House(
+        database=database,
+        sagas=Sagas(temporal, settings.queue_prefix, timedelta(seconds=settings.payment_answer_seconds)),
+        gateways=gateways(settings, http),
+        tokens=tokens(settings),
+        waker=Waker(wake),
+        feed=Feed(events),
+        rules=Rules(
+            api_url=settings.api_url,
+            grace=timedelta(seconds=settings.hold_grace_seconds),
+            publishable_keys={"stripe": settings.stripe_publishable_key},
+            live=settings.holdfast_env == "production",
+        ),
+        probes={"database": database.ping, "temporal": temporal.service_client.check_health},
+        sales=Recent(sale, seconds=SALE_SECONDS),
+    )
+
+
+async def client(settings: Settings) -> Client:
+    """Make the way to Temporal, which need not be there yet."""
+    return await Client.connect(
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        data_converter=pydantic_data_converter,
+        interceptors=[TracingInterceptor()],
+        retry_config=SOON_AWAY,
+        lazy=True,
+    )
+
+
+def gateways(settings: Settings, http: aiohttp.ClientSession) -> Accounts:
+    """Build the gateways whose webhooks are taken here; nothing here asks a provider anything."""
+    stripe = StripeGateway(
+        account=webhook.MAIN_ACCOUNT,
+        api_key=settings.stripe_secret_key,
+        secrets=settings.stripe_webhook_secrets,
+        http=http,
+        api=settings.stripe_api_base,
+        tolerance=timedelta(seconds=settings.webhook_tolerance_seconds),
+    )
+    return Accounts(stripe)
+
+
+def tokens(settings: Settings) -> Tokens:
+    """Build what signs and verifies tokens."""
+    users = KeyRing(settings.jwt_private_key, settings.jwt_public_keys)
+    tickets = KeyRing(settings.ticket_private_key)
+    return Tokens(
+        users=UserTokens(users, settings.jwt_issuer),
+        bookings=BookingTokens(settings.booking_token_secret),
+        tickets=TicketTokens(tickets),
+        keys=(users, tickets),
+    )
+
+
+async def patiently(connect: Callable[[], Awaitable[Database]]) -> Database:
+    """Connect, however long it takes: who starts before the database waits for it."""
+    pause = 0.1
+    while True:
+        try:
+            return await connect()
+        except OUTAGES as error:
+            log.warning("waiting", on="postgres", error=type(error).__name__)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 5)
+
+
+@asynccontextmanager
+async def running(work: Any) -> AsyncIterator[None]:
+    """Let something run meanwhile, and end it."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@contextmanager
+def told_to_end(then: Callable[[], None]) -> Iterator[None]:
+    """Call `then` as soon as the process is told to end.
+
+    A server waits for its open answers before it says so itself, and a stream is one that never ends.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: dict[signal.Signals, Any] = {}
+    loop = asyncio.get_running_loop()
+
+    def told(number: int, frame: Any) -> None:
+        loop.call_soon_threadsafe(then)
+        if callable(handler := before[signal.Signals(number)]):
+            handler(number, frame)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before[number] = signal.signal(number, told)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def __getattr__(name: str) -> Any:
+    """Make `app` when a server asks for it, so that importing this module reads no environment."""
+    if name != "app":
+        raise AttributeError(name)
+    settings = Settings()
+    logs.set_up("api", level=settings.log_level, pretty=settings.holdfast_env == "development")
+    trace.set_up("api", environment=settings.holdfast_env, endpoint=settings.otel_exporter_otlp_endpoint)
+    app = create_app(settings)
+    gc.collect()
+    gc.freeze()  # what exists by now lives as long as the process: no collection looks at it again
+    return app
+
+
+def _asked_by_machines(scope: MutableMapping[str, Any]) -> bool:
+    return scope.get("path") in ("/health/live", "/health/ready", "/metrics")

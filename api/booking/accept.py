@@ -1,0 +1,238 @@
+"""Accepting a booking: priced by us, then key, places and booking in one transaction; the saga hears of it
+from the relay.
+"""
+
+from datetime import datetime
+from typing import Annotated, NamedTuple
+
+from fastapi import APIRouter, Response
+from pydantic import JsonValue
+from uuid_utils.compat import uuid7
+
+from api import problem
+from api.body import StrictRoute
+from api.booking.shape import AcceptedBooking, BookingWish
+from api.deps import Caller, House, Key, Now, Parts, Permission, fingerprint, may
+from api.payment import PaymentAnswer, PaymentWish, opened, payable_through
+from api.pricing import choices, lines
+from db import idempotency, pricing as quotes
+from db.booking import read
+from db.booking.place import Placed, Placement, place
+from db.catalog import Sale
+from db.tenant import Account, Channel
+from domain.ids import BookingId, PaymentId, QuoteId
+from domain.inventory import places_wanted
+from domain.money import Money
+from domain.payment import PaymentStatus
+from domain.pricing import Line, due, price
+from domain.refusal import (
+    Forbidden,
+    InvalidRequest,
+    KeyReused,
+    QuoteOutdated,
+    Refusal,
+    SalesClosed,
+    SoldOut,
+    Unauthenticated,
+    Unknown,
+)
+from workflows.client import Away, ProviderAway, Unanswered
+
+ROUTE = "POST /bookings"
+PAYMENT_ROUTE = "POST /bookings, payment"
+
+router = APIRouter(route_class=StrictRoute, prefix="/bookings", tags=["bookings"])
+
+
+class Chosen(NamedTuple):
+    """What a wish comes to: the sale, its lines at our price, and the quote they come from."""
+
+    sale: Sale
+    lines: tuple[Line, ...]
+    total: Money
+    quote_id: QuoteId | None = None
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=AcceptedBooking,
+    responses=problem.answers(
+        Unauthenticated, Forbidden, Unknown, SoldOut, SalesClosed, QuoteOutdated, KeyReused
+    ),
+)
+async def create_booking(
+    parts: Parts, caller: Annotated[Caller, may(Permission.BOOK)], key: Key, now: Now, wish: BookingWish
+) -> Response:
+    """Book places: all lines or none. The same Idempotency-Key and body is the same booking, and gets the
+    same answer; without a key each request is a new booking.
+
+    With `payment` the checkout is opened in the same call. When its answer takes too long the booking stands
+    all the same (201 with Retry-After): repeat the request, or open the payment at its own address.
+    """
+    used = _used(caller, key, wish)
+    try:
+        placement = await _placement(parts, caller, used, wish, now)
+    except Refusal:
+        # A repeat is the booking it made before, even if the same wish would be refused by now.
+        before = await _made_before(parts, caller, used)
+        if before is None:
+            raise
+        placed = before
+    else:
+        placed = await place(parts.database, placement)
+    parts.waker.wake()
+    stored = placed.answer or await _answer(parts, placed.booking, used, wish.payment)
+    response = problem.replayed(stored)
+    response.headers["Location"] = f"/api/v1/bookings/{placed.booking.id}"
+    return response
+
+
+def _used(caller: Caller, key: str | None, wish: BookingWish) -> idempotency.Key | None:
+    if key is None:
+        return None
+    return idempotency.Key(caller=caller.name, route=ROUTE, key=key, fingerprint=fingerprint(ROUTE, wish))
+
+
+async def _placement(
+    parts: House, caller: Caller, used: idempotency.Key | None, wish: BookingWish, now: datetime
+) -> Placement:
+    """Check and price a wish."""
+    channel = _channel(caller)
+    chosen = await _chosen(parts, caller, wish, now)
+    if wish.expected_total is not None and wish.expected_total.money() != chosen.total:
+        raise _broken("/expected_total", "price_changed", "This is not our price.", total=chosen.total)
+    if wish.payment is not None:
+        await _account(parts, channel, wish.payment)
+    offer, slot = chosen.sale.offer, chosen.sale.slot
+    to_pay = due(chosen.total, offer.terms)
+    return Placement(
+        tenant_id=caller.tenant_id,
+        booking_id=BookingId(uuid7()),
+        channel_id=channel.id,
+        source=channel.source,
+        offer_id=offer.id,
+        slot_id=slot.id,
+        starts_at=slot.starts_at,
+        lines=chosen.lines,
+        wanted=places_wanted(chosen.lines, slot, chosen.sale.variants),
+        total=chosen.total,
+        due=to_pay,
+        terms=offer.terms,
+        hold_seconds=offer.terms.hold_seconds if to_pay else None,
+        summary=f"{sum(line.quantity for line in chosen.lines)} × {offer.name}",
+        contact=read.Contact(**wish.contact.model_dump()),
+        locale=wish.locale,
+        quote_id=chosen.quote_id,
+        user_id=caller.user_id,
+        key=used,
+    )
+
+
+def _channel(caller: Caller) -> Channel:
+    if caller.channel is None:
+        error: JsonValue = {
+            "parameter": "X-Channel-Key",
+            "code": "missing",
+            "detail": "A user books through a channel: show its publishable key.",
+        }
+        raise InvalidRequest("A user books through a channel.", errors=[error])
+    return caller.channel
+
+
+async def _chosen(parts: House, caller: Caller, wish: BookingWish, now: datetime) -> Chosen:
+    """Price what is wished. Refuses Unknown, InvalidRequest, SalesClosed, QuoteOutdated."""
+    if wish.quote_id is not None:
+        return await _quoted(parts, caller, wish, QuoteId(wish.quote_id), now)
+    for name in ("offer_id", "slot_id", "lines"):
+        if getattr(wish, name) is None:
+            raise _broken(f"/{name}", "missing", "Needed where there is no quote_id.")
+    sale = await parts.sale(caller.tenant_id, wish.offer_id, wish.slot_id)
+    priced, total = price(choices(wish.lines or ()), sale.variants, sale.offer.currency)
+    return Chosen(sale, priced, total)
+
+
+async def _quoted(
+    parts: House, caller: Caller, wish: BookingWish, quote_id: QuoteId, now: datetime
+) -> Chosen:
+    """Take the choice and the price of a quote that we still stand by."""
+    for name in ("offer_id", "slot_id", "lines"):
+        if getattr(wish, name) is not None:
+            raise _broken(f"/{name}", "not_allowed", "The quote says this.")
+    async with parts.database.tenant(caller.tenant_id) as connection:
+        quote = await quotes.quote(connection, caller.tenant_id, quote_id)
+    if quote.expires_at <= now:
+        raise QuoteOutdated("This quote is over.", quote_id=str(quote.id))
+    sale = await parts.sale(caller.tenant_id, quote.offer_id, quote.slot_id)
+    return Chosen(sale, quote.lines, quote.total, quote.id)
+
+
+async def _account(parts: House, channel: Channel, wish: PaymentWish) -> Account:
+    async with parts.database.tenant(channel.tenant_id) as connection:
+        return await payable_through(connection, parts, channel.tenant_id, channel.id, wish, at="/payment")
+
+
+async def _made_before(parts: House, caller: Caller, used: idempotency.Key | None) -> Placed | None:
+    """Find the booking that the key made, if it made one. Refuses KeyReused."""
+    if used is None:
+        return None
+    async with parts.database.tenant(caller.tenant_id) as connection:
+        claim = await idempotency.find(connection, caller.tenant_id, used)
+        if claim is None:
+            return None
+        booking = await read.find(connection, caller.tenant_id, BookingId(claim.subject))
+    return Placed(booking, repeated=True, answer=claim.answer)
+
+
+async def _answer(
+    parts: House, booking: read.Booking, used: idempotency.Key | None, wish: PaymentWish | None
+) -> idempotency.Stored:
+    """Write the answer, from what never changes of the booking, so that a repeat reads the same.
+
+    One with a payment is stored, once it says how to pay.
+    """
+    payment = None if wish is None or not booking.due else await _pay(parts, booking, wish)
+    accepted = AcceptedBooking(
+        **booking.model_dump(include={"id", "reference", "total", "due", "created_at", "expires_at"}),
+        lines=lines(booking.lines),
+        access_token=parts.tokens.bookings.sign(booking.tenant_id, booking.id, made_at=booking.created_at),
+        payment=payment,
+    )
+    stored = idempotency.Stored(201, accepted.model_dump_json().encode())
+    if payment is not None and payment.answered and used is not None:
+        async with parts.database.tenant(booking.tenant_id) as connection:
+            await idempotency.answer(connection, booking.tenant_id, used, stored)
+    return stored
+
+
+async def _pay(parts: House, booking: read.Booking, wish: PaymentWish) -> PaymentAnswer:
+    """Wish for the payment that came with the booking, under an id kept with it.
+
+    Whatever becomes of it, the booking stands.
+    """
+    mark = fingerprint(PAYMENT_ROUTE, wish)
+    used = idempotency.Key(caller=f"booking:{booking.id}", route=PAYMENT_ROUTE, key="1", fingerprint=mark)
+    async with parts.database.tenant(booking.tenant_id) as connection:
+        account = await payable_through(
+            connection, parts, booking.tenant_id, booking.channel_id, wish, at="/payment"
+        )
+        claim = await idempotency.claim(connection, booking.tenant_id, used, uuid7())
+    payment_id, refused = PaymentId(claim.subject), None
+    try:
+        return await opened(parts, booking, wish, account, payment_id)
+    except ProviderAway:
+        async with parts.database.tenant(booking.tenant_id) as connection:
+            await idempotency.free(connection, booking.tenant_id, used)
+    except (Away, Unanswered):
+        pass  # the repeat goes on under the same id
+    except Refusal as no:
+        refused = no.code
+    status = PaymentStatus.FAILED if refused else PaymentStatus.PENDING
+    return PaymentAnswer(payment_id=payment_id, status=status, provider=account.provider, refused=refused)
+
+
+def _broken(pointer: str, code: str, detail: str, total: Money | None = None) -> InvalidRequest:
+    error: JsonValue = {"pointer": pointer, "code": code, "detail": detail}
+    if total is None:
+        return InvalidRequest("The request breaks a rule.", errors=[error])
+    return InvalidRequest("The price is another.", errors=[error], total=total.model_dump())

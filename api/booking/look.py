@@ -1,0 +1,130 @@
+"""Looking at bookings: one by id or reference, or a list; from the rows alone, so it works with no worker."""
+
+import base64
+import binascii
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import Field, JsonValue
+
+from api import problem, ticket
+from api.access import Named, theirs
+from api.body import StrictRoute
+from api.booking.shape import BookingAnswer, BookingPage, ContactAnswer, step, summary
+from api.deps import Caller, House, Parts, Permission, may
+from api.payment import PaymentAnswer, attempt
+from api.pricing import lines
+from api.shape import Cursor, Instant, Limit, Shape
+from db import payment as payments
+from db.booking.read import Booking, page
+from db.payment import Payment
+from db.session import Connection, clock
+from domain.booking import OPEN, BookingStatus
+from domain.ids import BookingId
+from domain.payment import PaymentStatus
+from domain.refusal import Forbidden, InvalidRequest, Unauthenticated, Unknown
+
+router = APIRouter(route_class=StrictRoute, prefix="/bookings", tags=["bookings"])
+Reader = Annotated[Caller, may(Permission.READ_BOOKING)]
+NOS = problem.answers(Unauthenticated, Forbidden, Unknown, also=())
+
+# A checkout in one of these can be paid, or is being decided.
+PAYABLE = (PaymentStatus.PENDING, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION)
+
+
+class BookingFilter(Shape):
+    """Which bookings: in this state, of slots that start in [`from`, `to`)."""
+
+    status: BookingStatus | None = None
+    since: Annotated[Instant | None, Field(alias="from")] = None
+    until: Annotated[Instant | None, Field(alias="to")] = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+@router.get("", responses=problem.answers(Unauthenticated, Forbidden, also=()))
+async def list_bookings(
+    parts: Parts,
+    caller: Annotated[Caller, may(Permission.LIST_BOOKINGS)],
+    wanted: Annotated[BookingFilter, Query()],
+) -> BookingPage:
+    """List a user's own bookings, or an organizer's, newest first."""
+    async with parts.database.tenant(caller.tenant_id) as connection:
+        found = await page(
+            connection,
+            caller.tenant_id,
+            user_id=None if caller.reaches_all(Permission.LIST_BOOKINGS) else caller.user_id,
+            statuses=[wanted.status] if wanted.status else None,
+            since=wanted.since,
+            until=wanted.until,
+            after=_place(wanted.cursor) if wanted.cursor else None,
+            limit=wanted.limit + 1,
+        )
+    shown = found[: wanted.limit]
+    return BookingPage(
+        items=tuple(map(summary, shown)), next=_cursor(shown[-1]) if len(found) > len(shown) else None
+    )
+
+
+@router.get("/by-reference/{booking}", responses=NOS)
+@router.get("/{booking}", responses=NOS)
+async def read_booking(parts: Parts, caller: Reader, booking: Named) -> BookingAnswer:
+    """Show how a booking stands: what to do next, time and attempts left, the open checkout, the tickets."""
+    async with parts.database.tenant(caller.tenant_id) as connection:
+        found = await theirs(connection, caller, Permission.READ_BOOKING, booking)
+        return await show(connection, parts, found)
+
+
+async def show(connection: Connection, parts: House, booking: Booking) -> BookingAnswer:
+    """Put together everything that is shown of a booking, in the transaction it was found in."""
+    tried = await payments.of_booking(connection, booking.tenant_id, booking.id) if booking.due else []
+    left = await _left(connection, booking)
+    return BookingAnswer(
+        **summary(booking).model_dump(),
+        step=step(booking),
+        cause=booking.cause or None,
+        due=booking.due,
+        lines=lines(booking.lines),
+        contact=ContactAnswer(**booking.contact.model_dump()),
+        expires_at=booking.expires_at,
+        confirmed_at=booking.confirmed_at,
+        ended_at=booking.ended_at,
+        seconds_left=None if left is None else int(left.total_seconds()),
+        attempts_left=_attempts_left(booking, tried),
+        payment=_payable(parts, booking, tried),
+        tickets=await ticket.of(connection, parts, booking),
+    )
+
+
+async def _left(connection: Connection, booking: Booking) -> timedelta | None:
+    if booking.expires_at is None or booking.status not in OPEN:
+        return None
+    return max(timedelta(0), booking.expires_at - await clock(connection))
+
+
+def _attempts_left(booking: Booking, tried: list[Payment]) -> int:
+    if booking.status not in OPEN or not booking.due:
+        return 0
+    return max(0, booking.terms.payment_attempts - sum(payment.declines for payment in tried))
+
+
+def _payable(parts: House, booking: Booking, tried: list[Payment]) -> PaymentAnswer | None:
+    if booking.status is not BookingStatus.AWAITING_PAYMENT:
+        return None
+    payable = [payment for payment in tried if payment.status in PAYABLE]
+    return attempt(parts, payable[-1]) if payable else None
+
+
+def _cursor(last: Booking) -> str:
+    return base64.urlsafe_b64encode(f"{last.created_at.isoformat()} {last.id}".encode()).decode()
+
+
+def _place(cursor: str) -> tuple[datetime, BookingId]:
+    try:
+        created_at, booking_id = base64.urlsafe_b64decode(cursor).decode().split(" ")
+        return datetime.fromisoformat(created_at).astimezone(UTC), BookingId(UUID(booking_id))
+    except (ValueError, OverflowError, binascii.Error):
+        error: JsonValue = {"parameter": "cursor", "code": "invalid", "detail": "This is no cursor of ours."}
+        raise InvalidRequest("The query breaks a rule.", errors=[error]) from None

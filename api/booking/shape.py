@@ -1,0 +1,136 @@
+"""What requests about bookings look like, and their answers."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from api.payment import PaymentAnswer, PaymentWish
+from api.pricing import LineAnswer, Lines
+from api.shape import Answer, Email, Instant, Locale, MoneyShape, Name, Phone, Shape
+from api.ticket import TicketAnswer
+from db.booking.read import Booking
+from domain.booking import OPEN, BookingStatus
+from domain.money import Money
+
+
+class Contact(Shape):
+    """Whom the tickets go to."""
+
+    name: Name
+    email: Email
+    phone: Phone | None = None
+
+
+class BookingWish(Shape):
+    """What to book: lines of an offer's slot, or a quote.
+
+    `expected_total` is only compared: when it is not our price, nothing is booked.
+    """
+
+    offer_id: UUID | None = None
+    slot_id: UUID | None = None
+    lines: Lines | None = None
+    quote_id: UUID | None = None
+    contact: Contact
+    locale: Locale = "en"
+    expected_total: MoneyShape | None = None
+    payment: PaymentWish | None = None
+
+
+class ConfirmWish(Shape):
+    """Which payment the buyer's client believes to be paid: our id of it, or the provider's reference."""
+
+    payment_id: UUID | None = None
+    provider_ref: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,255}$")] | None = None
+
+
+class CancelWish(Shape):
+    """Why, in the buyer's or operator's words; it is kept in the audit."""
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = ""
+
+
+class AcceptedBooking(Answer):
+    """A booking as it was accepted: its places are held until `expires_at` (none: nothing is due).
+
+    `access_token` opens this booking and no other; a guest has nothing else.
+    """
+
+    id: UUID
+    reference: str
+    status: Literal[BookingStatus.HELD] = BookingStatus.HELD
+    total: Money
+    due: Money
+    lines: tuple[LineAnswer, ...]
+    created_at: Instant
+    expires_at: Instant | None
+    access_token: str
+    payment: PaymentAnswer | None = None
+
+
+class ContactAnswer(Answer):
+    """Whom the tickets go to."""
+
+    name: str
+    email: str
+    phone: str | None
+
+
+class BookingSummary(Answer):
+    """A booking in a list."""
+
+    id: UUID
+    reference: str
+    status: BookingStatus
+    source: Literal["web", "mobile", "api"]
+    offer_id: UUID
+    slot_id: UUID
+    starts_at: Instant
+    total: Money
+    created_at: Instant
+
+
+class BookingPage(Answer):
+    """Bookings, newest first; `next` is the cursor of the page after this one."""
+
+    items: tuple[BookingSummary, ...]
+    next: str | None
+
+
+class BookingAnswer(BookingSummary):
+    """How a booking stands, for a client that comes back: what to do next and how long there is for it.
+
+    `step` is that in a word: pay, wait, done or ended. `payment` is the attempt that can be paid now.
+    """
+
+    step: Literal["pay", "wait", "done", "ended"]
+    cause: str | None
+    due: Money
+    lines: tuple[LineAnswer, ...]
+    contact: ContactAnswer
+    expires_at: Instant | None
+    confirmed_at: Instant | None
+    ended_at: Instant | None
+    seconds_left: int | None
+    attempts_left: int
+    payment: PaymentAnswer | None
+    tickets: tuple[TicketAnswer, ...]
+
+
+_TO_PAY = (BookingStatus.HELD, BookingStatus.AWAITING_PAYMENT)
+_DONE = (BookingStatus.CONFIRMED, BookingStatus.COMPLETED)
+
+
+def step(booking: Booking) -> Literal["pay", "wait", "done", "ended"]:
+    """Say what a booking asks of its buyer; a free one only has to be waited for."""
+    if booking.status in _TO_PAY and booking.due:
+        return "pay"
+    if booking.status in OPEN:
+        return "wait"
+    return "done" if booking.status in _DONE else "ended"
+
+
+def summary(booking: Booking) -> BookingSummary:
+    """Show a booking as it stands in a list."""
+    return BookingSummary.model_validate(booking.model_dump(include=set(BookingSummary.model_fields)))

@@ -1,0 +1,305 @@
+"""Who calls and what they may, and the handles that routes use.
+
+A caller shows one of three things as `Authorization: Bearer …`:
+
+    pk_…            a channel's publishable key: books and sees what anybody may see
+    booking token   opens one booking: read, pay, cancel; in the answer of the create call
+    user's token    what the user's roles grant, within the token's tenant
+
+Every route declares its permission with `may(…)` or says that it is `OPEN`; a test walks them all. A role too
+low is 403; a thing that is not the caller's is 404, like one that is not there.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Header, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, JsonValue
+
+from api.feed import Feed
+from api.recent import Recent
+from api.waker import Waker
+from db import tenant as tenants
+from db.catalog import Sale
+from db.session import Database
+from db.tenant import Channel
+from domain.catalog import SHOWN, SaleStatus
+from domain.ids import BookingId, OfferId, SlotId, TenantId
+from domain.refusal import Forbidden, InvalidRequest, KeyMissing, SalesClosed, Unauthenticated, Unknown
+from providers import token
+from providers.gateway import Gateways
+from providers.token import BookingTokens, KeyRing, TicketTokens, UserTokens
+from workflows.client import Sagas
+
+# How long a verdict on a token may be remembered: a key that is withdrawn works this much longer.
+VERDICT = timedelta(seconds=60)
+VERDICTS = 10_000
+PUBLISHABLE = "pk_"
+
+
+class Permission(StrEnum):
+    """What a route may declare."""
+
+    SEE_CATALOGUE = "see_catalogue"
+    BOOK = "book"
+    READ_BOOKING = "read_booking"
+    LIST_BOOKINGS = "list_bookings"
+    PAY = "pay"
+    CANCEL = "cancel"
+
+
+class Reach(StrEnum):
+    """Whose bookings a role opens."""
+
+    NONE = "none"
+    ONE = "one"
+    OWN = "own"
+    TENANT = "tenant"
+
+
+_P = Permission
+_GUEST = {_P.READ_BOOKING, _P.PAY, _P.CANCEL}
+_STAFF = {_P.SEE_CATALOGUE, _P.READ_BOOKING, _P.LIST_BOOKINGS}
+
+# Role → what it may, and whose. A role that is not here may nothing.
+GRANTS: Mapping[str, tuple[frozenset[Permission], Reach]] = {
+    "channel": (frozenset({_P.SEE_CATALOGUE, _P.BOOK}), Reach.NONE),
+    "booking": (frozenset({_P.SEE_CATALOGUE, *_GUEST}), Reach.ONE),
+    "user": (frozenset({_P.SEE_CATALOGUE, _P.BOOK, _P.LIST_BOOKINGS, *_GUEST}), Reach.OWN),
+    "staff": (frozenset(_STAFF), Reach.TENANT),
+    "organizer": (frozenset({*_STAFF, _P.CANCEL}), Reach.TENANT),
+    "admin": (frozenset({*_STAFF, _P.CANCEL}), Reach.TENANT),
+}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls: `name` tells callers apart for their idempotency keys."""
+
+    name: str
+    tenant_id: TenantId
+    roles: tuple[str, ...]
+    user_id: str | None = None
+    booking_id: BookingId | None = None
+    channel: Channel | None = None
+
+    def may(self, permission: Permission) -> bool:
+        """Say whether any of the caller's roles grants this."""
+        return any(permission in GRANTS[role][0] for role in self.roles if role in GRANTS)
+
+    def reaches_all(self, permission: Permission) -> bool:
+        """Say whether a role that grants this opens all bookings of the tenant."""
+        return any(
+            permission in GRANTS[role][0] and GRANTS[role][1] is Reach.TENANT
+            for role in self.roles
+            if role in GRANTS
+        )
+
+    def reaches(self, permission: Permission, booking_id: UUID, user_id: str | None) -> bool:
+        """Say whether a role that grants this opens the booking with this id and buyer."""
+        mine = {
+            Reach.TENANT: True,
+            Reach.ONE: booking_id == self.booking_id,
+            Reach.OWN: user_id is not None and user_id == self.user_id,
+            Reach.NONE: False,
+        }
+        return any(
+            permission in GRANTS[role][0] and mine[GRANTS[role][1]] for role in self.roles if role in GRANTS
+        )
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Everything that signs or verifies a token here."""
+
+    users: UserTokens
+    bookings: BookingTokens
+    tickets: TicketTokens
+    keys: tuple[KeyRing, ...]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The settings that routes go by: `publishable_keys` by payment provider, `live` when money is real."""
+
+    api_url: str
+    grace: timedelta
+    publishable_keys: Mapping[str, str]
+    live: bool
+
+
+@dataclass
+class House:
+    """What the application was put together from; routes get its parts by the aliases below."""
+
+    database: Database
+    sagas: Sagas
+    gateways: Gateways
+    tokens: Tokens
+    waker: Waker
+    feed: Feed
+    rules: Rules
+    probes: Mapping[str, Callable[[], Awaitable[object]]]
+    sales: Recent[tuple[TenantId, OfferId, SlotId], Sale]
+    verdicts: "OrderedDict[str, tuple[Caller, datetime]]" = field(default_factory=OrderedDict)
+
+    async def sale(self, tenant_id: TenantId, offer_id: UUID | None, slot_id: UUID | None) -> Sale:
+        """Give what is needed to price a choice, as of a second ago at most.
+
+        Refuses Unknown for what buyers do not see, SalesClosed for an offer that is not on sale. Whether the
+        slot is, and has places, only the database says when the booking is placed.
+        """
+        if offer_id is None or slot_id is None:
+            raise Unknown
+        sale = await self.sales.get((tenant_id, OfferId(offer_id), SlotId(slot_id)))
+        if sale.offer.status not in SHOWN:
+            raise Unknown
+        if sale.offer.status is not SaleStatus.LIVE:
+            raise SalesClosed("This offer is not on sale.", offer_id=str(offer_id))
+        return sale
+
+    async def caller(self, shown: str, now: datetime) -> Caller:
+        """Tell who shows this credential, from memory for a minute. Refuses Unauthenticated."""
+        known = self.verdicts.get(shown)
+        if known is None or known[1] <= now:
+            known = self.verdicts[shown] = await self._verdict(shown, now)
+            if len(self.verdicts) > VERDICTS:
+                self.verdicts.popitem(last=False)
+        return known[0]
+
+    async def _verdict(self, shown: str, now: datetime) -> tuple[Caller, datetime]:
+        soon = now + VERDICT
+        if shown.startswith(PUBLISHABLE):
+            channel = await self._channel(shown)
+            return Caller(f"channel:{channel.id}", channel.tenant_id, ("channel",), channel=channel), soon
+        if token.kind(shown) == token.BOOKING:
+            opens = self.tokens.bookings.verify(shown, now)
+            name = f"booking:{opens.booking_id}"
+            guest = Caller(name, opens.tenant_id, ("booking",), booking_id=opens.booking_id)
+            return guest, min(soon, datetime.fromtimestamp(opens.exp, UTC))
+        user = self.tokens.users.verify(shown, now)
+        known = Caller(f"user:{user.sub}", user.tenant, user.roles, user_id=user.sub)
+        return known, min(soon, datetime.fromtimestamp(user.exp, UTC))
+
+    async def _channel(self, key: str) -> Channel:
+        async with self.database.across(shown=key) as connection:
+            channel = await tenants.channel(connection, key)
+        if channel is None:
+            raise Unauthenticated("This key is not known.")
+        return channel
+
+
+def house(request: Request) -> House:
+    """Give what the application was put together from."""
+    parts: House = request.app.state.house
+    return parts
+
+
+def now() -> datetime:
+    """Read the clock: rules and verifiers are told what time it is."""
+    return datetime.now(UTC)  # noqa: TID251 - the edge is where it is read
+
+
+Parts = Annotated[House, Depends(house)]
+Now = Annotated[datetime, Depends(now)]
+
+bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="bearer",
+    description="A publishable key (`pk_…`), a booking's access token or a user's token.",
+)
+Shown = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+ChannelKey = Annotated[
+    str | None,
+    Header(alias="X-Channel-Key", max_length=200, description="With a user's token: the channel's key"),
+]
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """A route's declared permission: lets a caller through who has it."""
+
+    permission: Permission
+
+    async def __call__(self, parts: Parts, now: Now, shown: Shown, channel_key: ChannelKey = None) -> Caller:
+        """Give who calls. Refuses Unauthenticated, Forbidden."""
+        if shown is None:
+            raise Unauthenticated("Show a key or token as `Authorization: Bearer …`.")
+        caller = await parts.caller(shown.credentials, now)
+        if not caller.may(self.permission):
+            raise Forbidden("This credential does not carry the permission.")
+        if channel_key is None:
+            return caller
+        through = (await parts.caller(channel_key, now)).channel
+        if through is None or through.tenant_id != caller.tenant_id:
+            raise Unauthenticated("This key is not known.")
+        return replace(caller, channel=through)
+
+
+def may(permission: Permission) -> Any:
+    """Declare a route's permission; the parameter it annotates is the caller."""
+    return Depends(Allowed(permission))
+
+
+def _anybody() -> None:
+    """Let everybody through."""
+
+
+# Declares that a route asks for no credential: what is public, or verified by its signature.
+OPEN = Depends(_anybody)
+_MOST_KEY = 255
+
+
+def idempotency_key(
+    written: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            description="Names this request: the same key and body get the same answer for 24 hours.",
+            examples=['"8e03978e-40d5-43e8-bc93-6894a57f9324"'],
+        ),
+    ] = None,
+) -> str | None:
+    """Read the Idempotency-Key, quoted (RFC 9651) or bare; nothing when none was sent."""
+    if written is None:
+        return None
+    key = written.strip()
+    if len(key) > 1 and key[0] == key[-1] == '"':
+        key = key[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    if not key or len(key) > _MOST_KEY or not (key.isascii() and key.isprintable()):
+        error: JsonValue = {
+            "parameter": "Idempotency-Key",
+            "code": "invalid",
+            "detail": f"1 to {_MOST_KEY} visible characters of ASCII.",
+        }
+        raise InvalidRequest("The Idempotency-Key cannot be used.", errors=[error])
+    return key
+
+
+Key = Annotated[str | None, Depends(idempotency_key)]
+
+
+def required(key: Key) -> str:
+    """Insist on an Idempotency-Key. Refuses KeyMissing."""
+    if key is None:
+        raise KeyMissing("Send an Idempotency-Key: the same key and body are the same request.")
+    return key
+
+
+def fingerprint(scope: str, body: BaseModel) -> str:
+    """Give what stands for a request in the memory of a key: its route and what its body means.
+
+    Not its bytes: the order of members and what is written out though it is the default do not matter.
+    """
+    meant = f"{scope}\n{body.model_dump_json(exclude_defaults=True)}"
+    return sha256(meant.encode()).hexdigest()
+
+
+RequiredKey = Annotated[str, Depends(required)]

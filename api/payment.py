@@ -1,0 +1,252 @@
+"""The wish to pay, and the answer: where to pay, or with what.
+
+The payment's id is made here and stored with the caller's key before anybody is asked: the same request under
+the same key is the same payment, whatever broke in between. The saga answers by update-with-start, so nobody
+waits for the relay. No answer yet (202) and nobody there (503) are not stored: the request goes on when it
+comes again.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field, JsonValue, StrictBool
+from uuid_utils.compat import uuid7
+
+from api import problem
+from api.access import Named, theirs
+from api.body import StrictRoute
+from api.deps import Caller, House, Parts, Permission, RequiredKey, fingerprint, may
+from api.shape import Answer, Code, Instant, Shape
+from db import idempotency, payment as payments, tenant
+from db.booking.read import Booking, find
+from db.idempotency import Key, Stored
+from db.payment import Payment
+from db.session import Connection
+from db.tenant import Account
+from domain.booking import OPEN, BookingStatus
+from domain.ids import ChannelId, PaymentId, TenantId
+from domain.money import Money
+from domain.payment import Checkout, PaymentStatus, StartPayment
+from domain.refusal import (
+    AlreadyPaid,
+    AttemptsExhausted,
+    BookingEnded,
+    Forbidden,
+    HoldEnded,
+    IllegalMove,
+    InvalidRequest,
+    KeyMissing,
+    KeyReused,
+    ProviderRefused,
+    Refusal,
+    Unauthenticated,
+    Unknown,
+)
+from workflows.client import ProviderAway
+
+ROUTE = "POST /bookings/{booking}/payments"
+
+router = APIRouter(route_class=StrictRoute, prefix="/bookings", tags=["payments"])
+
+NOS = problem.answers(
+    Unauthenticated,
+    Forbidden,
+    Unknown,
+    KeyMissing,
+    KeyReused,
+    AlreadyPaid,
+    AttemptsExhausted,
+    BookingEnded,
+    HoldEnded,
+    IllegalMove,
+    ProviderRefused,
+)
+
+
+class PaymentWish(Shape):
+    """How to pay: at a page of the provider (`hosted`), or with a secret that the client pays with itself.
+
+    The buyer comes back to `return_url`, which is ours or on the channel's list.
+    """
+
+    provider: Code | None = None
+    method: Code | None = None
+    return_url: Annotated[
+        str, Field(pattern=r"^https?://\S+$", max_length=500, examples=["https://shop.example/thanks"])
+    ]
+    hosted: StrictBool = True
+
+
+class PaymentAnswer(Answer):
+    """An attempt to pay: where to pay (`payment_url`), or with what (`client_secret`, `publishable_key`).
+
+    With `refused` (a problem's code) the wish was answered no. With neither it is not answered yet: send the
+    same request again under the same Idempotency-Key, or look at the booking.
+    """
+
+    payment_id: UUID
+    status: PaymentStatus
+    provider: str
+    payment_url: str | None = None
+    client_secret: str | None = None
+    publishable_key: str | None = None
+    expires_at: Instant | None = None
+    refused: str | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Say whether this is how to pay, or a no: an answer that stays."""
+        return bool(self.payment_url or self.client_secret or self.refused)
+
+
+@router.post(
+    "/{booking}/payments", status_code=201, response_model=PaymentAnswer, responses={**NOS, **problem.PENDING}
+)
+async def start_payment(
+    request: Request,
+    parts: Parts,
+    caller: Annotated[Caller, may(Permission.PAY)],
+    booking: Named,
+    wish: PaymentWish,
+    key: RequiredKey,
+) -> Response:
+    """Open a checkout for what is due of a booking; an earlier one that is still open is closed first.
+
+    The same key and body get the same answer. 202: not answered in time; 503: not possible at this moment.
+    Both carry Retry-After and ask for the same request under the same key.
+    """
+    async with parts.database.tenant(caller.tenant_id) as connection:
+        found = await theirs(connection, caller, Permission.PAY, booking)
+        mark = fingerprint(f"{ROUTE} {found.id}", wish)
+        used = Key(caller=caller.name, route=ROUTE, key=key, fingerprint=mark)
+        account = await payable_through(connection, parts, found.tenant_id, found.channel_id, wish)
+        claim = await idempotency.claim(connection, found.tenant_id, used, uuid7())
+    if claim.answer is not None:
+        return problem.replayed(claim.answer)
+    try:
+        answered = await opened(parts, found, wish, account, PaymentId(claim.subject))
+    except ProviderAway:
+        async with parts.database.tenant(found.tenant_id) as connection:
+            await idempotency.free(connection, found.tenant_id, used)
+        raise
+    except Refusal as no:
+        response = problem.of_refusal(request, no)
+        stored = Stored(response.status_code, bytes(response.body))
+    else:
+        stored = Stored(201, answered.model_dump_json().encode())
+    async with parts.database.tenant(found.tenant_id) as connection:
+        await idempotency.answer(connection, found.tenant_id, used, stored)
+    return problem.replayed(stored)
+
+
+async def payable_through(
+    connection: Connection,
+    parts: House,
+    tenant_id: TenantId,
+    channel_id: ChannelId,
+    wish: PaymentWish,
+    *,
+    at: str = "",
+) -> Account:
+    """Choose the account a wish goes to: the named provider's, else the preferred one.
+
+    Refuses InvalidRequest for a provider the tenant has no account at, and for an address of return that is
+    neither ours nor on the channel's list; `at` is where in the body the wish stands.
+    """
+    channel = await tenant.channel_by_id(connection, tenant_id, channel_id)
+    origins = (parts.rules.api_url, *(channel.return_origins if channel else ()))
+    origin = _origin(wish.return_url)
+    if origin is None or origin not in map(_origin, origins):
+        raise _not_allowed(f"{at}/return_url", "Ours, or on the channel's list of addresses of return.")
+    for account in await tenant.accounts(connection, tenant_id):
+        known = parts.gateways.of(account.provider, account.name)
+        if known is not None and wish.provider in (None, account.provider):
+            return account
+    raise _not_allowed(f"{at}/provider", "Payments go through no such provider here.")
+
+
+async def opened(
+    parts: House, booking: Booking, wish: PaymentWish, account: Account, payment_id: PaymentId
+) -> PaymentAnswer:
+    """Ask the booking's saga for a checkout under this payment id.
+
+    Raises refusals, Away, Unanswered; a booking that has ended is refused from its row, for no run is begun
+    for it.
+    """
+    async with parts.database.tenant(booking.tenant_id) as connection:
+        tried = await payments.of_booking(connection, booking.tenant_id, booking.id)
+    refuse_unpayable(booking)
+    due = still_due(booking, tried)
+    if not due:
+        raise AlreadyPaid("Nothing is due.")
+    asked = StartPayment(
+        payment_id=payment_id,
+        provider=account.provider,
+        account=account.name,
+        amount=due,
+        hosted=wish.hosted,
+        return_url=wish.return_url,
+        method=wish.method,
+    )
+    try:
+        checkout = await parts.sagas.start_payment(booking.request(grace=parts.rules.grace), asked)
+    except BookingEnded:  # meanwhile: the row knows how
+        async with parts.database.tenant(booking.tenant_id) as connection:
+            refuse_unpayable(await find(connection, booking.tenant_id, booking.id))
+        raise
+    return _answer(parts, checkout)
+
+
+def refuse_unpayable(booking: Booking) -> None:
+    """Refuse to pay a booking that is confirmed (AlreadyPaid) or has ended (HoldEnded, BookingEnded)."""
+    if booking.status is BookingStatus.EXPIRED and booking.expires_at is not None:
+        raise HoldEnded("The time to pay is over.", ended_at=booking.expires_at.isoformat())
+    if booking.confirmed_at is not None and booking.status is not BookingStatus.REFUNDED:
+        raise AlreadyPaid("This booking is paid.")
+    if booking.status not in OPEN:
+        raise BookingEnded("This booking has ended.", status=booking.status.value)
+
+
+def still_due(booking: Booking, tried: Sequence[Payment]) -> Money:
+    """Reckon what confirms the booking, less what was taken for it and has not gone back."""
+    kept = sum(
+        payment.captured_minor - payment.refunded_minor
+        for payment in tried
+        if payment.status is not PaymentStatus.CONFLICTED
+    )
+    return Money(minor=max(0, booking.due.minor - kept), currency=booking.due.currency)
+
+
+def attempt(parts: House, payment: Payment) -> PaymentAnswer:
+    """Show an attempt to pay as its row knows it."""
+    checkout = payment.checkout or Checkout(payment_id=payment.id, provider=payment.provider)
+    return _answer(parts, checkout, payment.status)
+
+
+def _answer(parts: House, checkout: Checkout, status: PaymentStatus = PaymentStatus.PENDING) -> PaymentAnswer:
+    secret = checkout.client_secret
+    return PaymentAnswer(
+        **checkout.model_dump(),
+        status=status,
+        publishable_key=parts.rules.publishable_keys.get(checkout.provider) if secret else None,
+    )
+
+
+def _origin(address: str) -> str | None:
+    """Give the origin of a web address that a browser may be sent to, or nothing."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        return None
+    return f"{parts.scheme}://{parts.hostname}{f':{port}' if port else ''}"
+
+
+def _not_allowed(pointer: str, detail: str) -> InvalidRequest:
+    error: JsonValue = {"pointer": pointer, "code": "not_allowed", "detail": detail}
+    return InvalidRequest("The wish to pay breaks a rule.", errors=[error])

@@ -1,0 +1,104 @@
+"""A booking's events as they happen (Server-Sent Events), from any point and to its end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Response
+from fastapi.responses import StreamingResponse
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from pydantic import JsonValue
+
+from api import problem
+from api.access import Named, theirs
+from api.body import StrictRoute
+from api.deps import Caller, Parts, Permission, may
+from api.feed import Feed, Follower
+from api.shape import Answer, Instant
+from domain import event as events
+from domain.booking import OPEN
+from domain.event import Event
+from domain.refusal import Forbidden, Unauthenticated, Unknown
+
+PING_SECONDS = 15.0
+# How soon a client comes back, in milliseconds: at once after a restart of ours.
+COME_BACK, COME_BACK_SOON = 2_000, 500
+
+# After one of these a booking is at rest, and its stream ends.
+LAST = {
+    events.BOOKING_CONFIRMED,
+    events.BOOKING_EXPIRED,
+    events.BOOKING_FAILED,
+    events.BOOKING_CANCELLED,
+    events.BOOKING_REFUNDED,
+}
+
+router = APIRouter(route_class=StrictRoute, tags=["bookings"])
+
+
+class BookingEvent(Answer):
+    """The `data` of one event; its name is the SSE event, its number the SSE id."""
+
+    n: int
+    type: str
+    at: Instant
+    data: dict[str, JsonValue]
+
+
+_DESCRIPTION: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The events",
+        "content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/BookingEvent"}}},
+    },
+    204: {"description": "The booking is at rest and all was told: do not come back"},
+}
+
+
+@router.get(
+    "/bookings/{booking}/events",
+    response_class=StreamingResponse,
+    responses={**problem.answers(Unauthenticated, Forbidden, Unknown, also=()), **_DESCRIPTION},
+)
+async def follow_booking(
+    parts: Parts,
+    caller: Annotated[Caller, may(Permission.READ_BOOKING)],
+    booking: Named,
+    last_event_id: Annotated[int, Header(ge=0, le=2**31 - 1)] = 0,
+) -> Response:
+    """Tell each step of the booking as it happens, and end when it is at rest.
+
+    A client that was cut off says in `Last-Event-ID` what it knows and misses nothing.
+    """
+    async with parts.database.tenant(caller.tenant_id) as connection:
+        found = await theirs(connection, caller, Permission.READ_BOOKING, booking)
+    ended = found.status not in OPEN
+    if ended and not await parts.feed.read(found.tenant_id, {found.id: last_event_id}):
+        return Response(status_code=204)
+    return StreamingResponse(
+        told(parts.feed, Follower(found.tenant_id, found.id, last_event_id)),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )
+
+
+async def told(feed: Feed, follower: Follower) -> AsyncIterator[bytes]:
+    """Write a booking's events until it is at rest or the server stops; a ping when nothing happens."""
+    yield format_sse_event(retry=COME_BACK)
+    async with feed.follow(follower):
+        while True:
+            try:
+                news = await asyncio.wait_for(follower.news.get(), PING_SECONDS)
+            except TimeoutError:
+                yield KEEPALIVE_COMMENT
+                continue
+            if news is None:
+                yield format_sse_event(retry=COME_BACK_SOON)
+                return
+            yield b"".join(map(_frame, news))
+            if any(event.type in LAST for event in news):
+                return
+
+
+def _frame(event: Event) -> bytes:
+    told = BookingEvent(n=event.n, type=event.type, at=event.at, data=event.data)
+    return format_sse_event(data_str=told.model_dump_json(), event=event.type, id=str(event.n))

@@ -1,0 +1,110 @@
+"""What payment providers tell us: verified over the raw bytes, stored once, answered. That is all.
+
+The path names the account and so the secrets; nothing unverified does. Reading serves the inbox's key; what
+an event means is found out later, by the relay and by asking the provider.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Path, Request
+from starlette.exceptions import HTTPException
+
+from api import problem
+from api.deps import OPEN, Now, Parts
+from api.shape import Answer
+from db import webhook as inbox
+from db.webhook import Delivery
+from domain.refusal import Unknown
+from observability.metrics import NEEDS_ATTENTION, WEBHOOKS
+from providers.gateway import BadSignature, Gateway, WebhookEvent
+
+log = structlog.get_logger(__name__)
+
+MAIN_ACCOUNT = "default"
+WRONG_MODE, UNREADABLE = "wrong_mode", "unreadable"
+
+# Not strict: a provider adds to its requests what it likes.
+router = APIRouter(prefix="/webhooks", tags=["webhooks"], dependencies=[OPEN])
+NOS = problem.answers(Unknown, also=(400, 413))
+Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+
+
+class Received(Answer):
+    """The delivery is stored; it need not be sent again."""
+
+    received: bool = True
+
+
+@router.post("/{provider}", responses=NOS)
+async def receive(request: Request, parts: Parts, now: Now, provider: Name) -> Received:
+    """Take a delivery for the main account: 200 once it is stored, also when it is known already."""
+    return await receive_for_account(request, parts, now, provider, MAIN_ACCOUNT)
+
+
+@router.post("/{provider}/{account}", responses=NOS)
+async def receive_for_account(
+    request: Request, parts: Parts, now: Now, provider: Name, account: Name
+) -> Received:
+    """Take a delivery: 200 once it is stored, also when it is known already.
+
+    400: not signed by the provider, or too long ago. 503: it could not be stored; send it again.
+    """
+    gateway = parts.gateways.of(provider, account)
+    if gateway is None:
+        raise Unknown
+    raw = await request.body()
+    try:
+        gateway.verify(raw, request.headers, now)
+    except BadSignature as no:
+        WEBHOOKS.labels(provider, "refused").inc()
+        log.warning("webhook refused", provider=provider, account=account, why=str(no))
+        raise HTTPException(400, "The signature does not hold.") from None
+    deliveries = _deliveries(gateway, raw, live=parts.rules.live)
+    async with parts.database.across() as connection:
+        new = await inbox.store(connection, deliveries)
+    parts.waker.wake()
+    _count(provider, account, deliveries, new)
+    return Received()
+
+
+def _deliveries(gateway: Gateway, raw: bytes, *, live: bool) -> list[Delivery]:
+    """Write a delivery's events for the inbox; one that says nothing we can read is known by its bytes."""
+    events = gateway.parse(raw)
+    if not events:
+        mark = sha256(raw).hexdigest()
+        return [Delivery(gateway.provider, gateway.account, mark, "", None, raw, parked=UNREADABLE)]
+    return [
+        Delivery(
+            gateway.provider,
+            gateway.account,
+            event.event_id,
+            event.kind,
+            event.occurred_at,
+            raw,
+            ignored=_moves_nothing(event),
+            parked="" if event.live == live else WRONG_MODE,
+        )
+        for event in events
+    ]
+
+
+def _moves_nothing(event: WebhookEvent) -> str:
+    return "" if event.facts else "moves_nothing"
+
+
+def _count(provider: str, account: str, deliveries: Sequence[Delivery], new: int) -> None:
+    WEBHOOKS.labels(provider, "stored").inc(new)
+    WEBHOOKS.labels(provider, "known").inc(len(deliveries) - new)
+    for delivery in deliveries if new else ():
+        if delivery.parked:
+            NEEDS_ATTENTION.labels(f"webhook {delivery.parked}").inc()
+            log.error(
+                "webhook parked",
+                provider=provider,
+                account=account,
+                event=delivery.event_id,
+                why=delivery.parked,
+            )
