@@ -65,11 +65,13 @@ select id, booking_id, provider, account, amount_minor, currency, status, declin
 ADD = """
 insert into payment_operations (tenant_id, payment_id, kind, operation, provider, account, provider_ref,
                                 event_id, amount_minor, currency, decline_code, occurred_at, source)
-select $1, $2, fact.kind, fact.operation, fact.provider, fact.account, fact.provider_ref, fact.event_id,
+select distinct on (fact.kind, fact.operation)
+       $1, $2, fact.kind, fact.operation, fact.provider, fact.account, fact.provider_ref, fact.event_id,
        fact.amount_minor, fact.currency, fact.decline_code, fact.occurred_at, fact.source
   from jsonb_to_recordset($3) as fact (
        kind text, operation text, provider text, account text, provider_ref text, event_id text,
        amount_minor bigint, currency text, decline_code text, occurred_at timestamptz, source text)
+ order by fact.kind, fact.operation, fact.amount_minor desc nulls last
 on conflict (tenant_id, payment_id, kind, operation) do update
    set amount_minor = greatest(payment_operations.amount_minor, excluded.amount_minor),
        decline_code = coalesce(payment_operations.decline_code, excluded.decline_code)

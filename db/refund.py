@@ -18,7 +18,7 @@ from domain.refusal import ProviderRefused
 # Never more than was taken and has not been given back.
 ASK = """
 insert into refunds (tenant_id, id, booking_id, payment_id, n, amount_minor, currency, status, cause)
-select $1, $2, p.booking_id, p.id, $4, $5, p.currency, 'pending', $6
+select $1, $2, p.booking_id, p.id, $4, $5::bigint, p.currency, 'pending', $6
   from payments p
  where p.tenant_id = $1 and p.id = $3 and p.currency = $7
    and p.captured_minor - (select coalesce(sum(r.amount_minor), 0) from refunds r

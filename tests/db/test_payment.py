@@ -1,0 +1,283 @@
+"""Payments: facts in any order and number add up to one state, one set of postings, one story."""
+
+import itertools
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from db import event, ledger, payment, refund
+from db.booking.place import place
+from db.booking.read import Booking
+from domain.ids import BookingId, PaymentId
+from domain.money import Money
+from domain.payment import (
+    Checkout,
+    CreatePayment,
+    FactKind,
+    PaymentReport,
+    PaymentStatus,
+    RefundPayment,
+    StartPayment,
+)
+from domain.refusal import PaymentMismatch, ProviderRefused, Unknown
+from tests.support.database import Databases
+from tests.support.shop import fact_of, open_shop, pay
+
+
+async def held(databases: Databases) -> Booking:
+    shop = await open_shop(databases.app)
+    return (await place(databases.app, shop.placement())).booking
+
+
+def wished(booking: Booking, **changes: object) -> CreatePayment:
+    wish = StartPayment(
+        payment_id=PaymentId(uuid7()),
+        provider="stripe",
+        account="default",
+        amount=booking.due,
+        return_url="https://shop.example/back",
+    )
+    return CreatePayment(
+        tenant_id=booking.tenant_id,
+        booking_id=booking.id,
+        reference=booking.reference,
+        wish=wish.model_copy(update=changes),
+    )
+
+
+async def create(databases: Databases, ask: CreatePayment) -> payment.Payment:
+    async with databases.payment.tenant(ask.tenant_id) as connection:
+        return await payment.create(connection, ask)
+
+
+async def record(
+    databases: Databases, booking: Booking, payment_id: PaymentId, *kinds: FactKind
+) -> PaymentReport:
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        facts = [fact_of(booking, payment_id, kind) for kind in kinds]
+        return await payment.record(connection, booking.tenant_id, payment_id, facts)
+
+
+async def told(databases: Databases, booking: Booking, subject: PaymentId) -> list[str]:
+    async with databases.app.tenant(booking.tenant_id) as connection:
+        return [one.type for one in await event.of_subject(connection, booking.tenant_id, subject)]
+
+
+async def balances(databases: Databases, booking: Booking) -> dict[tuple[str, str], int]:
+    async with databases.app.tenant(booking.tenant_id) as connection:
+        found = await ledger.balances(connection, booking.tenant_id)
+    return {account: minor for account, minor in found.items() if minor}
+
+
+async def test_an_attempt_is_written_once(databases: Databases) -> None:
+    booking = await held(databases)
+    ask = wished(booking)
+
+    first, again = await create(databases, ask), await create(databases, ask)
+
+    assert first == again
+    assert (first.status, first.amount, first.checkout) == (PaymentStatus.PENDING, booking.due, None)
+    assert await told(databases, booking, ask.payment_id) == ["payment.created"]
+
+
+async def test_the_id_of_an_attempt_stands_for_one_amount_of_one_booking(databases: Databases) -> None:
+    booking = await held(databases)
+    ask = wished(booking)
+    await create(databases, ask)
+
+    with pytest.raises(PaymentMismatch):
+        await create(databases, wished(booking, payment_id=ask.payment_id, amount=booking.due * 2))
+
+
+async def test_the_first_checkout_that_is_written_stays(databases: Databases) -> None:
+    booking = await held(databases)
+    ask = wished(booking)
+    await create(databases, ask)
+    checkout = Checkout(payment_id=ask.payment_id, provider="stripe", payment_url="https://pay.example/1")
+    other = checkout.model_copy(update={"payment_url": "https://pay.example/2"})
+
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        await payment.opened(connection, booking.tenant_id, "pi_1", checkout)
+        await payment.opened(connection, booking.tenant_id, "pi_2", other)
+        found = await payment.find(connection, booking.tenant_id, ask.payment_id)
+
+    assert (found.checkout, found.provider_ref) == (checkout, "pi_1")
+
+
+async def test_a_checkout_opened_for_an_attempt_that_was_given_up_is_not_written(
+    databases: Databases,
+) -> None:
+    booking = await held(databases)
+    ask = wished(booking)
+    await create(databases, ask)
+    gone = fact_of(booking, ask.payment_id, FactKind.CANCELLED).model_copy(update={"provider_ref": ""})
+    checkout = Checkout(payment_id=ask.payment_id, provider="stripe", payment_url="https://pay.example/1")
+
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        await payment.record(connection, booking.tenant_id, ask.payment_id, [gone])
+        written = await payment.opened(connection, booking.tenant_id, "pi_1", checkout)
+
+    assert (written.checkout, written.provider_ref) == (None, "pi_1")
+
+
+STORY = (FactKind.PROCESSING, FactKind.REQUIRES_ACTION, FactKind.AUTHORIZED, FactKind.CAPTURED)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(STORY)), ids="-".join)
+async def test_facts_in_any_order_end_the_same(databases: Databases, order: tuple[FactKind, ...]) -> None:
+    booking = await held(databases)
+    ask = wished(booking)
+    await create(databases, ask)
+
+    for kind in order:
+        await record(databases, booking, ask.payment_id, kind)
+    report = await record(databases, booking, ask.payment_id)
+    again = await record(databases, booking, ask.payment_id, *order)
+
+    assert report == again
+    assert (report.status, report.captured_minor) == (PaymentStatus.CAPTURED, booking.due.minor)
+    assert report.booking_kept_minor == booking.due.minor
+    assert await told(databases, booking, ask.payment_id) == ["payment.created", "payment.captured"]
+    assert await balances(databases, booking) == {
+        ("provider_clearing:stripe:default", "EUR"): booking.due.minor,
+        ("customer_deposits", "EUR"): -booking.due.minor,
+    }
+
+
+async def test_declines_of_all_attempts_are_counted_together(databases: Databases) -> None:
+    booking = await held(databases)
+    attempts = [await pay(databases.payment, booking, kind=FactKind.DECLINED) for _ in range(2)]
+
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        second = fact_of(booking, attempts[0], FactKind.DECLINED, operation="ch_2")
+        report = await payment.record(connection, booking.tenant_id, attempts[0], [second, second])
+
+    assert (report.booking_declines, report.status) == (3, PaymentStatus.PENDING)
+
+
+async def test_a_conflicted_payment_is_kept_apart(databases: Databases) -> None:
+    booking = await held(databases)
+    payment_id = await pay(databases.payment, booking, minor=1)
+
+    async with databases.app.tenant(booking.tenant_id) as connection:
+        report = await payment.report(connection, booking.tenant_id, booking.id, payment_id)
+
+    assert (report.status, report.kept_minor, report.booking_kept_minor) == (PaymentStatus.CONFLICTED, 1, 0)
+
+
+async def test_what_is_asked_about_another_bookings_payment_is_unknown(databases: Databases) -> None:
+    booking = await held(databases)
+    payment_id = await pay(databases.payment, booking)
+
+    with pytest.raises(Unknown):
+        async with databases.app.tenant(booking.tenant_id) as connection:
+            await payment.report(connection, booking.tenant_id, BookingId(uuid7()), payment_id)
+
+
+async def test_a_fact_about_nothing_we_know_is_unknown(databases: Databases) -> None:
+    booking = await held(databases)
+
+    with pytest.raises(Unknown):
+        await record(databases, booking, PaymentId(uuid7()), FactKind.CAPTURED)
+
+
+async def test_whose_payment_a_reference_is_only_who_shows_it_learns(databases: Databases) -> None:
+    booking = await held(databases)
+    payment_id = await pay(databases.payment, booking)
+    reference = f"pi_{payment_id.hex}"
+
+    async with databases.relay.across(shown=reference) as connection:
+        found = await payment.by_reference(connection, "stripe", "default", reference)
+        assert await connection.fetchval("select count(*) from payments") == 1
+    async with databases.relay.across() as connection:
+        assert await connection.fetchval("select count(*) from payments") == 0
+
+    assert found == payment.Address(booking.tenant_id, booking.id, payment_id)
+
+
+# --- refunds
+
+
+def giving_back(booking: Booking, payment_id: PaymentId, *, minor: int, n: int = 1) -> RefundPayment:
+    return RefundPayment(
+        tenant_id=booking.tenant_id,
+        booking_id=booking.id,
+        payment_id=payment_id,
+        amount=Money(minor=minor, currency="EUR"),
+        cause="late",
+        n=n,
+    )
+
+
+async def test_a_refund_is_one_however_often_it_is_asked_for(databases: Databases) -> None:
+    booking = await held(databases)
+    payment_id = await pay(databases.payment, booking)
+
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        ask = giving_back(booking, payment_id, minor=booking.due.minor)
+        first, again = [await refund.ask(connection, ask) for _ in range(2)]
+        calls = [await refund.count_call(connection, booking.tenant_id, first.id) for _ in range(2)]
+        report = await payment.report(connection, booking.tenant_id, booking.id, payment_id)
+
+    assert first == again
+    assert calls == [1, 2]
+    assert (report.refunds, report.kept_minor, report.booking_kept_minor) == (1, 0, 0)
+
+
+async def test_more_than_was_taken_never_goes_back(databases: Databases) -> None:
+    booking = await held(databases)
+    payment_id = await pay(databases.payment, booking)
+
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        await refund.ask(connection, giving_back(booking, payment_id, minor=booking.due.minor - 1))
+        with pytest.raises(ProviderRefused):
+            await refund.ask(connection, giving_back(booking, payment_id, minor=2, n=2))
+
+
+@pytest.mark.parametrize(
+    "order",
+    list(itertools.permutations((FactKind.CAPTURED, FactKind.REFUNDED, FactKind.REFUND_FAILED))),
+    ids="-".join,
+)
+async def test_a_refund_that_failed_after_all_is_owed_again(
+    databases: Databases, order: tuple[FactKind, ...]
+) -> None:
+    booking = await held(databases)
+    ask = wished(booking)
+    await create(databases, ask)
+
+    for kind in order:
+        async with databases.payment.tenant(booking.tenant_id) as connection:
+            operation = "ch_1" if kind is FactKind.CAPTURED else "re_1"
+            fact = fact_of(booking, ask.payment_id, kind, operation=operation)
+            await payment.record(connection, booking.tenant_id, ask.payment_id, [fact])
+    report = await record(databases, booking, ask.payment_id)
+
+    assert report.kept_minor == booking.due.minor
+    assert await balances(databases, booking) == {
+        ("provider_clearing:stripe:default", "EUR"): booking.due.minor,
+        ("customer_deposits", "EUR"): -booking.due.minor,
+    }
+
+
+async def test_a_refund_made_at_the_providers_desk_becomes_a_row(databases: Databases) -> None:
+    booking = await held(databases)
+    payment_id = await pay(databases.payment, booking)
+
+    report = await record(databases, booking, payment_id, FactKind.REFUNDED, FactKind.REFUNDED)
+
+    assert (report.refunds, report.kept_minor) == (1, 0)
+
+
+async def test_our_own_refund_is_recognised_when_the_provider_tells_of_it_first(databases: Databases) -> None:
+    booking = await held(databases)
+    payment_id = await pay(databases.payment, booking)
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        asked = await refund.ask(connection, giving_back(booking, payment_id, minor=booking.due.minor))
+
+    report = await record(databases, booking, payment_id, FactKind.REFUNDED)
+
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        found = await refund.find(connection, booking.tenant_id, asked.id)
+    assert found is not None
+    assert (report.refunds, found.status) == (1, "completed")
