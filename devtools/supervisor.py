@@ -81,12 +81,17 @@ class Supervisor:
         )
 
     def start(self, program: Program, *, health: str) -> None:
-        """Start a program and return when it serves; `health` is what `status` asks later."""
+        """Start a program; `health` is what `status` asks later. See `wait`."""
         charge = Charge(Process(program), health)
         self.charges.append(charge)
         self._launch(charge)
-        charge.process.wait_ready()
-        charge.served_from = time.monotonic()
+
+    def wait(self) -> None:
+        """Return when all that was started serves; Trouble when one of it does not come up."""
+        for charge in self.charges:
+            if charge.served_from is None:
+                charge.process.wait_ready()
+                charge.served_from = time.monotonic()
 
     def ready(self) -> None:
         """Note that all is up, which `up --detach` waits for."""

@@ -70,14 +70,23 @@ class Stack:
         self.admin_url = ""
 
     def bring_up(self) -> None:
-        """Start everything; returns when all of it serves."""
-        self.postgres()
-        self.schema()
-        self.temporal()
-        self.sandbox()
-        self.api()
-        self.worker()
-        self.catalogue()
+        """Start everything; returns when all of it serves. What needs nothing of another starts together."""
+        with step("PostgreSQL, Temporal and the sandbox"):
+            self.postgres()
+            self.temporal()
+            self.sandbox()
+            self.choice.save()  # from here on others can find what is there
+            self.supervisor.wait()
+        with step("database roles, migrations, demo catalogue"):
+            self.run("roles", "-m", "db.roles", DATABASE_ADMIN_URL=self.admin_url)
+            self.run("migrate", "-m", "alembic", "upgrade", "head")
+            DEMO.write_text(json.dumps(json.loads(self.run("demo", "-m", "db.demo"))))
+        webhook.register(self.choice)
+        self.choice.save()
+        with step("API and worker"):
+            self.api()
+            self.worker()
+            self.supervisor.wait()
 
     def postgres(self) -> None:
         """Start PostgreSQL, unless DATABASE_URL names one."""
@@ -88,17 +97,9 @@ class Stack:
             return
         port = int(self.choice.values["POSTGRES_PORT"])
         server = Postgres(state_for_servers() / "postgres", port=port, log=LOGS / "postgres.log")
-        with step(f"PostgreSQL on port {port}"):
-            server.make()
-            self.supervisor.start(server.program(), health=f"tcp://127.0.0.1:{port}")
+        server.make()
+        self.supervisor.start(server.program(), health=f"tcp://127.0.0.1:{port}")
         self.admin_url = server.url()
-
-    def schema(self) -> None:
-        """Make the roles and the database, then bring the schema up to date."""
-        self.choice.save()  # from here on others can find what is there
-        with step("database roles and migrations"):
-            self.run("roles", "-m", "db.roles", DATABASE_ADMIN_URL=self.admin_url)
-            self.run("migrate", "-m", "alembic", "upgrade", "head")
 
     def temporal(self) -> None:
         """Start the Temporal server, unless TEMPORAL_ADDRESS names one."""
@@ -118,34 +119,22 @@ class Stack:
             database=STATE / "temporal.db",
             log=LOGS / "temporal.log",
         )
-        with step(f"Temporal on port {server.port}, its Web UI on {server.ui_port}"):
-            self.supervisor.start(server.program(), health=server.health)
+        self.supervisor.start(server.program(), health=server.health)
 
     def sandbox(self) -> None:
-        """Start the stand-in for the providers and tell it where our webhooks are."""
+        """Start the stand-in for the providers."""
         at = self.choice.values
         files = ("--database", at["SANDBOX_DATABASE"], "--seed", at["SANDBOX_SEED"])
-        self.product(
-            "sandbox", "-m", "sandbox", "--port", at["SANDBOX_PORT"], *files,
-            url=at["SANDBOX_URL"], health=f"{at['SANDBOX_URL']}/_sandbox/health",
-        )  # fmt: skip
-        webhook.register(self.choice)
-        self.choice.save()
+        words = ("-m", "sandbox", "--port", at["SANDBOX_PORT"], *files)
+        self.product("sandbox", *words, url=at["SANDBOX_URL"], health=f"{at['SANDBOX_URL']}/_sandbox/health")
 
     def api(self) -> None:
         """Start the front door."""
         at = self.choice.values
         where = ("--host", at["API_HOST"], "--port", at["API_PORT"], "--timeout-graceful-shutdown", "5")
-        health_url = f"http://127.0.0.1:{at['API_PORT']}/health/ready"
+        words = ("-m", "uvicorn", "api.app:app", *where, "--no-access-log")
         self.product(
-            "api",
-            "-m",
-            "uvicorn",
-            "api.app:app",
-            *where,
-            "--no-access-log",
-            url=at["API_URL"],
-            health=health_url,
+            "api", *words, url=at["API_URL"], health=f"http://127.0.0.1:{at['API_PORT']}/health/ready"
         )
 
     def worker(self) -> None:
@@ -153,19 +142,19 @@ class Stack:
         url = f"http://127.0.0.1:{self.choice.values['WORKER_HEALTH_PORT']}"
         self.product("worker", "worker.py", url=url, health=f"{url}/health/ready")
 
-    def catalogue(self) -> None:
-        """Load the demo catalogue; a repeat changes nothing. What it is, is kept for the stories."""
-        with step("demo catalogue"):
-            DEMO.write_text(json.dumps(json.loads(self.run("demo", "-m", "db.demo"))))
-
     def product(self, name: str, *words: str, url: str, health: str) -> None:
         """Start one of our own programs by .venv's python."""
         program = Program(
-            name=name, command=[VENV_PYTHON, *words], cwd=ROOT, environment=self.choice.environment(),
-            log=LOGS / f"{name}.log", url=url, ready=lambda _pid: is_well(health),
-        )  # fmt: skip
-        with step(f"{name} at {url}"):
-            self.supervisor.start(program, health=health)
+            name=name,
+            command=[VENV_PYTHON, *words],
+            cwd=ROOT,
+            environment=self.choice.environment(),
+            log=LOGS / f"{name}.log",
+            url=url,
+            ready=lambda _pid: is_well(health),
+            ready_seconds=120,
+        )
+        self.supervisor.start(program, health=health)
 
     def run(self, name: str, *words: str, **more: str) -> str:
         """Run a job that ends, and answer what it printed; Trouble with its last lines when it fails."""

@@ -20,7 +20,7 @@ FREE = "select capacity - held - sold from counters where id = $1"
 FACTS = """
     select b.status,
         (select coalesce(sum(places), 0) from holds where booking_id = b.id and status = 'active') as held,
-        (select count(*) from tickets where booking_id = b.id and status = 'valid') as tickets,
+        (select count(*) from tickets where booking_id = b.id and status = 'active') as tickets,
         (select coalesce(sum(captured_minor - refunded_minor), 0)
             from payments where booking_id = b.id) as kept
     from bookings b where b.id = $1

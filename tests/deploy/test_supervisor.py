@@ -33,11 +33,9 @@ def ready(_pid):
 program = Program(name="it", command=[sys.executable, "-c", code], log=log, ready=ready)
 try:
     with supervisor.Supervisor() as watcher:
+        watcher.start(program, health="")
         if "at work" in code:
-            watcher.start(program, health="")
-        else:
-            watcher.charges.append(supervisor.Charge(supervisor.Process(program), ""))
-            watcher._launch(watcher.charges[0])
+            watcher.wait()
         watcher.ready()
         say("up " + str(watcher.charges[0].process.pid))
         watcher.watch()
