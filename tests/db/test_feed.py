@@ -1,0 +1,86 @@
+"""The event feed: no gap per subject, and nothing passed over by a reader of the whole."""
+
+import asyncio
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from db import event
+from db.event import Told
+from tests.support.database import Databases
+from tests.support.shop import open_shop
+
+# The twin: a cursor by `seq` alone.
+BY_SEQ = "select seq, type from events where seq > $1 order by seq"
+
+
+async def test_events_are_numbered_per_subject_without_a_gap(databases: Databases) -> None:
+    shop = await open_shop(databases.app)
+    one, other = uuid7(), uuid7()
+
+    async with databases.app.tenant(shop.tenant_id) as connection:
+        await event.append(
+            connection, shop.tenant_id, Told(one, "a", {}), Told(other, "b", {}), Told(one, "c", {})
+        )
+        await event.append(connection, shop.tenant_id, Told(one, "d", {"of": [1, None, "ü"]}))
+        told = await event.of_subject(connection, shop.tenant_id, one)
+        later = await event.of_subject(connection, shop.tenant_id, one, after=2)
+
+    assert [(found.n, found.type) for found in told] == [(1, "a"), (2, "c"), (3, "d")]
+    assert [found.type for found in later] == ["d"]
+    assert told[-1].data == {"of": [1, None, "ü"]}
+
+
+async def test_nothing_appended_is_nothing_done(databases: Databases) -> None:
+    shop = await open_shop(databases.app)
+
+    async with databases.app.tenant(shop.tenant_id) as connection:
+        await event.append(connection, shop.tenant_id)
+        assert await connection.fetchval("select count(*) from events") == 0
+
+
+@pytest.mark.row("SAG-23")
+async def test_a_reader_passes_over_nothing_that_a_slower_writer_commits_later(databases: Databases) -> None:
+    shop = await open_shop(databases.app)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        async with databases.app.tenant(shop.tenant_id) as connection:
+            await event.append(connection, shop.tenant_id, Told(uuid7(), "slow", {}))
+            begun.set()
+            await go_on.wait()
+
+    writing = asyncio.create_task(slow())
+    await begun.wait()
+    async with databases.app.tenant(shop.tenant_id) as connection:
+        await event.append(connection, shop.tenant_id, Told(uuid7(), "quick", {}))
+    async with databases.relay.across() as connection:
+        early = await event.feed(connection)
+        by_seq = await connection.fetch(BY_SEQ, 0)
+    go_on.set()
+    await writing
+    async with databases.relay.across() as connection:
+        later = await event.feed(connection)
+        by_seq_later = await connection.fetch(BY_SEQ, by_seq[-1]["seq"])
+
+    assert early == []
+    assert [found.type for found in later] == ["slow", "quick"]
+    assert [row["type"] for row in [*by_seq, *by_seq_later]] == ["quick"], "by `seq` alone one is lost"
+
+
+async def test_a_cursor_goes_on_where_it_was(databases: Databases) -> None:
+    shop = await open_shop(databases.app)
+    for n in range(5):
+        async with databases.app.tenant(shop.tenant_id) as connection:
+            await event.append(
+                connection, shop.tenant_id, Told(uuid7(), str(n), {}), Told(uuid7(), str(n), {})
+            )
+
+    seen: list[str] = []
+    xid = seq = 0
+    async with databases.relay.across() as connection:
+        while found := await event.feed(connection, xid=xid, seq=seq, limit=3):
+            seen += [one.type for one in found]
+            xid, seq = found[-1].xid, found[-1].seq
+
+    assert seen == [str(n) for n in range(5) for _ in range(2)]
