@@ -60,6 +60,7 @@ RELAY = "relay"
 QUEUES = (*names.QUEUES, RELAY)
 ACCOUNT = "default"
 
+WORKFLOWS = [BookingWorkflow, AftercareWorkflow, NoticeWorkflow]
 # Imported once for all runs. What else a saga imports is imported anew for each run, so it is little.
 RUNNER = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules(
@@ -183,7 +184,7 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
     notice = NoticeActivities(built.app, built.post, built.tickets, built.settings.api_url)
     return {
         names.BOOKINGS: {
-            "workflows": [BookingWorkflow, AftercareWorkflow, NoticeWorkflow],
+            "workflows": WORKFLOWS,
             "activities": [
                 inventory.hold_places,
                 inventory.keep_places,

@@ -91,6 +91,10 @@ class Account:
         """Send the webhooks that a fault has held back."""
         await self._ask("POST", "deliveries/release", {"account": self.key})
 
+    async def advance(self, *, seconds: float) -> None:
+        """Let time pass in this account: what falls due then happens now."""
+        await self._ask("POST", "clock/advance", {"seconds": seconds, "account": self.key})
+
     async def drain(self) -> None:
         """Wait until no delivery is due or on its way."""
         await self._ask("POST", "deliveries/drain", {"seconds": 10})

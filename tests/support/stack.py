@@ -6,8 +6,9 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Self
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -16,7 +17,12 @@ import pytest
 from temporalio.client import Client, WorkflowHandle
 
 import worker
+from api.app import create_app
+from db.booking.read import find
 from devtools.inside import new_key
+from domain.booking import BookingRequest
+from domain.ids import BookingId
+from observability import log as logs
 from settings import Settings
 from tests.support.database import Databases, Urls
 from tests.support.fault import Faults
@@ -39,6 +45,13 @@ class Booked:
     reference: str
     token: str
     answer: dict[str, Any]
+
+    @classmethod
+    def of(cls, answer: httpx2.Response) -> Self:
+        """Read the answer of an accepted wish to book."""
+        assert answer.status_code == 201, answer.text
+        told = answer.json()
+        return cls(UUID(told["id"]), told["reference"], told["access_token"], told)
 
     @property
     def workflow(self) -> str:
@@ -94,10 +107,7 @@ class Stack:
 
     async def book(self, shop: Shop | None = None, **more: Any) -> Booked:
         """Book places, in a new shop unless one is given."""
-        answer = await self.ask_to_book(shop or await self.shop(), **more)
-        assert answer.status_code == 201, answer.text
-        told = answer.json()
-        return Booked(UUID(told["id"]), told["reference"], told["access_token"], told)
+        return Booked.of(await self.ask_to_book(shop or await self.shop(), **more))
 
     async def ask_to_pay(self, booking: Booked, *, key: str | None = None, **more: Any) -> httpx2.Response:
         """Send the wish to pay."""
@@ -150,6 +160,13 @@ class Stack:
 
         return await eventually(look, what=f"{booking.reference} to be {' or '.join(statuses)}")
 
+    async def request(self, booking: Booked) -> BookingRequest:
+        """Write what the booking's run is started with, as the relay does."""
+        tenant_id = await self.value("select tenant_id from bookings where id = $1", booking.id)
+        async with self.databases.app.tenant(tenant_id) as connection:
+            found = await find(connection, tenant_id, BookingId(booking.id))
+        return found.request(grace=timedelta(seconds=self.settings.hold_grace_seconds))
+
     def run_of(self, booking: Booked) -> WorkflowHandle[Any, Any]:
         """Give the handle of the booking's run."""
         return self.temporal.get_workflow_handle(booking.workflow)
@@ -172,8 +189,6 @@ async def front(
     databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
 ) -> AsyncIterator[Stack]:
     """Serve the API over a fresh database and fresh accounts; the workers are the test's to start."""
-    from api.app import create_app
-
     listening = free_socket()
     async with httpx2.AsyncClient(base_url=address(listening), timeout=20) as http:
         sandbox = Account(sandbox_url, http)
@@ -240,9 +255,15 @@ def idempotent(key: str | None) -> dict[str, str]:
     return {"Idempotency-Key": key or str(uuid4())}
 
 
+@pytest.fixture(scope="session")
+def quiet() -> None:
+    """Write logs as in production, warnings and worse: pytest shows them for tests that fail."""
+    logs.set_up("test", level="warning")
+
+
 @pytest.fixture
 async def idle_stack(
-    databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
+    quiet: None, databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
 ) -> AsyncIterator[Stack]:
     """Serve the API; whoever wants workers starts them."""
     async with front(databases, temporal_address, temporal, sandbox_url) as served:

@@ -1,0 +1,78 @@
+"""The judge: reads our rows as nobody in the product may, and the sandbox's books, and says what is wrong."""
+
+from typing import Any
+
+from tests.support.stack import Booked, Stack
+
+# Places held and sold against what holds and tickets say; nothing beyond capacity.
+COUNTERS = """
+select c.id::text from counters c
+ where c.held <> (select coalesce(sum(h.places), 0) from holds h
+                   where h.counter_id = c.id and h.status = 'active')
+    or c.held + c.sold > c.capacity
+    or (exists (select from slots s where s.id = c.id)
+        and c.sold <> (select count(*) from tickets t where t.slot_id = c.id and t.status = 'active'))
+"""
+UNBALANCED = """
+select transaction_id::text from ledger_entries
+ group by transaction_id, currency having sum(amount_minor) <> 0
+"""
+HELD_AFTER_THE_END = """
+select b.reference from bookings b join holds h on h.booking_id = b.id
+ where h.status = 'active' and b.status not in ('initiated', 'held', 'awaiting_payment')
+"""
+WRONGLY_VALID = """
+select b.reference from bookings b
+ where (b.status = 'confirmed') <> (select count(*) > 0 from tickets t
+                                     where t.booking_id = b.id and t.status = 'active')
+"""
+GAPS = """
+select subject::text from events group by subject having max(n) <> count(*)
+"""
+CASH = """
+select coalesce(sum(amount_minor), 0)::bigint from ledger_entries where account like 'provider_clearing:%'
+"""
+
+
+async def violations(stack: Stack) -> list[str]:
+    """List what must not be once all is at rest: empty when nothing is held, charged or valid by mistake."""
+    found = [
+        f"{what}: {row}"
+        for what, sql in (
+            ("counter is wrong", COUNTERS),
+            ("books do not balance", UNBALANCED),
+            ("holds after its end", HELD_AFTER_THE_END),
+            ("tickets and state disagree", WRONGLY_VALID),
+            ("feed has a gap", GAPS),
+        )
+        for row in [next(iter(row.values())) for row in await stack.rows(sql)]
+    ]
+    payments = await stack.sandbox.payments()
+    for booking in await stack.rows("select id, reference, status, total_minor from bookings"):
+        found += _money(booking, [each for each in payments if _is_of(each, booking)])
+        ended = booking["status"] not in ("initiated", "held", "awaiting_payment")
+        open_ones = [each for each in await stack.sandbox.checkouts() if _is_of(each, booking)]
+        if ended and any(each["status"] == "open" for each in open_ones):
+            found.append(f"{booking['reference']} can still be paid")
+    kept = sum(each["captured"] - each["refunded"] for each in payments)
+    if kept != (cash := await stack.value(CASH)):
+        found.append(f"the provider keeps {kept}, our books say {cash}")
+    subjects = [mail["subject"] for mail in await stack.sandbox.mailbox()]
+    found += [f"told twice: {subject}" for subject in {*subjects} if subjects.count(subject) > 1]
+    return found
+
+
+def _money(booking: dict[str, Any], payments: list[dict[str, Any]]) -> list[str]:
+    kept = sum(each["captured"] - each["refunded"] for each in payments)
+    due = booking["total_minor"] if booking["status"] == "confirmed" else 0
+    return [] if kept == due else [f"{booking['reference']} is {booking['status']} and we keep {kept}"]
+
+
+def _is_of(thing: dict[str, Any], booking: dict[str, Any]) -> bool:
+    return bool((thing["metadata"] or {}).get("booking_id") == str(booking["id"]))
+
+
+async def events_of(stack: Stack, booking: Booked) -> list[str]:
+    """List the types of the booking's own events, in order."""
+    rows = await stack.rows("select type from events where subject = $1 order by n", booking.id)
+    return [row["type"] for row in rows]

@@ -1,0 +1,58 @@
+"""A buyer whose bank says no."""
+
+import pytest
+
+from tests.support.check import events_of, violations
+from tests.support.stack import Stack
+from tests.support.wait import eventually
+
+INSUFFICIENT = "4000000000009995"
+
+
+@pytest.mark.row("SAG-09", partly="five declines: below")
+async def test_a_declined_payment_keeps_the_booking_open_until_one_succeeds(stack: Stack) -> None:
+    booking = await stack.book()
+    checkout = await stack.checkout(booking)
+
+    assert await stack.sandbox.pay(checkout["payment_url"], INSUFFICIENT) == "declined"
+    assert await stack.sandbox.pay(checkout["payment_url"], INSUFFICIENT) == "declined"
+    seen = await stack.read(booking)
+    assert (seen["status"], seen["tickets"]) == ("awaiting_payment", [])
+
+    assert await stack.sandbox.pay(checkout["payment_url"], "visa") == "paid"
+    assert len((await stack.wait_for(booking, "confirmed"))["tickets"]) == 1
+    assert await violations(stack) == []
+
+
+@pytest.mark.row("SAG-09")
+async def test_the_fifth_decline_ends_the_booking_on_whichever_checkout(stack: Stack) -> None:
+    shop = await stack.shop(capacity=1)
+    booking = await stack.book(shop)
+    first = await stack.checkout(booking)
+    for _ in range(2):
+        await stack.sandbox.pay(first["payment_url"], INSUFFICIENT)
+    second = await stack.checkout(booking)
+    for _ in range(3):
+        await stack.sandbox.pay(second["payment_url"], INSUFFICIENT)
+
+    await stack.wait_for(booking, "failed")
+    await stack.closed(booking.workflow)
+
+    assert (await events_of(stack, booking))[-1] == "booking.failed"
+    assert await stack.value("select held + sold from counters where id = $1", shop.slot.id) == 0
+    sixth = await stack.ask_to_pay(booking)
+    assert sixth.status_code == 409
+    assert await violations(stack) == []
+    await stack.book(shop)
+
+
+async def test_a_decline_is_told_and_counted(stack: Stack) -> None:
+    booking = await stack.book()
+    checkout = await stack.checkout(booking)
+
+    await stack.sandbox.pay(checkout["payment_url"], INSUFFICIENT)
+
+    declines = "select declines from payments where id = $1::text::uuid"
+    await eventually(lambda: stack.value(declines, checkout["payment_id"]), what="the decline")
+    seen = await stack.read(booking)
+    assert seen["attempts_left"] == 4

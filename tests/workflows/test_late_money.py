@@ -1,0 +1,100 @@
+"""Money that comes when its booking has ended: the places again if that can be, else the money back."""
+
+import pytest
+
+from domain.catalog import SalesTerms
+from domain.refusal import Unknown
+from tests.support.check import events_of, violations
+from tests.support.stack import Booked, Stack
+from tests.support.wait import eventually
+from workflows import names
+
+SHORT = SalesTerms(hold_seconds=1)
+
+
+async def test_late_money_takes_the_places_again(stack: Stack) -> None:
+    booking = await paid_but_expired(stack)
+
+    seen = await stack.wait_for(booking, "confirmed")
+
+    assert len(seen["tickets"]) == 1
+    told = await events_of(stack, booking)
+    assert told[2:] == ["booking.expired", "payment.processed", "booking.confirmed"]
+    assert await violations(stack) == []
+
+
+async def test_late_money_for_a_slot_that_is_off_sale_goes_back(stack: Stack) -> None:
+    booking = await paid_but_expired(stack, close_sales=True)
+
+    await stack.wait_for(booking, "refunded")
+
+    assert await stack.sandbox.kept() == 0
+    assert (await events_of(stack, booking))[-2:] == ["booking.expired", "booking.refunded"]
+
+    async def told() -> bool:
+        subjects = [mail["subject"] for mail in await stack.sandbox.mailbox()]
+        return any("refund" in subject.lower() for subject in subjects)
+
+    await eventually(told, what="the mail about the refund")
+    assert await violations(stack) == []
+
+
+@pytest.mark.row("SAG-04", partly="each step in turn: test_broken_steps.py")
+async def test_the_last_place_went_to_somebody_else_while_no_worker_ran(idle_stack: Stack) -> None:
+    """Paid in time, but nobody heard of it before the hold was over and the place was sold."""
+    stack = idle_stack
+    shop = await stack.shop(capacity=1, terms=SHORT)
+    late = await stack.book(shop)
+    async with stack.working():
+        await stack.sandbox.break_down("payment_intent.succeeded", "webhook_swallow")
+        await stack.pay(late)
+
+    async def sold() -> Booked | None:
+        answer = await stack.ask_to_book(shop)
+        return Booked.of(answer) if answer.status_code == 201 else None
+
+    other = await eventually(sold, what="the place")
+    async with stack.working():
+        await stack.wait_for(late, "refunded")
+        await stack.wait_for(other, "expired")
+        await stack.closed(other.workflow)
+
+    assert await stack.sandbox.kept() == 0
+    assert await violations(stack) == []
+
+
+async def test_a_refund_that_the_bank_is_slow_with_is_told_when_it_is_done(stack: Stack) -> None:
+    booking = await paid_but_expired(stack, close_sales=True, card="pendingRefund")
+
+    await stack.wait_for(booking, "refunding", "refunded")
+    await stack.sandbox.advance(seconds=3_600)
+
+    await stack.wait_for(booking, "refunded")
+    assert await violations(stack) == []
+
+
+async def test_the_same_news_again_settles_nothing_twice(stack: Stack) -> None:
+    booking = await paid_but_expired(stack, close_sales=True)
+    await stack.wait_for(booking, "refunded")
+
+    for event in await stack.sandbox.events("payment_intent.succeeded", "refund.created"):
+        await stack.sandbox.redeliver(event["id"])
+    await stack.sandbox.drain()
+
+    assert len(await stack.sandbox.refunds()) == 1
+    assert await violations(stack) == []
+
+
+async def paid_but_expired(stack: Stack, *, close_sales: bool = False, card: str = "visa") -> Booked:
+    """Pay a booking whose run never hears of it and cannot ask, so that it ends as expired."""
+    shop = await stack.shop(terms=SHORT, capacity=1)
+    booking = await stack.book(shop)
+    await stack.sandbox.break_down("payment_intent.succeeded", "webhook_swallow")
+    stack.faults.refuse("close_payment", Unknown("ordered by the test"))
+    checkout = await stack.pay(booking, card)
+    if close_sales:
+        await stack.judge.execute("update slots set status = 'hidden' where id = $1", shop.slot.id)
+    outcome = await stack.closed(booking.workflow)
+    assert outcome["status"] == "expired"
+    assert (await stack.temporal.get_workflow_handle(names.aftercare(checkout["payment_id"])).describe()).id
+    return booking

@@ -1,0 +1,234 @@
+"""What providers tell us: once, many times, too early, beside the buyer's own word, or about nobody."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import time
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.check import violations
+from tests.support.stack import Stack
+from tests.support.temporal import kinds
+from tests.support.wait import eventually
+
+INBOX = "select status, cause, attempts from webhook_events where event_id = $1"
+
+
+@pytest.mark.row("WHK-06")
+async def test_the_same_event_ten_times_at_once_has_one_effect(stack: Stack) -> None:
+    await stack.sandbox.break_down("payment_intent.succeeded", "webhook_duplicate", n=10)
+    booking = await stack.book()
+
+    await stack.pay(booking)
+
+    assert len((await stack.wait_for(booking, "confirmed"))["tickets"]) == 1
+    await stack.sandbox.drain()
+    sent = [each for each in await stack.sandbox.deliveries() if each["type"] == "payment_intent.succeeded"]
+    assert len(sent) == 10
+    assert {each["status"] for each in sent} == {"delivered"}
+    stored = "select count(*) from webhook_events where kind = 'payment_intent.succeeded'"
+    assert await stack.value(stored) == 1
+    await eventually(stack.sandbox.mailbox, what="the confirmation")
+    assert await violations(stack) == []
+
+
+async def test_an_event_sent_again_later_changes_nothing(stack: Stack) -> None:
+    booking = await stack.book()
+    await stack.pay(booking)
+    await stack.wait_for(booking, "confirmed")
+    await stack.closed(booking.workflow)
+    [event] = await stack.sandbox.events("payment_intent.succeeded")
+
+    await stack.sandbox.redeliver(event["id"])
+    await stack.sandbox.drain()
+
+    assert await stack.value("select count(*) from tickets") == 1
+    assert await violations(stack) == []
+
+
+@pytest.mark.row("WHK-09")
+async def test_an_event_becomes_a_signal_of_the_bookings_run(stack: Stack) -> None:
+    booking = await stack.book()
+    await stack.pay(booking)
+    await stack.closed(booking.workflow)
+
+    history = await stack.run_of(booking).fetch_history()
+
+    assert kinds(history).count("WORKFLOW_EXECUTION_SIGNALED") == 1
+    row = (await stack.rows("select status from webhook_events where kind = 'payment_intent.succeeded'"))[0]
+    assert row["status"] == "processed"
+
+
+@pytest.mark.row("WHK-08", partly="one event here; a thousand are a benchmark's")
+async def test_an_event_is_acknowledged_while_nobody_works_and_used_later(idle_stack: Stack) -> None:
+    stack = idle_stack
+    booking = await stack.book()
+    async with stack.working():
+        checkout = await stack.checkout(booking)
+    await stack.sandbox.pay(checkout["payment_url"])
+    await stack.sandbox.drain()
+    received = "select count(*) from webhook_events where status = 'received'"
+    assert await stack.value(received) >= 1
+
+    async with stack.working():
+        await stack.wait_for(booking, "confirmed")
+
+
+@pytest.mark.row("SAG-08")
+async def test_buyer_and_webhook_at_once_confirm_once(stack: Stack) -> None:
+    """The event is held until the buyer's own word is on its way, then both race."""
+    await stack.sandbox.break_down("payment_intent.succeeded", "webhook_hold", times=20)
+    bookings = [await stack.book() for _ in range(5)]
+    checkouts = await asyncio.gather(*(stack.pay(booking) for booking in bookings))
+
+    words = [
+        stack.confirm(booking, checkout["payment_id"])
+        for booking, checkout in zip(bookings, checkouts, strict=True)
+    ]
+    answers = await asyncio.gather(*words, stack.sandbox.release())
+
+    assert {answer.status_code for answer in answers[:-1]} == {200}
+    for booking in bookings:
+        assert len((await stack.wait_for(booking, "confirmed"))["tickets"]) == 1
+        await stack.closed(booking.workflow)
+    mails = "select count(*) from notices where kind = 'booking_confirmed'"
+    assert await stack.value(mails) == 5
+    assert await violations(stack) == []
+
+
+@pytest.mark.row("SAG-07", partly="what the route answers is proved with the routes")
+async def test_the_buyers_word_alone_confirms_nothing(stack: Stack) -> None:
+    booking = await stack.book()
+    checkout = await stack.checkout(booking)
+
+    answer = await stack.confirm(booking, checkout["payment_id"])
+
+    assert answer.status_code == 402
+    assert (await stack.read(booking))["status"] == "awaiting_payment"
+
+
+async def test_an_event_that_comes_before_our_create_call_returned_is_not_lost(stack: Stack) -> None:
+    """The answer of the create call is lost when the buyer could pay already: it is found again."""
+    await stack.sandbox.break_down("POST /v1/checkout/sessions", "response_lost")
+    booking = await stack.book()
+
+    checkout = await stack.checkout(booking)
+    await stack.sandbox.pay(checkout["payment_url"])
+
+    await stack.wait_for(booking, "confirmed")
+    assert len(await stack.sandbox.checkouts()) == 1
+    assert await violations(stack) == []
+
+
+@pytest.mark.row("WHK-18", partly="amounts and currencies: the shared suite of the gateways")
+async def test_an_event_about_nobody_is_parked_and_tried_again_until_a_person_has_to_look(
+    stack: Stack,
+) -> None:
+    event_id = await deliver(stack, payment_id=str(uuid4()))
+
+    parked = await eventually(lambda: _row(stack, event_id, "parked"), what="the event to be parked")
+    assert parked["cause"] == "unknown_reference"
+    for _ in range(5):
+        await stack.judge.execute("update webhook_events set next_at = now() where event_id = $1", event_id)
+        await stack.judge.execute("notify holdfast_relay")
+        tries = parked["attempts"]
+        parked = await eventually(lambda tries=tries: _row_after(stack, event_id, tries), what="a new try")
+
+    assert parked["status"] == "dead"
+    assert await stack.value("select count(*) from bookings") == 0
+
+
+@pytest.mark.row("WHK-10", partly="replay by an operator")
+async def test_a_parked_event_waits_twice_as_long_each_time(stack: Stack) -> None:
+    event_id = await deliver(stack, payment_id=str(uuid4()))
+    waits = []
+    wait = "select extract(epoch from next_at - now())::float from webhook_events where event_id = $1"
+    row = await eventually(lambda: _row(stack, event_id, "parked"), what="the event to be parked")
+
+    for _ in range(5):
+        waits.append(await stack.value(wait, event_id))
+        await stack.judge.execute("update webhook_events set next_at = now() where event_id = $1", event_id)
+        await stack.judge.execute("notify holdfast_relay")
+        tries = row["attempts"]
+        row = await eventually(lambda tries=tries: _row_after(stack, event_id, tries), what="a new try")
+
+    assert all(
+        longest / 2 < waited <= longest for waited, longest in zip(waits, (2, 4, 8, 16, 32), strict=True)
+    )
+
+
+async def test_an_event_of_the_live_mode_is_put_aside_here(stack: Stack) -> None:
+    booking = await stack.book()
+    checkout = await stack.checkout(booking)
+
+    event_id = await deliver(stack, payment_id=checkout["payment_id"], livemode=True)
+
+    parked = await eventually(lambda: _row(stack, event_id, "parked"), what="the event to be parked")
+    assert parked["cause"] == "wrong_mode"
+    assert (await stack.read(booking))["status"] == "awaiting_payment"
+
+
+async def test_an_event_that_claims_money_is_not_believed_before_the_provider_was_asked(stack: Stack) -> None:
+    booking = await stack.book()
+    checkout = await stack.checkout(booking)
+
+    event_id = await deliver(stack, payment_id=checkout["payment_id"])
+
+    await eventually(lambda: _row(stack, event_id, "processed"), what="the event to be told")
+    await eventually(lambda: _asked(stack, booking.workflow), what="the provider to be asked")
+    assert (await stack.read(booking))["status"] == "awaiting_payment"
+
+
+async def deliver(stack: Stack, *, payment_id: str, livemode: bool = False) -> str:
+    """Deliver an event with our secret: what the provider itself could send, about whomever."""
+    event_id, stamp = f"evt_{uuid4().hex}", int(time.time())
+    intent = {
+        "id": "pi_of_nobody",
+        "object": "payment_intent",
+        "status": "succeeded",
+        "amount": 2_500,
+        "amount_received": 2_500,
+        "currency": "eur",
+        "latest_charge": "ch_of_nobody",
+        "metadata": {"payment_id": payment_id},
+    }
+    event: dict[str, Any] = {
+        "id": event_id,
+        "object": "event",
+        "type": "payment_intent.succeeded",
+        "created": stamp,
+        "livemode": livemode,
+        "data": {"object": intent},
+    }
+    body = json.dumps(event).encode()
+    secret = stack.settings.stripe_webhook_secret.encode()
+    signature = hmac.new(secret, f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
+    answer = await stack.http.post(
+        "/api/v1/webhooks/stripe",
+        content=body,
+        headers={"Stripe-Signature": f"t={stamp},v1={signature}", "Content-Type": "application/json"},
+    )
+    assert answer.status_code == 200, answer.text
+    return event_id
+
+
+async def _row(stack: Stack, event_id: str, status: str) -> dict[str, Any] | None:
+    rows = await stack.rows(INBOX, event_id)
+    return rows[0] if rows and rows[0]["status"] == status else None
+
+
+async def _row_after(stack: Stack, event_id: str, tries: int) -> dict[str, Any] | None:
+    """Give the row once it was tried again and put off, or given up."""
+    rows = await stack.rows(
+        f"{INBOX} and attempts > $2 and (next_at > now() or status = 'dead')", event_id, tries
+    )
+    return rows[0] if rows else None
+
+
+async def _asked(stack: Stack, workflow_id: str) -> bool:
+    history = await stack.temporal.get_workflow_handle(workflow_id).fetch_history()
+    return kinds(history).count("ACTIVITY_TASK_COMPLETED") >= 2
