@@ -15,6 +15,12 @@ from typing import Any, TypeVar
 from sandbox.account import Account
 from sandbox.record import NotFound, Record
 
+# A checkpoint every 32 MB of log instead of every 4: each one waits for the disk.
+PRAGMAS = """
+PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=2000;
+PRAGMA wal_autocheckpoint=8000; PRAGMA cache_size=-65536;
+"""
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accounts (
@@ -26,9 +32,9 @@ CREATE TABLE IF NOT EXISTS records (
 CREATE INDEX IF NOT EXISTS records_of_account ON records (account, kind, seq);
 CREATE INDEX IF NOT EXISTS records_of_parent ON records (parent, kind, seq) WHERE parent IS NOT NULL;
 CREATE TABLE IF NOT EXISTS answers (
-    account TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL, status INTEGER NOT NULL,
-    headers TEXT NOT NULL, body BLOB NOT NULL, created INTEGER NOT NULL,
-    PRIMARY KEY (account, key)) WITHOUT ROWID;
+    seq INTEGER PRIMARY KEY, account TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL,
+    status INTEGER NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL, created INTEGER NOT NULL,
+    UNIQUE (account, key));
 CREATE TABLE IF NOT EXISTS entries (
     seq INTEGER PRIMARY KEY, account TEXT NOT NULL, movement TEXT NOT NULL, book TEXT NOT NULL,
     currency TEXT NOT NULL, amount INTEGER NOT NULL);
@@ -59,9 +65,7 @@ class Store:
     def __init__(self, path: Path | str) -> None:
         self.db = sqlite3.connect(path, isolation_level=None, cached_statements=256)
         self.db.row_factory = sqlite3.Row
-        self.db.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=2000;" + SCHEMA
-        )
+        self.db.executescript(PRAGMAS + SCHEMA)
 
     def close(self) -> None:
         """Close the file; nothing is pending, for every transaction is written when it ends."""

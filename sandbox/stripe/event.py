@@ -7,6 +7,7 @@ from sandbox.record import Json
 from sandbox.stripe import listing
 from sandbox.stripe.call import Call
 from sandbox.stripe.error import invalid
+from sandbox.stripe.text import LINES
 from sandbox.work import Work
 
 UNDELIVERED = "SELECT event FROM deliveries WHERE account = records.account AND status <> 'delivered'"
@@ -25,7 +26,7 @@ def body(work: Work, event_id: str, event_type: str, data: Json, api_version: st
         "request": {"id": work.cause.request_id, "idempotency_key": work.cause.idempotency_key},
         "type": event_type,
     }
-    return json.dumps(event, indent=2, separators=(",", ":  ")) + "\n"
+    return LINES.encode(event) + "\n"
 
 
 def render(work: Work, event: Event) -> Json:

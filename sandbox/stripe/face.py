@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -18,6 +17,7 @@ from sandbox.record import Json, Record
 from sandbox.refund import Refund
 from sandbox.stripe import charge, checkout_session, customer, event, money, payment_intent, refund
 from sandbox.stripe.customer import Customer
+from sandbox.stripe.text import LINES
 from sandbox.work import Work
 
 RENDER: dict[type[Record], Callable[[Work, Any], Json]] = {
@@ -141,4 +141,4 @@ class StripeFace:
             }
         else:
             error = {"type": "api_error", "message": "An unknown error occurred. Please try again later."}
-        return Answer(status, json.dumps({"error": error}, indent=2).encode())
+        return Answer(status, LINES.encode({"error": error}).encode())

@@ -52,7 +52,8 @@ def replay(world: World, account: Account, key: str, request: str) -> Answer | N
 def save(world: World, account: Account, key: str, request: str, answer: Answer) -> None:
     """Keep an answer under its key; called within the transaction that did the work."""
     world.store.db.execute(
-        "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO answers (account, key, request, status, headers, body, created)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             account.id,
             key,

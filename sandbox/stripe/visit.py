@@ -1,7 +1,5 @@
 """One request with a known caller: which call it is, whether it was answered before, and doing it."""
 
-import json
-
 from starlette.requests import Request
 
 from sandbox import door
@@ -16,6 +14,7 @@ from sandbox.stripe.expand import expand
 from sandbox.stripe.face import StripeFace
 from sandbox.stripe.route import Route
 from sandbox.stripe.shape import judge
+from sandbox.stripe.text import LINES
 from sandbox.work import Cause, Work, World
 
 FORM = "application/x-www-form-urlencoded"
@@ -141,9 +140,9 @@ def _worked(work: Work, matched: Route, call: Call) -> Answer:
 
 def rendered(value: Json) -> Answer:
     """Return an object as an answer."""
-    return Answer(200, json.dumps(value, indent=2).encode())
+    return Answer(200, LINES.encode(value).encode())
 
 
 def failed(error: StripeError) -> Answer:
     """Return a refusal as an answer."""
-    return Answer(error.status, json.dumps({"error": error.error}, indent=2).encode())
+    return Answer(error.status, LINES.encode({"error": error.error}).encode())

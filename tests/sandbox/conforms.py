@@ -1,42 +1,44 @@
 """The judge of objects: does JSON obey the annotations of the SDK's classes, all the way down?"""
 
+import inspect
 import sys
 import types
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import cache
-from typing import Any, ClassVar, ForwardRef, Literal, Union, get_args, get_origin
+from typing import Any, ForwardRef, Literal, Union, get_args, get_origin
 
 import stripe
 from stripe._stripe_object import UntypedStripeObject
 
-SCALARS: dict[Any, Any] = {str: str, int: int, bool: bool, float: (int, float), Decimal: str, Any: object}
+PLAIN: dict[Any, Any] = {
+    str: str,
+    int: int,
+    bool: bool,
+    float: (int, float),
+    Decimal: str,  # on the wire
+    Any: object,
+    dict: dict,
+    UntypedStripeObject: dict,
+    type(None): type(None),
+}
 
 
 def breaches(value: Any, hint: Any, owner: type, path: str) -> Iterator[str]:
     """Tell every place where `value` is not what `hint`, written in class `owner`, says."""
     hint = _meant(hint, owner)
-    origin = get_origin(hint)
-    if origin in (Union, types.UnionType):
-        if not any(not list(breaches(value, option, owner, path)) for option in get_args(hint)):
+    kind = get_origin(hint) or hint
+    if kind in (Union, types.UnionType):
+        if all(list(breaches(value, option, owner, path)) for option in get_args(hint)):
             yield f"{path}: {value!r} is none of {hint}"
-    elif origin is Literal:
-        if value not in get_args(hint):
-            yield f"{path}: {value!r} is not in {hint}"
-    elif origin is list:
+    elif kind is list:
         for position, item in enumerate(value if isinstance(value, list) else [value]):
             yield from breaches(item, get_args(hint)[0], owner, f"{path}[{position}]")
-    elif origin is stripe.ListObject:
+    elif kind is stripe.ListObject:
         yield from list_breaches(value, get_args(hint)[0], owner, path)
-    elif origin is dict or (origin or hint) is UntypedStripeObject:
-        if not isinstance(value, dict):
-            yield f"{path}: {value!r} is no object"
-    elif isinstance(hint, type) and issubclass(hint, stripe.StripeObject):
-        yield from object_breaches(value, hint, path)
-    elif hint is type(None):
-        if value is not None:
-            yield f"{path}: {value!r} is not null"
-    elif not isinstance(value, SCALARS.get(hint, ())):
+    elif isinstance(kind, type) and issubclass(kind, stripe.StripeObject) and kind is not UntypedStripeObject:
+        yield from object_breaches(value, kind, path)
+    elif not (value in get_args(hint) if kind is Literal else isinstance(value, PLAIN.get(kind, ()))):
         yield f"{path}: {value!r} is no {hint}"
 
 
@@ -50,7 +52,7 @@ def list_breaches(value: Any, item: Any, owner: type, path: str) -> Iterator[str
 
 
 def object_breaches(value: Any, cls: type, path: str) -> Iterator[str]:
-    """Tell every place where an object is not what its SDK class says; fields that may be null must still be there."""
+    """Tell every place where an object is not what its SDK class says; what may be null must be there."""
     if not isinstance(value, dict):
         yield f"{path}: {value!r} is no {cls.__name__}"
         return
@@ -76,8 +78,8 @@ def fields(cls: type) -> dict[str, Any]:
     """Return the annotated fields of an SDK class."""
     return {
         name: hint
-        for name, hint in cls.__dict__.get("__annotations__", {}).items()
-        if not name.startswith("_") and get_origin(hint) is not ClassVar
+        for name, hint in inspect.get_annotations(cls).items()
+        if not name.startswith("_") and name != "OBJECT_NAME"
     }
 
 

@@ -30,8 +30,10 @@ async def test_paid_session_is_complete_and_names_its_intent(shop: Shop) -> None
     assert paid.payment_intent.latest_charge.paid
     assert paid.line_items.data[0].amount_total == 2500
     assert (await shop.event_types())[-3:] == [
-        "charge.succeeded", "payment_intent.succeeded", "checkout.session.completed",
-    ]  # fmt: skip
+        "charge.succeeded",
+        "payment_intent.succeeded",
+        "checkout.session.completed",
+    ]
     [payment] = await shop.payments()
     assert (payment["captured"], payment["reference"], payment["checkout"]) == (2500, "booking-1", session.id)
 

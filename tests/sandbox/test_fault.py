@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 import stripe
 
-from tests.sandbox.conftest import Shop
+from tests.sandbox.conftest import Receiver, Shop
 
 INTENT: Any = {"amount": 1000, "currency": "eur"}
 ROUTE = "POST /v1/payment_intents"
@@ -90,12 +90,16 @@ async def test_answer_of_the_wrong_type_is_no_intent_though_one_was_made(shop: S
     assert len(await shop.payments()) == 1
 
 
-async def test_slow_answer_was_done_at_once(shop: Shop) -> None:
+async def test_slow_answer_was_done_at_once(shop: Shop, receiver: Receiver) -> None:
     await shop.fault("slow", ROUTE, seconds=30)
+    endpoint = await shop.stripe.v1.webhook_endpoints.create_async(
+        {"url": receiver.url, "enabled_events": ["payment_intent.created"]}
+    )
     slow = asyncio.create_task(create(shop))
-    while not (await shop.control("GET", f"/accounts/{shop.key}"))["records"]:
-        await asyncio.sleep(0)
 
+    await receiver.came.wait()
+
+    assert [event.type for event in receiver.verified(endpoint.secret)] == ["payment_intent.created"]
     assert len(await shop.payments()) == 1
     slow.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -66,7 +66,7 @@ async def test_every_event_obeys_the_types_of_the_sdk(shop: Shop) -> None:
 
     told = {event["type"] for event in events}
     assert set().union(*FLOWS.values()) <= told
-    wrong = []
+    wrong: list[str] = []
     for event in events:
         subject = event["data"]["object"]
         wrong += object_breaches(event, stripe.Event, event["type"])
@@ -86,8 +86,11 @@ async def test_every_object_that_can_be_fetched_obeys_the_types_of_the_sdk(shop:
         "checkout/sessions?expand[]=data.line_items&expand[]=data.payment_intent",
         "charges?expand[]=data.balance_transaction&expand[]=data.refunds",
         "refunds?expand[]=data.charge&expand[]=data.failure_balance_transaction",
-        "customers", "events", "webhook_endpoints", "balance_transactions?expand[]=data.source",
-    ):  # fmt: skip
+        "customers",
+        "events",
+        "webhook_endpoints",
+        "balance_transactions?expand[]=data.source",
+    ):
         status, page, _ = await shop.raw("GET", f"/stripe/v1/{path}{'&' if '?' in path else '?'}limit=100")
         assert (status, page["object"]) == (200, "list"), page
         assert page["data"], path

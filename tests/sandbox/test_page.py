@@ -14,17 +14,27 @@ PHONE: Any = {"width": 360, "height": 740}
 DESK: Any = {"width": 1280, "height": 900}
 
 
-@pytest.fixture(params=["desk", "phone", "no JavaScript"])
-async def page(request: pytest.FixtureRequest, browser: Browser) -> AsyncIterator[Page]:
+async def window(browser: Browser, **options: Any) -> AsyncIterator[Page]:
     """Open a window; the shop's own pages are played by an empty one."""
-    context = await browser.new_context(
-        viewport=PHONE if request.param == "phone" else DESK,
-        java_script_enabled=request.param != "no JavaScript",
-    )
+    context = await browser.new_context(**options)
     await context.route("http://127.0.0.1/**", lambda route: route.fulfill(body="the shop"))
-    opened = await context.new_page()
-    yield opened
+    yield await context.new_page()
     await context.close()
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """Open a phone's window."""
+    async for opened in window(browser, viewport=PHONE):
+        yield opened
+
+
+@pytest.fixture(params=["desk", "phone", "no JavaScript"])
+async def any_page(request: pytest.FixtureRequest, browser: Browser) -> AsyncIterator[Page]:
+    """Open each kind of window."""
+    size, script = PHONE if request.param == "phone" else DESK, request.param != "no JavaScript"
+    async for opened in window(browser, viewport=size, java_script_enabled=script):
+        yield opened
 
 
 async def fill(page: Page, card: str, expiry: str = "12 / 34", cvc: str = "123") -> None:
@@ -43,16 +53,16 @@ async def no_sideways_scrolling(page: Page) -> bool:
     return box is not None and box["width"] <= page.viewport_size["width"]
 
 
-async def test_buyer_pays_and_comes_back_to_the_shop(shop: Shop, page: Page) -> None:
+async def test_buyer_pays_and_comes_back_to_the_shop(shop: Shop, any_page: Page) -> None:
     session = await shop.session(6125)
-    await page.goto(session.url)
-    assert await page.get_by_text("61.25 EUR").first.is_visible()
-    assert await page.get_by_text("1 × Boat trip").is_visible()
-    assert await no_sideways_scrolling(page)
+    await any_page.goto(session.url)
+    assert await any_page.get_by_text("61.25 EUR").first.is_visible()
+    assert await any_page.get_by_text("1 × Boat trip").is_visible()
+    assert await no_sideways_scrolling(any_page)
 
-    await fill(page, "4242 4242 4242 4242")
+    await fill(any_page, "4242 4242 4242 4242")
 
-    await page.wait_for_url(f"http://127.0.0.1/paid?session={session.id}")
+    await any_page.wait_for_url(f"http://127.0.0.1/paid?session={session.id}")
     [payment] = await shop.payments()
     assert (payment["status"], payment["captured"]) == ("captured", 6125)
     paid = await shop.stripe.v1.checkout.sessions.retrieve_async(session.id)
@@ -96,19 +106,19 @@ async def test_buyer_who_gives_up_goes_back_and_the_session_stays_open(shop: Sho
     assert (await shop.stripe.v1.checkout.sessions.retrieve_async(session.id)).status == "open"
 
 
-async def test_challenge_is_passed_on_the_banks_page(shop: Shop, page: Page) -> None:
+async def test_challenge_is_passed_on_the_banks_page(shop: Shop, any_page: Page) -> None:
     session = await shop.session()
-    await page.goto(session.url)
-    await fill(page, "4000000000003220")
+    await any_page.goto(session.url)
+    await fill(any_page, "4000000000003220")
 
-    await page.get_by_label("Code").fill("000000")
-    await page.get_by_role("button", name="Approve", exact=True).click()
-    assert "not right" in await page.get_by_role("alert").inner_text()
-    assert await no_sideways_scrolling(page)
-    await page.get_by_label("Code").fill("123456")
-    await page.get_by_role("button", name="Approve", exact=True).click()
+    await any_page.get_by_label("Code").fill("000000")
+    await any_page.get_by_role("button", name="Approve", exact=True).click()
+    assert "not right" in await any_page.get_by_role("alert").inner_text()
+    assert await no_sideways_scrolling(any_page)
+    await any_page.get_by_label("Code").fill("123456")
+    await any_page.get_by_role("button", name="Approve", exact=True).click()
 
-    await page.wait_for_url("http://127.0.0.1/paid?*")
+    await any_page.wait_for_url("http://127.0.0.1/paid?*")
     assert [payment["status"] for payment in await shop.payments()] == ["captured"]
 
 

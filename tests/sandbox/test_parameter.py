@@ -1,8 +1,10 @@
 """Parameters are judged by the SDK's types; every refusal has Stripe's type, code and parameter."""
 
+import base64
 from typing import Any
 
 import pytest
+import stripe
 
 from tests.sandbox.conftest import Shop
 
@@ -15,9 +17,17 @@ CREATE = "amount=1000&currency=eur"
         ("currency=eur", "parameter_missing", "amount"),
         ("amount=1000", "parameter_missing", "currency"),
         (CREATE + "&colour=red", "parameter_unknown", "colour"),
-        (CREATE + "&shipping[address][planet]=x&shipping[name]=n", "parameter_unknown", "shipping[address][planet]"),
+        (
+            CREATE + "&shipping[address][planet]=x&shipping[name]=n",
+            "parameter_unknown",
+            "shipping[address][planet]",
+        ),
         (CREATE + "&shipping[phone]=1", "parameter_missing", "shipping[address]"),
-        (CREATE + "&payment_method_types[]=card", "payment_method_types_no_longer_supported", "payment_method_types"),
+        (
+            CREATE + "&payment_method_types[]=card",
+            "payment_method_types_no_longer_supported",
+            "payment_method_types",
+        ),
         ("amount=ten&currency=eur", "parameter_invalid_integer", "amount"),
         ("amount=10.5&currency=eur", "parameter_invalid_integer", "amount"),
         ("amount=&currency=eur", "parameter_invalid_integer", "amount"),
@@ -45,13 +55,16 @@ CREATE = "amount=1000&currency=eur"
         (CREATE + "&expand[]=latest_charge.a.b.c.d", None, "expand"),
         (CREATE + "&expand[]=status.x", None, "expand"),
         (CREATE + "&off_session=true", None, "off_session"),
-        (CREATE + "&automatic_payment_methods[enabled]=true&allowed_payment_method_types[]=card", None,
-         "allowed_payment_method_types"),
+        (
+            CREATE + "&automatic_payment_methods[enabled]=true&allowed_payment_method_types[]=card",
+            None,
+            "allowed_payment_method_types",
+        ),
         (CREATE + "&application_fee_amount=10", "sandbox_unsupported", "application_fee_amount"),
         (CREATE + "&a[b=1", None, "a[b"),
         (CREATE + "&a=1&a[b]=2", None, "a[b]"),
     ],
-)  # fmt: skip
+)
 async def test_wrong_parameter_is_refused_by_name(
     shop: Shop, body: str, code: str | None, param: str
 ) -> None:
@@ -68,9 +81,7 @@ async def test_wrong_parameter_is_refused_by_name(
 
 
 async def test_refused_request_leaves_nothing_behind(shop: Shop) -> None:
-    await shop.raw(
-        "POST", "/stripe/v1/payment_intents", data={**dict([("amount", "1000")]), "currency": "eur", "x": "1"}
-    )
+    await shop.raw("POST", "/stripe/v1/payment_intents", data={"amount": "1000", "currency": "eur", "x": "1"})
 
     assert await shop.payments() == []
     assert await shop.event_types() == []
@@ -118,8 +129,17 @@ async def test_what_does_not_exist_is_404(shop: Shop, path: str, code: str | Non
     assert (status, answer["error"].get("code")) == (404, code)
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "starting_after=pi_x", "created[since]=1",
-                                   "starting_after=a&ending_before=b"])  # fmt: skip
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=101",
+        "limit=x",
+        "starting_after=pi_x",
+        "created[since]=1",
+        "starting_after=a&ending_before=b",
+    ],
+)
 async def test_wrong_list_parameter_is_refused(shop: Shop, query: str) -> None:
     status, answer, _ = await shop.raw("GET", f"/stripe/v1/payment_intents?{query}")
 
@@ -129,10 +149,19 @@ async def test_wrong_list_parameter_is_refused(shop: Shop, query: str) -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        "", "Bearer", "Bearer ", "Bearer sk_live_abcdefghijkl", "Bearer sk_test_", "Bearer sk_test_a b", "Basic !!!",
-        "Bearer SG.abc.def", "Token sk_test_abcdefghijkl", "Bearer sk_test_" + "a" * 300, "Bearer \u00fcber",
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer sk_live_abcdefghijkl",
+        "Bearer sk_test_",
+        "Bearer sk_test_a b",
+        "Basic !!!",
+        "Bearer SG.abc.def",
+        "Token sk_test_abcdefghijkl",
+        "Bearer sk_test_" + "a" * 300,
+        "Bearer \u00fcber",
     ],
-)  # fmt: skip
+)
 async def test_malformed_key_is_401(shop: Shop, header: str) -> None:
     status, answer, _ = await shop.raw("GET", "/stripe/v1/balance", headers={"Authorization": header})
 
@@ -140,8 +169,6 @@ async def test_malformed_key_is_401(shop: Shop, header: str) -> None:
 
 
 async def test_basic_authorization_is_the_same_key(shop: Shop) -> None:
-    import base64
-
     basic = base64.b64encode(f"{shop.key}:".encode()).decode()
     await shop.paid()
 
@@ -175,8 +202,6 @@ async def test_foreign_version_or_account_is_refused(
 
 
 async def test_answers_name_the_version_they_speak(shop: Shop) -> None:
-    import stripe
-
     _, _, headers = await shop.raw("GET", "/stripe/v1/balance")
 
     assert headers["Stripe-Version"] == stripe.api_version

@@ -29,14 +29,17 @@ async def test_good_card_is_captured_at_once_and_its_fee_booked_later(shop: Shop
     assert intent.amount_received == 10_000
     expand: Any = {"expand": ["latest_charge.balance_transaction"]}
     early = await shop.stripe.v1.payment_intents.retrieve_async(intent.id, expand)
-    assert early.latest_charge.balance_transaction is None  # type: ignore[union-attr]
+    assert early.latest_charge.balance_transaction is None
     await shop.advance(2)
     late = await shop.stripe.v1.payment_intents.retrieve_async(intent.id, expand)
-    line: Any = late.latest_charge.balance_transaction  # type: ignore[union-attr]
+    line: Any = late.latest_charge.balance_transaction
     assert (line.amount, line.fee, line.net) == (10_000, 175, 9_825)
     assert (await shop.event_types()) == [
-        "payment_intent.created", "charge.succeeded", "payment_intent.succeeded", "charge.updated",
-    ]  # fmt: skip
+        "payment_intent.created",
+        "charge.succeeded",
+        "payment_intent.succeeded",
+        "charge.updated",
+    ]
 
 
 async def test_hold_is_captured_in_part_and_the_rest_released(shop: Shop) -> None:
@@ -48,8 +51,11 @@ async def test_hold_is_captured_in_part_and_the_rest_released(shop: Shop) -> Non
     assert (captured.status, captured.amount_received, captured.amount_capturable) == ("succeeded", 3_000, 0)
     assert [payment["captured"] for payment in await shop.payments()] == [3_000]
     assert (await shop.event_types())[-4:] == [
-        "charge.succeeded", "payment_intent.amount_capturable_updated", "charge.captured", "payment_intent.succeeded",
-    ]  # fmt: skip
+        "charge.succeeded",
+        "payment_intent.amount_capturable_updated",
+        "charge.captured",
+        "payment_intent.succeeded",
+    ]
 
 
 async def test_capture_beyond_the_hold_is_refused(shop: Shop) -> None:
@@ -188,9 +194,13 @@ async def test_update_changes_an_open_intent_only(shop: Shop) -> None:
 
 
 async def test_publishable_key_needs_the_client_secret_and_reaches_nothing_else(shop: Shop) -> None:
-    intent = await shop.stripe.v1.payment_intents.create_async({
-        "amount": 1000, "currency": "eur", "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
-    })  # fmt: skip
+    intent = await shop.stripe.v1.payment_intents.create_async(
+        {
+            "amount": 1000,
+            "currency": "eur",
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+        }
+    )
     public = {"Authorization": f"Bearer pk_test_{shop.key.removeprefix('sk_test_')}"}
     path = f"/stripe/v1/payment_intents/{intent.id}"
 

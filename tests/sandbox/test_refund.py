@@ -12,9 +12,14 @@ async def test_refunds_in_parts_end_at_what_was_captured(shop: Shop) -> None:
     intent = await shop.paid(5_000)
     refunds = shop.stripe.v1.refunds
 
-    part = await refunds.create_async({
-        "payment_intent": intent.id, "amount": 2_000, "reason": "requested_by_customer", "metadata": {"refund_id": "r1"},
-    })  # fmt: skip
+    part = await refunds.create_async(
+        {
+            "payment_intent": intent.id,
+            "amount": 2_000,
+            "reason": "requested_by_customer",
+            "metadata": {"refund_id": "r1"},
+        }
+    )
     rest = await refunds.create_async({"charge": intent.latest_charge})
 
     assert (part.status, part.amount, rest.amount) == ("succeeded", 2_000, 3_000)
@@ -116,4 +121,4 @@ async def test_statement_adds_up_to_the_balance(shop: Shop) -> None:
     held = sum(each.amount for each in [*balance.available, *balance.pending] if each.currency == "eur")
     assert held == sum(line.net for line in lines.data) == 5_825
     one = await shop.stripe.v1.balance_transactions.retrieve_async(lines.data[0].id, {"expand": ["source"]})
-    assert one.source.object == "refund"  # type: ignore[union-attr]
+    assert one.source.object == "refund"

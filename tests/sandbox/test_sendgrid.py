@@ -3,7 +3,6 @@
 import base64
 import io
 import secrets
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -17,8 +16,8 @@ from sendgrid.helpers.mail import (
     FileType,
     Mail,
     MailSettings,
+    SandBoxMode,
 )
-from sendgrid.helpers.mail import SandBoxMode
 
 from tests.sandbox.conftest import Process
 
@@ -41,7 +40,7 @@ class Mailer:
         """Send a body; return status, JSON if any, and the message's id."""
         known = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", **headers}
         data = {"data": io.BytesIO(body)} if isinstance(body, bytes) else {"json": body}
-        async with self.http.post(f"{self.url}/sendgrid/v3/mail/send", headers=known, **data) as answer:  # type: ignore[arg-type]
+        async with self.http.post(f"{self.url}/sendgrid/v3/mail/send", headers=known, **data) as answer:
             text = await answer.text()
             return answer.status, (await answer.json() if text else None), answer.headers.get("X-Message-Id")
 
@@ -53,21 +52,29 @@ class Mailer:
 
 
 @pytest.fixture
-async def mailer(sandbox: Process, http: aiohttp.ClientSession) -> AsyncIterator[Mailer]:
+async def mailer(sandbox: Process, http: aiohttp.ClientSession) -> Mailer:
     """Take a key nobody has used."""
-    yield Mailer(sandbox.url, http)
+    return Mailer(sandbox.url, http)
 
 
 def letter(**more: Any) -> dict[str, Any]:
     """Build a good mail with the SDK's builder."""
     mail = Mail(
-        from_email=("tickets@example.com", "Tickets"), to_emails="ada@example.com", subject="Your tickets",
-        plain_text_content="See you there.", html_content='<p>See you there.</p><img src="cid:qr" alt="QR">',
-    )  # fmt: skip
+        from_email=("tickets@example.com", "Tickets"),
+        to_emails="ada@example.com",
+        subject="Your tickets",
+        plain_text_content="See you there.",
+        html_content='<p>See you there.</p><img src="cid:qr" alt="QR">',
+    )
     mail.add_attachment(
-        Attachment(FileContent(base64.b64encode(PIXEL).decode()), FileName("qr.png"), FileType("image/png"),
-                   Disposition("inline"), ContentId("qr"))
-    )  # fmt: skip
+        Attachment(
+            FileContent(base64.b64encode(PIXEL).decode()),
+            FileName("qr.png"),
+            FileType("image/png"),
+            Disposition("inline"),
+            ContentId("qr"),
+        )
+    )
     body: dict[str, Any] = mail.get()
     return body | more
 
@@ -137,7 +144,10 @@ async def test_sandbox_mode_checks_and_sends_nothing(mailer: Mailer) -> None:
         (letter(personalizations=[{"to": []}]), "personalizations.0.to"),
         (letter(personalizations=[{"to": [{"email": "nobody"}]}]), "personalizations.0.to.0.email"),
         (letter(personalizations=[{"to": [{"email": "a@b.test"}]}] * 1001), "personalizations"),
-        (letter(personalizations=[{"to": [{"email": "a@b.test"}], "cc": [{"email": "A@b.test"}]}]), "personalizations.0"),
+        (
+            letter(personalizations=[{"to": [{"email": "a@b.test"}], "cc": [{"email": "A@b.test"}]}]),
+            "personalizations.0",
+        ),
         ({**letter(), "from": {"email": 5}}, "from.email"),
         ({**letter(), "from": "a@b.test"}, "from"),
         (letter(subject=""), "subject"),
@@ -145,7 +155,10 @@ async def test_sandbox_mode_checks_and_sends_nothing(mailer: Mailer) -> None:
         (letter(colour="red"), "colour"),
         (letter(content=[]), "content"),
         (letter(content=[{"type": "text/plain", "value": ""}]), "content.0.value"),
-        (letter(content=[{"type": "text/html", "value": "x"}, {"type": "text/plain", "value": "x"}]), "content"),
+        (
+            letter(content=[{"type": "text/html", "value": "x"}, {"type": "text/plain", "value": "x"}]),
+            "content",
+        ),
         (letter(attachments=[{"content": "!!", "filename": "f"}]), "attachments.0.content"),
         (letter(attachments=[{"content": "eA=="}]), "attachments.0.filename"),
         (letter(custom_args={"n": 1}), "custom_args.n"),
@@ -154,7 +167,7 @@ async def test_sandbox_mode_checks_and_sends_nothing(mailer: Mailer) -> None:
         ([], None),
         (None, None),
     ],
-)  # fmt: skip
+)
 async def test_wrong_mail_is_refused_by_field(mailer: Mailer, body: Any, field: str | None) -> None:
     status, answer, _ = await mailer.send(body)
 
