@@ -121,7 +121,7 @@ async def perform(step: Step[Request, Answer], ask: Request) -> Answer:
     options: dict[str, Any] = {
         "result_type": step.answer,
         "activity_id": step.name,
-        "summary": step.name.replace("_", " "),
+        "summary": step.about(ask) if step.about else None,
         "start_to_close_timeout": step.start_to_close,
     }
     own = workflow.info().task_queue

@@ -5,6 +5,7 @@ Its *no* is a refusal (`refused`, never retried); anything else that goes wrong 
 again until the step's deadline.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
@@ -53,7 +54,8 @@ class Step(Generic[Request, Answer]):
 
     `queue` none: our own database, as a local activity of at most `start_to_close`, and as an ordinary one
     while the database is away longer than the quick tries. Otherwise an ordinary activity on that queue.
-    `schedule_to_close` bounds all tries of an ordinary one.
+    `schedule_to_close` bounds all tries of an ordinary one. `about` says in a few words, for whoever looks at
+    the run, what it is done to; no person's data.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Step(Generic[Request, Answer]):
     queue: str | None = None
     start_to_close: timedelta = timedelta(seconds=2)
     schedule_to_close: timedelta | None = None
+    about: Callable[[Request], str] | None = None
 
 
 # Gives back what the booking holds: places of active holds are free again, the holds released (expired, if
@@ -93,6 +96,7 @@ create_payment = Step[CreatePayment, Checkout](
     queue=names.PROVIDERS,
     start_to_close=PROVIDER_CALL,
     schedule_to_close=timedelta(seconds=60),
+    about=lambda ask: f"{ask.wish.amount} by {ask.wish.provider}",
 )
 
 # Asks the provider what became of the payment, writes it to the payment's row and, for money taken, to the
@@ -134,7 +138,12 @@ settle_late_money = Step[LateMoney, Settled]("settle_late_money", Settled)
 
 # Gives back the whole amount once, under the refund's own id. Refuses ProviderRefused.
 refund_payment = Step[RefundPayment, Refunded](
-    "refund_payment", Refunded, queue=names.PROVIDERS, start_to_close=PROVIDER_CALL, schedule_to_close=ALARM
+    "refund_payment",
+    Refunded,
+    queue=names.PROVIDERS,
+    start_to_close=PROVIDER_CALL,
+    schedule_to_close=ALARM,
+    about=lambda ask: f"{ask.amount}: {ask.cause}",
 )
 
 # Writes what the refunds of a payment mean for its booking: the buyer is owed a notice once the provider has
