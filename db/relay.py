@@ -22,7 +22,7 @@ with due as (
      where saga_started_at is null and next_at <= now()
      order by next_at limit $1 for update skip locked
 )
-update bookings b set next_at = now() + $2::interval * least(2 ^ b.tellings, 60), tellings = b.tellings + 1
+update bookings b set next_at = now() + $2::interval * 2 ^ least(b.tellings, 6), tellings = b.tellings + 1
   from due where b.tenant_id = due.tenant_id and b.id = due.id
 returning b.tenant_id, b.id, b.reference, b.offer_id, b.summary, b.terms
 """
@@ -33,7 +33,7 @@ with due as (
      where told_at is null and next_at <= now()
      order by next_at limit $1 for update skip locked
 )
-update notices n set next_at = now() + $2::interval * least(2 ^ n.tellings, 60), tellings = n.tellings + 1
+update notices n set next_at = now() + $2::interval * 2 ^ least(n.tellings, 6), tellings = n.tellings + 1
   from due where n.tenant_id = due.tenant_id and n.id = due.id
 returning n.tenant_id, n.id
 """
