@@ -85,7 +85,7 @@ def main() -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=2,
-        timeout_keep_alive=75,  # shorter than any caller keeps an idle connection, they would meet a closed door
+        timeout_keep_alive=75,  # longer than callers keep idle connections, or they meet a closed door
     )
     sys.stdout.write(f"sandbox: listening on {public_url}, books in {options.database}\n")
     sys.stdout.flush()

@@ -1,0 +1,60 @@
+"""The page for outsiders says what there is: every call, every fault, every card."""
+
+import re
+
+import aiohttp
+import pytest
+
+from tests.sandbox.conftest import ROOT, Shop
+
+PAGE = (ROOT / "docs" / "sandbox.md").read_text()
+
+
+def documented() -> set[tuple[str, str]]:
+    """Return method and path of every Stripe call in the page's table."""
+    found = set()
+    for cell in re.findall(r"^\| ((?:`[^|]*/v1/[^|]*)) \|", PAGE, re.MULTILINE):
+        before = ""
+        for methods, path in re.findall(r"`((?:[A-Z]+ )*)([^`]+)`", cell):
+            words = methods.split() or before.split()
+            whole = path.replace("…", base_of(cell)) if path.startswith("…") else path
+            found |= {(method, whole) for method in words}
+            before = methods or before
+    return found
+
+
+def base_of(cell: str) -> str:
+    """Return what the first path of a cell has before its last step."""
+    first = re.search(r"(/v1/[^`]+)`", cell)
+    assert first is not None
+    return first[1].rpartition("/")[0]
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(documented()))
+async def test_documented_call_is_answered(shop: Shop, method: str, path: str) -> None:
+    status, answer, _ = await shop.raw(method, f"/stripe{path.replace('{id}', 'id_unknown')}")
+
+    assert "Unrecognized request URL" not in str(answer), answer
+    assert status in (200, 400, 404)
+
+
+async def test_every_fault_that_is_documented_can_be_ordered_and_no_other(
+    shop: Shop, http: aiohttp.ClientSession
+) -> None:
+    kinds = set(re.findall(r"^\| `([a-z]+_[a-z0-9_]+|slow)` \|", PAGE, re.MULTILINE))
+
+    async with http.post(f"{shop.url}/_sandbox/faults", json={"kind": "?"}) as answer:
+        known = set(re.findall(r"[a-z]+_[a-z0-9_]+|slow", (await answer.json())["detail"]))
+
+    assert kinds == known
+
+
+async def test_every_documented_card_is_known(shop: Shop) -> None:
+    table = PAGE.partition("### Test cards")[2].partition("###")[0]
+    numbers = re.findall(r"\b\d{15,16}\b", table)
+    numbers += [f"400000000000{short}" for short in re.findall(r"…(\d{4})\b", table)]
+    assert len(numbers) == 24
+
+    for number in numbers:
+        session = await shop.session()
+        assert (await shop.pay(session.id, number))["outcome"] in ("paid", "declined", "needs_action")
