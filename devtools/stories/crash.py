@@ -8,16 +8,18 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from devtools import record
 from devtools.health import healthy
 from devtools.stories.judge import Judge, seated
-from devtools.stories.shop import Refused, Shop, opened
+from devtools.stories.shop import Place, Refused, Shop, opened
 from devtools.stories.tale import Tale, wrong
 
 BOOKINGS = 10
+TWICE = 2  # each of the five processes
+LONGEST_LIFE_SECONDS = 0.8  # about as long as a booking takes when nobody disturbs it
 GIVES_UP = (3, 7)  # these cancel; the others pay
 PATIENCE_SECONDS = 60
 POLL_SECONDS = 0.1
@@ -33,23 +35,26 @@ async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
     place, free = await judge.roomy(shop, BOOKINGS)
 
     async with opened(shop.settings, patient=True) as patient:
-        delays = [chance.uniform(0, 8) for _ in range(BOOKINGS)]
-        buyers = [asyncio.create_task(_buy(patient, place, n, delays[n])) for n in range(BOOKINGS)]
-        killed = await _kill_everything(tale, chance)
+        victims = [entry.name for entry in _processes()] * TWICE
+        chance.shuffle(victims)
+        buyers = []
+        for number in range(BOOKINGS):
+            buyers.append(asyncio.create_task(_buy(patient, place, number)))
+            await asyncio.sleep(chance.uniform(0, LONGEST_LIFE_SECONDS))
+            await _kill(tale, number, victims[number % len(victims)])
         bookings = await asyncio.gather(*buyers)
-        tale.tell("all buyers have their answer", f"{killed} processes were killed")
-        await _all_well()
+        tale.tell("all buyers have their answer")
+        await _well(lambda _entry: True)
     async with seated(shop.settings, shop.catalogue["tenant_id"]) as rested:
         await _verify(tale, rested, bookings)
         sold = BOOKINGS - len(GIVES_UP)
         left = await rested.free(place.slot["slot_id"])
         tale.check(f"{sold} places are gone, no more and no fewer", found=left, wanted=free - sold)
-    return f"{BOOKINGS} bookings ended rightly though {killed} processes were killed"
+    return f"{BOOKINGS} bookings ended rightly though every process was killed in the middle of them"
 
 
-async def _buy(shop: Shop, place: Any, number: int, delay: float) -> dict[str, Any]:
-    """Buy a place, or give up after the payment page was opened; answers the booking as it ended."""
-    await asyncio.sleep(delay)
+async def _buy(shop: Shop, place: Place, number: int) -> dict[str, Any]:
+    """Buy a place, or give up after the payment page was opened; answers the booking."""
     booking = await shop.book(place)
     payment = await shop.wish_to_pay(booking)
     if number in GIVES_UP:
@@ -70,37 +75,33 @@ async def _pay_once(shop: Shop, payment: Mapping[str, Any]) -> None:
             raise
 
 
-async def _kill_everything(tale: Tale, chance: random.Random) -> int:
-    """Kill every process twice, in random order, at random moments; answers how many were killed."""
-    names = [entry.name for entry in _processes()] * 2
-    chance.shuffle(names)
-    for name in names:
-        await asyncio.sleep(chance.uniform(0.1, 1.5))
-        entry = next(entry for entry in _processes() if entry.name == name)
-        if entry.lives():
-            os.kill(entry.pid, signal.SIGKILL)
-            tale.tell("kill -9", f"{name} ({entry.pid})")
-        await _all_well(name)
-    return len(names)
+async def _kill(tale: Tale, number: int, name: str) -> None:
+    """Kill a process while a booking is on its way, and wait until it serves again."""
+    victim = next(entry for entry in _processes() if entry.name == name)
+    os.kill(victim.pid, signal.SIGKILL)
+    tale.tell(f"in the middle of booking {number + 1}", f"kill -9 {name} ({victim.pid})")
+    await _well(lambda entry: entry.name == name, victim.pid)
 
 
 def _processes() -> list[record.Entry]:
     return [entry for entry in record.read().entries if entry.pid and entry.name != record.SUPERVISOR]
 
 
-async def _all_well(*names: str) -> None:
-    """Return once these processes (all, without names) serve again; Wrong when they do not."""
+async def _well(meant: Callable[[record.Entry], bool], killed: int = 0) -> None:
+    """Return once the processes that are meant serve (under another pid than the killed one), else Wrong."""
     for _ in range(int(PATIENCE_SECONDS / POLL_SECONDS)):
-        wanted = [entry for entry in _processes() if not names or entry.name in names]
-        if all([await asyncio.to_thread(healthy, entry) for entry in wanted]):
+        entries = [entry for entry in _processes() if meant(entry)]
+        if all([entry.pid != killed and await asyncio.to_thread(healthy, entry) for entry in entries]):
             return
         await asyncio.sleep(POLL_SECONDS)
-    wrong(f"{', '.join(names) or 'something'} did not come back: see `./dev status` and `./dev logs`")
+    wrong("not every process came back: see `./dev status` and `./dev logs`")
 
 
 async def _verify(tale: Tale, judge: Judge, bookings: list[dict[str, Any]]) -> None:
     for number, booking in enumerate(bookings):
-        tale.tell(f"booking {number + 1}", booking["reference"])
+        tale.tell(
+            f"booking {number + 1}", f"{booking['reference']} {'gave up' if number in GIVES_UP else 'paid'}"
+        )
         if number in GIVES_UP:
             await judge.settled(tale, booking, status="cancelled", held=0, tickets=0, kept=0)
         else:

@@ -64,10 +64,10 @@ class Judge:
         while found != wanted and time.monotonic() < deadline:
             await asyncio.sleep(POLL_SECONDS)
             found = await self._found(booking)
-        for what, value in wanted.items():
-            tale.check(f"SQL says {what} = {value}", found=found[what], wanted=value)
         charged = await self.charged(booking["id"])
-        tale.check(f"the sandbox charged {charged} minor units in all", found=charged, wanted=wanted["kept"])
+        told = ", ".join(f"{what} {value}" for what, value in wanted.items())
+        tale.check(f"SQL: {told}", found=found, wanted=wanted)
+        tale.check(f"the sandbox charged {charged} in all", found=charged, wanted=wanted["kept"])
         books = await self.db.fetchrow(BOOKS, uuid.UUID(booking["id"]))
         if books is None or (wanted["kept"] and not books["entries"]) or books["balance"]:
             wrong(f"the ledger of {booking['reference']} does not fit: {books}")

@@ -44,9 +44,8 @@ async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
     tale.tell("the event stream told", ", ".join(heard))
     run = f"{shop.settings['TEMPORAL_UI_URL']}/namespaces/default/workflows/booking%3A{booking['id']}"
     tale.tell("this run in the Temporal Web UI", run)
-    return (
-        f"{booking['reference']} was paid once ({total} {booking['total']['currency']}) and has its tickets"
-    )
+    price = f"{total} minor units of {booking['total']['currency']}"
+    return f"{booking['reference']} was paid once ({price}) and has its tickets"
 
 
 async def _listen(shop: Shop, booking: dict[str, object], heard: list[str]) -> None:
