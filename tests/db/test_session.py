@@ -1,7 +1,156 @@
-"""Transactions of a tenant."""
+"""Transactions: the tenant in the first round trip, nothing left behind."""
 
-from tests.support.database import Databases
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+from uuid_utils.compat import uuid7
+
+from db import session
+from db.booking.place import place
+from db.session import Database
+from tests.support.database import Databases, Urls, superuser
+from tests.support.shop import open_shop
+
+TENANT = "select current_setting('app.tenant_id', true)"
+
+
+@pytest.fixture
+async def single(urls: Urls) -> AsyncIterator[Database]:
+    """Give a database with one connection, so that what one transaction leaves the next would find."""
+    database = await Database.connect(urls.app, size=1, patience=0.2)
+    yield database
+    await database.close()
 
 
 async def test_it_answers(databases: Databases) -> None:
     await databases.app.ping()
+
+
+async def test_the_tenant_ends_with_its_transaction(single: Database) -> None:
+    tenant_id = uuid7()
+    async with single.tenant(tenant_id) as connection:
+        assert await connection.fetchval(TENANT) == tenant_id.hex
+
+    async with single.across() as connection:
+        assert await connection.fetchval(TENANT) in (None, "")
+        assert await connection.fetchval("select current_tenant()") is None
+
+
+async def test_what_is_shown_ends_with_its_transaction(single: Database) -> None:
+    async with single.across(shown="it's a key") as connection:
+        assert await connection.fetchval("select shown()") == "it's a key"
+
+    async with single.across() as connection:
+        assert await connection.fetchval("select shown()") is None
+
+
+@pytest.mark.parametrize("trouble", [RuntimeError, asyncio.CancelledError])
+async def test_an_exception_undoes_the_transaction(
+    urls: Urls, single: Database, trouble: type[BaseException]
+) -> None:
+    async with superuser(urls) as judge:
+        await judge.execute("create table scratch (n int); grant all on scratch to holdfast_app")
+
+    async def stumble() -> None:
+        async with single.across() as connection:
+            await connection.execute("insert into scratch values (1)")
+            raise trouble
+
+    with pytest.raises(trouble):
+        await stumble()
+
+    async with single.across() as connection:
+        assert await connection.fetchval("select count(*) from scratch") == 0
+
+
+async def test_a_caller_that_is_cancelled_leaves_the_connection_usable(single: Database) -> None:
+    begun = asyncio.Event()
+
+    async def sleep() -> None:
+        async with single.across() as connection:
+            begun.set()
+            await connection.execute("select pg_sleep(60)")
+
+    sleeping = asyncio.create_task(sleep())
+    await begun.wait()
+    sleeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sleeping
+
+    await single.ping()
+
+
+async def test_a_connection_that_was_cut_is_made_anew(urls: Urls, single: Database) -> None:
+    async with superuser(urls) as judge:
+        with pytest.raises(Exception) as cut:  # noqa: PT011 - its kind is what is asked below
+            await cut_while_in_use(single, judge)
+
+    assert session.is_outage(cut.value)
+    await single.ping()
+
+
+async def cut_while_in_use(database: Database, judge: Any) -> None:
+    async with database.across() as connection:
+        pid = await connection.fetchval("select pg_backend_pid()")
+        await judge.execute("select pg_terminate_backend($1)", pid)
+        await connection.fetchval("select 1")
+
+
+async def test_who_finds_no_free_connection_gives_up(single: Database) -> None:
+    async with single.across():
+        with pytest.raises(TimeoutError) as waited:
+            await single.ping()
+
+    assert session.is_outage(waited.value)
+
+
+async def test_a_value_that_fits_no_column_is_no_outage(single: Database) -> None:
+    with pytest.raises(asyncpg.DataError) as wrong:
+        async with single.across() as connection:
+            await connection.fetchval("select $1::int", 2**40)
+
+    assert not session.is_outage(wrong.value)
+
+
+async def test_every_statement_is_heard_of(urls: Urls) -> None:
+    heard: list[str] = []
+    database = await Database.connect(urls.app, size=1, on_query=lambda query: heard.append(query.query))
+    try:
+        async with database.across() as connection:
+            await connection.fetchval("select 42")
+    finally:
+        await database.close()
+
+    assert heard[-3:] == ["begin", "select 42", "commit"]
+
+
+async def test_a_booking_is_three_round_trips(urls: Urls, databases: Databases) -> None:
+    heard: list[str] = []
+    shop = await open_shop(databases.app)
+    database = await Database.connect(urls.app, size=1, on_query=lambda query: heard.append(query.query))
+    try:
+        await place(database, shop.placement())
+        heard.clear()
+        await place(database, shop.placement(key="k"))
+    finally:
+        await database.close()
+
+    assert [words.split()[0] for words in heard] == ["begin;", "with", "commit"]
+
+
+@pytest.mark.row("DEP-04", partly="the suite through a pooler")
+async def test_without_the_statement_cache_all_is_the_same(urls: Urls, databases: Databases) -> None:
+    shop = await open_shop(databases.app)
+    database = await Database.connect(urls.app, size=2, statement_cache=False)
+    try:
+        placed = [await place(database, shop.placement(key=key)) for key in ("a", "b", "a")]
+        async with database.across() as connection:
+            kept = await connection.fetchval("select count(*) from pg_prepared_statements")
+    finally:
+        await database.close()
+
+    assert [one.repeated for one in placed] == [False, False, True]
+    assert kept == 0
