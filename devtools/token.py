@@ -3,9 +3,11 @@
 import argparse
 import json
 import os
+import sys
 import uuid
 from datetime import UTC, datetime
 
+from api.deps import GRANTS
 from devtools.paths import STATE
 from domain.ids import TenantId
 from providers.token import KeyRing, UserTokens
@@ -17,6 +19,8 @@ def main() -> None:
     parser.add_argument("--role", required=True)
     parser.add_argument("--tenant")
     wanted = parser.parse_args()
+    if wanted.role not in GRANTS:
+        sys.exit(f"./dev: There is no role '{wanted.role}'; there are: {', '.join(sorted(GRANTS))}.")
     tenant = wanted.tenant or json.loads((STATE / "demo.json").read_text())["tenant_id"]
     keys = KeyRing(os.environ["JWT_PRIVATE_KEY"], os.environ.get("JWT_PUBLIC_KEYS", ""))
     tokens = UserTokens(keys, os.environ["JWT_ISSUER"])
