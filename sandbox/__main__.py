@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import socket
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -74,7 +75,10 @@ def main() -> None:
     door = listen(options.host, options.port)
     public_url = (options.public_url or f"http://{options.host}:{door.getsockname()[1]}").rstrip("/")
     options.database.parent.mkdir(parents=True, exist_ok=True)
-    store = Store(options.database)
+    try:
+        store = Store(options.database)
+    except sqlite3.Error as error:
+        raise SystemExit(f"sandbox: cannot use {options.database} (--database): {error}") from None
     sandbox = Sandbox(
         World(store, seed=options.seed, public_url=public_url), retry_seconds=options.webhook_retries
     )

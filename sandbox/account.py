@@ -22,6 +22,9 @@ class Account:
         return prefix + derive(seed, self.id, self.counter, length=length)
 
 
-def account_id(seed: int, provider: str, key: str) -> str:
-    """Return the id an account has under this seed, without having to look it up."""
-    return "acct_" + derive(seed, provider, key, length=16)
+def account_id(seed: int, provider: str, key: str, life: int) -> str:
+    """Return the id of an account under this seed; a reset gives its key another `life` with other ids.
+
+    A receiver of webhooks remembers event ids, and would take those of a second life for repetitions.
+    """
+    return "acct_" + derive(seed, provider, key, life, length=16)

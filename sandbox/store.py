@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 from sandbox.account import Account
 from sandbox.record import NotFound, Record
 
+# One process per file: it keeps accounts, clocks and faults in memory as well.
 # A checkpoint every 32 MB of log instead of every 4: each one waits for the disk.
 PRAGMAS = """
-PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=2000;
+PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=500;
 PRAGMA wal_autocheckpoint=8000; PRAGMA cache_size=-65536;
 """
 

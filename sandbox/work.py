@@ -171,7 +171,8 @@ class World:
         account = self._accounts.get((provider, key))
         if account is None:
             now = int(self.clock.wall() + self.offset)
-            account = Account(account_id(self.seed, provider, key), provider, key, now, self.offset)
+            life = int(self.store.meta(f"life of {provider} {key}", "1"))
+            account = Account(account_id(self.seed, provider, key, life), provider, key, now, self.offset)
             self.store.insert_account(account)
             self._accounts[provider, key] = self._by_id[account.id] = account
         return account
@@ -206,6 +207,8 @@ class World:
         """Remove an account and all that is in it."""
         with self.store.transaction():
             self.store.forget_account(account.id)
+            life = f"life of {account.provider} {account.key}"
+            self.store.remember(life, str(int(self.store.meta(life, "1")) + 1))
         del self._accounts[account.provider, account.key], self._by_id[account.id]
         self.faults.reload()
 

@@ -57,6 +57,8 @@ class Buyer:
             payment = work.get(Payment, payment_id)
             if payment.status not in ("unstarted", "unconfirmed"):
                 raise HTTPException(409, f"payment is {payment.status}")
+            if payment.checkout is not None:
+                raise HTTPException(409, f"payment belongs to {payment.checkout}")
             method = payments.new_method(work, card, billing={"email": wish.email, "name": wish.name})
             return _told(work, payments.submit(work, payment, method), payment)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -35,8 +36,11 @@ class SendGridFace:
 
     def failure(self, status: int) -> Answer:
         """Return SendGrid's own failure, or its throttling for 429."""
-        message = "too many requests" if status == 429 else "An internal server error occurred."
-        return refused(status, shape.error(message, None))
+        if status != 429:
+            return refused(status, shape.error("An internal server error occurred.", None))
+        answer = refused(status, shape.error("too many requests", None))
+        limits = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 1)}
+        return Answer(status, answer.body, {**answer.headers, **limits})
 
 
 def refused(status: int, *errors: Json) -> Answer:

@@ -10,7 +10,9 @@ from sandbox.stripe.error import invalid
 from sandbox.stripe.text import LINES
 from sandbox.work import Work
 
-UNDELIVERED = "SELECT event FROM deliveries WHERE account = records.account AND status <> 'delivered'"
+UNDELIVERED = (
+    "SELECT event FROM deliveries WHERE account = records.account AND status NOT IN ('delivered', 'gone')"
+)
 
 
 def body(work: Work, event_id: str, event_type: str, data: Json, api_version: str, wanting: int) -> str:
@@ -32,7 +34,8 @@ def body(work: Work, event_id: str, event_type: str, data: Json, api_version: st
 def render(work: Work, event: Event) -> Json:
     """Return an event with the number of endpoints that have not taken it yet."""
     waiting = work.store.db.execute(
-        "SELECT COUNT(DISTINCT endpoint) FROM deliveries WHERE event = ? AND status <> 'delivered'",
+        "SELECT COUNT(DISTINCT endpoint) FROM deliveries"
+        " WHERE event = ? AND status NOT IN ('delivered', 'gone')",
         (event.id,),
     ).fetchone()[0]
     return {**json.loads(event.body), "pending_webhooks": waiting}

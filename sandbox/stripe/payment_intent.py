@@ -153,6 +153,12 @@ def confirm(call: Call) -> Json:
     payment = _find(call)
     if payment.status not in ("unstarted", "unconfirmed"):
         raise _unexpected(call.work, payment, "confirmed")
+    if payment.checkout is not None:
+        raise conflict(
+            "You cannot confirm a PaymentIntent that was created by a Checkout Session.",
+            "payment_intent_unexpected_state",
+            payment_intent=render(call.work, payment),
+        )
     intent_wish.check(call)
     payment.about = intent_wish.kept(call, payment.about)
     intent_wish.choose(call, payment)

@@ -91,14 +91,18 @@ async def test_paid_session_cannot_be_expired(shop: Shop) -> None:
     assert "complete" in str(refusal.value)
 
 
-async def test_intent_of_an_open_session_is_cancelled_by_expiring_the_session_only(shop: Shop) -> None:
+async def test_intent_of_an_open_session_is_moved_by_the_session_only(shop: Shop) -> None:
     session = await shop.session()
     declined = await shop.pay(session.id, "4000000000000002")
 
-    with pytest.raises(stripe.InvalidRequestError) as refusal:
-        await shop.stripe.v1.payment_intents.cancel_async(declined["payment"])
-
-    assert refusal.value.code == "payment_intent_unexpected_state"
+    intents = shop.stripe.v1.payment_intents
+    for call in (
+        intents.cancel_async(declined["payment"]),
+        intents.confirm_async(declined["payment"], {"payment_method": "pm_card_visa"}),
+    ):
+        with pytest.raises(stripe.InvalidRequestError) as refusal:
+            await call
+        assert refusal.value.code == "payment_intent_unexpected_state"
 
 
 async def test_manual_capture_completes_the_session_and_leaves_it_unpaid(shop: Shop) -> None:

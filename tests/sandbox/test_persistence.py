@@ -1,12 +1,14 @@
 """What was acknowledged survives the death of the process; a seed gives the same world again."""
 
+import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import stripe
 
-from tests.sandbox.conftest import Receiver, Shop, started
+from tests.sandbox.conftest import ROOT, Receiver, Shop, started
 
 
 async def test_nothing_acknowledged_is_lost_when_the_process_is_killed(
@@ -73,13 +75,28 @@ async def test_same_seed_and_key_give_the_same_ids(
 
 async def test_reset_forgets_one_account_and_no_other(shop: Shop) -> None:
     other = Shop(shop.url, shop.http, shop.transport)
-    await shop.paid()
+    first = await shop.paid()
     await other.paid()
 
     await shop.control("POST", "/reset", account=shop.key)
 
     assert (await shop.stripe.v1.payment_intents.list_async()).data == []
     assert len(await other.payments()) == 1
+    assert (await shop.paid()).id != first.id  # or receivers would take its events for repetitions
+
+
+async def test_second_process_on_the_same_file_is_refused(tmp_path: Path) -> None:
+    with started(tmp_path / "books.sqlite3"):
+        second = await asyncio.create_subprocess_exec(
+            *[sys.executable, "-m", "sandbox", "--port", "0", "--database", str(tmp_path / "books.sqlite3")],
+            cwd=ROOT,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await second.communicate()
+
+    assert second.returncode == 1
+    assert said.decode().startswith("sandbox: cannot use")
+    assert "--database" in said.decode()
 
 
 async def test_clock_of_one_account_moves_alone(shop: Shop) -> None:
