@@ -15,6 +15,7 @@ import asyncpg
 import httpx2
 import pytest
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 
 import worker
 from api.app import create_app
@@ -172,8 +173,10 @@ class Stack:
         return self.temporal.get_workflow_handle(booking.workflow)
 
     async def closed(self, workflow_id: str) -> Any:
-        """Wait until a run has ended, and give what it answered."""
-        return await self.temporal.get_workflow_handle(workflow_id).result()
+        """Wait until a run has begun and ended, and give what it answered."""
+        handle = self.temporal.get_workflow_handle(workflow_id)
+        await eventually(lambda: _is_known(handle), what=workflow_id)
+        return await handle.result()
 
     async def value(self, sql: str, *values: Any) -> Any:
         """Ask the database for one value, as a judge who may see everything."""
@@ -182,6 +185,16 @@ class Stack:
     async def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """Ask the database for rows, as a judge who may see everything."""
         return [dict(row) for row in await self.judge.fetch(sql, *values)]
+
+
+async def _is_known(handle: WorkflowHandle[Any, Any]) -> bool:
+    try:
+        await handle.describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return False
+        raise
+    return True
 
 
 @asynccontextmanager

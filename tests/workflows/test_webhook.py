@@ -128,7 +128,7 @@ async def test_an_event_that_comes_before_our_create_call_returned_is_not_lost(s
 async def test_an_event_about_nobody_is_parked_and_tried_again_until_a_person_has_to_look(
     stack: Stack,
 ) -> None:
-    event_id = await deliver(stack, payment_id=str(uuid4()))
+    event_id = await deliver(stack, {"payment_id": str(uuid4())})
 
     parked = await eventually(lambda: _row(stack, event_id, "parked"), what="the event to be parked")
     assert parked["cause"] == "unknown_reference"
@@ -144,7 +144,7 @@ async def test_an_event_about_nobody_is_parked_and_tried_again_until_a_person_ha
 
 @pytest.mark.row("WHK-10", partly="replay by an operator")
 async def test_a_parked_event_waits_twice_as_long_each_time(stack: Stack) -> None:
-    event_id = await deliver(stack, payment_id=str(uuid4()))
+    event_id = await deliver(stack, {"payment_id": str(uuid4())})
     waits = []
     wait = "select extract(epoch from next_at - now())::float from webhook_events where event_id = $1"
     row = await eventually(lambda: _row(stack, event_id, "parked"), what="the event to be parked")
@@ -165,7 +165,7 @@ async def test_an_event_of_the_live_mode_is_put_aside_here(stack: Stack) -> None
     booking = await stack.book()
     checkout = await stack.checkout(booking)
 
-    event_id = await deliver(stack, payment_id=checkout["payment_id"], livemode=True)
+    event_id = await deliver(stack, await labels(stack, checkout), livemode=True)
 
     parked = await eventually(lambda: _row(stack, event_id, "parked"), what="the event to be parked")
     assert parked["cause"] == "wrong_mode"
@@ -176,14 +176,23 @@ async def test_an_event_that_claims_money_is_not_believed_before_the_provider_wa
     booking = await stack.book()
     checkout = await stack.checkout(booking)
 
-    event_id = await deliver(stack, payment_id=checkout["payment_id"])
+    event_id = await deliver(stack, await labels(stack, checkout))
 
     await eventually(lambda: _row(stack, event_id, "processed"), what="the event to be told")
     await eventually(lambda: _asked(stack, booking.workflow), what="the provider to be asked")
     assert (await stack.read(booking))["status"] == "awaiting_payment"
 
 
-async def deliver(stack: Stack, *, payment_id: str, livemode: bool = False) -> str:
+async def labels(stack: Stack, checkout: dict[str, Any]) -> dict[str, str]:
+    """Give what our own objects at the provider are labelled with."""
+    return {
+        "payment_id": checkout["payment_id"],
+        "tenant": str(await stack.value("select tenant_id from payments")),
+        "booking_id": str(await stack.value("select booking_id from payments")),
+    }
+
+
+async def deliver(stack: Stack, metadata: dict[str, str], *, livemode: bool = False) -> str:
     """Deliver an event with our secret: what the provider itself could send, about whomever."""
     event_id, stamp = f"evt_{uuid4().hex}", int(time.time())
     intent = {
@@ -194,7 +203,7 @@ async def deliver(stack: Stack, *, payment_id: str, livemode: bool = False) -> s
         "amount_received": 2_500,
         "currency": "eur",
         "latest_charge": "ch_of_nobody",
-        "metadata": {"payment_id": payment_id},
+        "metadata": metadata,
     }
     event: dict[str, Any] = {
         "id": event_id,

@@ -1,0 +1,80 @@
+"""A worker that dies, is told to stop, or serves one queue only."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.check import violations
+from tests.support.stack import Stack
+from tests.support.wait import eventually
+from tests.support.worker_process import worker_process
+
+
+async def test_a_booking_goes_on_when_its_worker_was_killed_while_it_waited(
+    idle_stack: Stack, tmp_path: Path
+) -> None:
+    stack = idle_stack
+    booking = await stack.book()
+    async with worker_process(stack, tmp_path / "first.log") as first:
+        checkout = await stack.checkout(booking)
+        first.kill()
+    await stack.sandbox.pay(checkout["payment_url"])
+
+    async with stack.working():
+        await stack.wait_for(booking, "confirmed")
+        await eventually(stack.sandbox.mailbox, what="the confirmation")
+
+    assert await violations(stack) == []
+
+
+async def test_a_worker_ends_in_order_when_it_is_told_to(idle_stack: Stack, tmp_path: Path) -> None:
+    stack = idle_stack
+    async with worker_process(stack, tmp_path / "worker.log") as process:
+        booking = await stack.book()
+        await stack.checkout(booking)
+        assert process.child
+
+        process.child.send_signal(signal.SIGTERM)
+
+        assert process.child.wait(timeout=30) == 0
+
+
+@pytest.mark.row("DEP-13")
+async def test_a_worker_serves_the_queue_it_was_started_for_and_no_other(
+    idle_stack: Stack, tmp_path: Path
+) -> None:
+    """Bookings wait while nobody serves them; a run goes as far as its queues are served."""
+    stack = idle_stack
+    booking = await stack.book()
+    async with worker_process(stack, tmp_path / "relay.log", "relay"):
+        await eventually(lambda: stack.value("select saga_started_at from bookings"), what="the start")
+        assert await stack.value("select count(*) from notices") == 0
+
+    async with worker_process(stack, tmp_path / "bookings.log", "bookings"):
+        wish = asyncio.create_task(stack.ask_to_pay(booking, key="the same wish"))
+        created = "select status = 'awaiting_payment' from bookings"
+        await eventually(lambda: stack.value(created), what="the step of its own queue")
+        assert await stack.sandbox.checkouts() == []
+
+        async with worker_process(stack, tmp_path / "providers.log", "providers"):
+            await eventually(stack.sandbox.checkouts, what="the checkout")
+            assert (await wish).status_code in (201, 202)
+            assert (await stack.ask_to_pay(booking, key="the same wish")).status_code == 201
+            assert await stack.sandbox.mailbox() == []
+
+
+async def test_a_worker_tells_how_it_is_and_what_it_has_done(idle_stack: Stack, tmp_path: Path) -> None:
+    stack = idle_stack
+    async with worker_process(stack, tmp_path / "worker.log") as process:
+        await stack.book()
+
+        ready = await stack.http.get(f"{process.health}/health/ready")
+        assert ready.json() == {"status": "ready", "checks": {"temporal": "ok", "postgres": "ok"}}
+
+        async def told() -> bool:
+            metrics = await stack.http.get(f"{process.health}/metrics")
+            return 'holdfast_relay_told_total{kind="booking"} 1.0' in metrics.text
+
+        await eventually(told, what="the count of what was told")
