@@ -34,7 +34,7 @@ ROLES = {
 
 # Names and passwords cannot be parameters of these commands, so PostgreSQL itself quotes them.
 CREATE_ROLE = """
-select format('create role %I login nosuperuser nobypassrls nocreatedb nocreaterole noinherit', $1::text)
+select format('create role %I login nosuperuser nobypassrls nocreatedb nocreaterole', $1::text)
  where not exists (select from pg_roles where rolname = $1)
 """
 SET_PASSWORD = "select format('alter role %I password %L', $1::text, $2::text)"  # noqa: S105
