@@ -11,7 +11,7 @@ from pydantic import Field
 from api import problem
 from api.body import StrictRoute
 from api.deps import Caller, Now, Parts, Permission, may
-from api.shape import Answer, Instant, Shape
+from api.shape import Answer, Instant, Limit, Shape, WrittenInstant
 from db import catalog
 from db.catalog import VariantLeft
 from domain.catalog import SHOWN, Offer, SaleStatus
@@ -84,9 +84,9 @@ class SlotPage(Answer):
 class SlotFilter(Shape):
     """Which slots: those that start in [`from`, `to`)."""
 
-    since: Annotated[Instant | None, Field(alias="from")] = None
-    until: Annotated[Instant | None, Field(alias="to")] = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    since: Annotated[WrittenInstant | None, Field(alias="from")] = None
+    until: Annotated[WrittenInstant | None, Field(alias="to")] = None
+    limit: Limit = 50
 
 
 @router.get("", responses=problem.answers(Unauthenticated, Forbidden, also=()))

@@ -5,6 +5,7 @@ Requests refuse fields they do not know (a misspelt field is a silent loss) and 
 `api/body.py`.
 """
 
+import re
 from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, StringConstraints
@@ -37,10 +38,10 @@ class MoneyShape(Shape):
         return Money(minor=self.minor, currency=self.currency)
 
 
-def _only_text(value: object) -> object:
-    # An instant is text in RFC 3339, not the seconds since 1970 that Pydantic would take as well.
-    if not isinstance(value, str):
-        raise ValueError("an instant is text")  # noqa: TRY004 - what Pydantic catches
+def _written(value: object) -> object:
+    # Not the seconds since 1970 that Pydantic would take as well.
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]", value):
+        raise ValueError("an instant is written as RFC 3339 says")
     return value
 
 
@@ -50,6 +51,7 @@ Email = Annotated[EmailStr, Field(max_length=254)]
 Phone = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$", description="E.164", examples=["+4930123456"])]
 Locale = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", description="BCP 47", examples=["de-DE"])]
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Instant = Annotated[AwareDatetime, BeforeValidator(_only_text)]
+Instant = AwareDatetime
+WrittenInstant = Annotated[AwareDatetime, BeforeValidator(_written)]
 Limit = Annotated[int, Field(ge=1, le=200, description="Items per page")]
 Cursor = Annotated[str, Field(min_length=1, max_length=200, description="From `next` of the page before")]

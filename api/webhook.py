@@ -105,6 +105,6 @@ def _count(provider: str, account: str, deliveries: Sequence[Delivery], new: int
                 "webhook parked",
                 provider=provider,
                 account=account,
-                event=delivery.event_id,
+                event_id=delivery.event_id,
                 why=delivery.parked,
             )

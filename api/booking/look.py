@@ -16,7 +16,7 @@ from api.booking.shape import BookingAnswer, BookingPage, ContactAnswer, step, s
 from api.deps import Caller, House, Parts, Permission, may
 from api.payment import PaymentAnswer, attempt
 from api.pricing import lines
-from api.shape import Cursor, Instant, Limit, Shape
+from api.shape import Cursor, Limit, Shape, WrittenInstant
 from db import payment as payments
 from db.booking.read import Booking, page
 from db.payment import Payment
@@ -38,8 +38,8 @@ class BookingFilter(Shape):
     """Which bookings: in this state, of slots that start in [`from`, `to`)."""
 
     status: BookingStatus | None = None
-    since: Annotated[Instant | None, Field(alias="from")] = None
-    until: Annotated[Instant | None, Field(alias="to")] = None
+    since: Annotated[WrittenInstant | None, Field(alias="from")] = None
+    until: Annotated[WrittenInstant | None, Field(alias="to")] = None
     limit: Limit = 50
     cursor: Cursor | None = None
 
