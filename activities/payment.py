@@ -57,7 +57,7 @@ class PaymentActivities:
             opened = await gateway.open_checkout(_order(ask), op_key=op_key)
         async with self._payment.tenant(ask.tenant_id) as connection:
             written = await payments.opened(
-                connection, ask.tenant_id, opened.provider_ref, _checkout(row, opened)
+                connection, ask.tenant_id, opened.provider_ref, _checkout(ask, opened)
             )
         if written.status is PaymentStatus.CANCELLED or written.checkout is None:
             # Given up while this call was on its way: nobody waits for it, and nobody may pay.
@@ -155,13 +155,14 @@ def _order(ask: CreatePayment) -> Order:
     )
 
 
-def _checkout(row: Payment, opened: Opened) -> Checkout:
+def _checkout(ask: CreatePayment, opened: Opened) -> Checkout:
+    """Say how to pay, and until when: the hold ends before a provider's page can be made to lapse."""
     return Checkout(
-        payment_id=row.id,
-        provider=row.provider,
+        payment_id=ask.payment_id,
+        provider=ask.wish.provider,
         payment_url=opened.payment_url,
         client_secret=opened.client_secret,
-        expires_at=opened.expires_at,
+        expires_at=min(filter(None, (ask.expires_at, opened.expires_at)), default=None),
     )
 
 
