@@ -35,6 +35,7 @@ ROLES = {
     "DATABASE_RELAY_URL": "holdfast_relay",
     "DATABASE_READONLY_URL": "holdfast_readonly",
 }
+GIVEN = "HOLDFAST_GIVEN"  # the names of those that the caller had set
 FACES = ("stripe", "adyen", "paypal", "sendgrid")
 
 
@@ -44,11 +45,15 @@ class Choice:
     def __init__(self) -> None:
         self.kept = dotenv.read(FILE)
         self.values: dict[str, str] = {}
+        self.taken_over: set[str] = set()
 
     def given(self, name: str) -> str | None:
         """Answer what the caller set, if it is not just what we wrote ourselves."""
         value = os.environ.get(name)
-        return value if value and value != self.kept.get(name) else None
+        if not value or (value == self.kept.get(name) and name not in self.kept.get(GIVEN, "").split(",")):
+            return None
+        self.taken_over.add(name)
+        return value
 
     def put(self, name: str, value: str) -> None:
         """Take what the caller gave, else `value`."""
@@ -96,6 +101,7 @@ def choose() -> Choice:
         choice.keep(name, pem)
     for name, prefix, length in SECRETS:
         choice.keep(name, prefix + secrets.token_hex(length))
+    choice.values[GIVEN] = ",".join(sorted(choice.taken_over))
     return choice
 
 

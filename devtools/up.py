@@ -78,7 +78,7 @@ class Stack:
             self.choice.save()  # from here on others can find what is there
             self.supervisor.wait()
         with step("database roles, migrations, demo catalogue"):
-            self.run("roles", "-m", "db.roles", DATABASE_ADMIN_URL=self.admin_url)
+            self.roles()
             self.run("migrate", "-m", "alembic", "upgrade", "head")
             DEMO.write_text(json.dumps(json.loads(self.run("demo", "-m", "db.demo"))))
         webhook.register(self.choice)
@@ -87,6 +87,16 @@ class Stack:
             self.api()
             self.worker()
             self.supervisor.wait()
+
+    def roles(self) -> None:
+        """Make the database and its roles; of a server that we were given that needs somebody who may."""
+        try:
+            self.run("roles", "-m", "db.roles", DATABASE_ADMIN_URL=self.admin_url)
+        except Trouble as trouble:
+            if choosing.own_database(self.choice):
+                raise
+            who = "DATABASE_ADMIN_URL, else DATABASE_URL, names a database that is there and a role that may make roles"
+            raise Trouble(f"{trouble}\n  {who}.") from None
 
     def postgres(self) -> None:
         """Start PostgreSQL, unless DATABASE_URL names one."""

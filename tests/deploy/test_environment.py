@@ -138,7 +138,10 @@ def test_a_database_that_is_given_is_used(file: Path, monkeypatch: pytest.Monkey
 
     chosen = choose()
 
+    chosen.save()
+
     assert not choice.own_database(chosen)
+    assert not choice.own_database(choose())  # the second time too
     assert chosen.values["DATABASE_URL"] == "postgresql://owner:word@db.example:6543/shop"
     assert chosen.values["DATABASE_APP_URL"].endswith("@db.example:6543/shop")
 
