@@ -20,6 +20,7 @@ from db.booking import read
 from db.booking.place import Placed, Placement, place
 from db.catalog import Sale
 from db.tenant import Account, Channel
+from domain.booking import BookingStatus
 from domain.ids import BookingId, PaymentId, QuoteId
 from domain.inventory import places_wanted
 from domain.money import Money
@@ -192,7 +193,9 @@ async def _answer(
     One with a payment is stored, once it says how to pay.
     """
     payment = None if wish is None or not booking.due else await _pay(parts, booking, wish)
+    opened_too = payment is not None and payment.answered and payment.refused is None
     accepted = AcceptedBooking(
+        status=BookingStatus.AWAITING_PAYMENT if opened_too else BookingStatus.HELD,
         **booking.model_dump(include={"id", "reference", "total", "due", "created_at", "expires_at"}),
         lines=lines(booking.lines),
         access_token=parts.tokens.bookings.sign(booking.tenant_id, booking.id, made_at=booking.created_at),

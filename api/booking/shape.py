@@ -52,14 +52,15 @@ class CancelWish(Shape):
 
 
 class AcceptedBooking(Answer):
-    """A booking as it was accepted: its places are held until `expires_at` (none: nothing is due).
+    """A booking as it was accepted: its places are held until `expires_at` (none: nothing is due); it awaits
+    the payment that was opened with it, if one was.
 
     `access_token` opens this booking and no other; a guest has nothing else.
     """
 
     id: UUID
     reference: str
-    status: Literal[BookingStatus.HELD] = BookingStatus.HELD
+    status: Literal[BookingStatus.HELD, BookingStatus.AWAITING_PAYMENT] = BookingStatus.HELD
     total: Money
     due: Money
     lines: tuple[LineAnswer, ...]
