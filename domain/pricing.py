@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pydantic import Field, JsonValue
 
-from domain.catalog import SalesTerms, SaleStatus, Variant
+from domain.catalog import SaleStatus, SalesTerms, Variant
 from domain.ids import OfferId, QuoteId, SlotId, VariantId
 from domain.money import Money, allocate, zero
 from domain.refusal import InvalidRequest, SalesClosed
