@@ -63,7 +63,7 @@ def test_an_undo_is_a_step_that_takes_the_same_request_and_answers_nothing(
     step: Step[typing.Any, typing.Any],
 ) -> None:
     assert step.undo in STEPS
-    assert step.undo
+    assert step.undo is not None
     assert declared(step.undo) == (declared(step)[0], NoneType)
 
 
