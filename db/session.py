@@ -62,14 +62,17 @@ class Database:
         *,
         size: int = 8,
         statement_cache: bool = True,
+        open_at_once: int = 1,
         patience: float = 5,
+        answer_within: float = 5,
         on_query: "QueryLogger | None" = None,
     ) -> "Database":
-        """Open a pool of at most `size` connections for the role in `url`.
+        """Open a pool of at most `size` connections for the role in `url`, `open_at_once` of them now.
 
-        `patience` is how many seconds a caller waits for a free connection before TimeoutError. Switch
-        `statement_cache` off behind a pooler in transaction mode. `on_query` hears of every statement, with
-        its time and its error.
+        `patience` is how many seconds a caller waits for a free connection, `answer_within` how many for the
+        answer to a statement, before TimeoutError: the roles' own limits need a server that can be reached.
+        Switch `statement_cache` off behind a pooler in transaction mode. `on_query` hears of every statement,
+        with its time and its error.
         """
 
         async def prepare(connection: "asyncpg.Connection[Record]") -> None:
@@ -81,11 +84,12 @@ class Database:
 
         pool = await asyncpg.create_pool(
             url,
-            min_size=1,
+            min_size=open_at_once,
             max_size=size,
             max_inactive_connection_lifetime=60,
             init=prepare,
             reset=_nothing_to_reset,
+            command_timeout=answer_within,
             statement_cache_size=STATEMENTS if statement_cache else 0,
         )
         return cls(pool, patience=patience)

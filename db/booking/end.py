@@ -4,7 +4,7 @@ from db import event, notice
 from db.event import Told
 from db.session import Connection
 from domain import event as types
-from domain.booking import BookingStatus, EndBooking, Ended, EndReason, Trigger, move, sources
+from domain.booking import OPEN, BookingStatus, EndBooking, Ended, EndReason, Trigger, move, sources
 from domain.ids import BookingId, TenantId
 from domain.notice import NoticeKind
 from domain.payment import LateMoney
@@ -107,8 +107,8 @@ async def _ended_before(connection: Connection, request: EndBooking) -> Ended:
     if found is None:
         raise Unknown("There is no such booking.")
     status = BookingStatus(found)
-    if status in (BookingStatus.PAID, BookingStatus.AWAITING_PARTNER):
-        raise IllegalMove("Its money comes first.", status=found, trigger=request.reason.value)
+    if status in OPEN:
+        raise IllegalMove("This booking cannot end so.", status=found, trigger=request.reason.value)
     return Ended(status=status)
 
 

@@ -14,7 +14,7 @@ from domain.booking import BookingStatus, ConfirmBooking, Confirmed, EndBooking,
 from domain.ids import CounterId
 from domain.inventory import HoldPlaces
 from domain.payment import FactKind
-from domain.refusal import BookingEnded, PaymentNotCompleted, SoldOut, Unknown
+from domain.refusal import BookingEnded, IllegalMove, PaymentNotCompleted, SoldOut, Unknown
 from tests.support.database import Databases, superuser
 from tests.support.shop import Shop, keep, let_time_pass, open_shop, pay
 
@@ -330,6 +330,17 @@ async def test_a_booking_never_held_is_rejected(databases: Databases) -> None:
 
     async with databases.app.tenant(shop.tenant_id) as connection:
         assert (await end_booking(connection, ask)).status is BookingStatus.REJECTED
+
+
+async def test_a_booking_whose_money_is_there_is_not_ended_by_its_deadline(databases: Databases) -> None:
+    shop, booking = await paid_booking(databases)
+    async with superuser(databases.urls) as judge:
+        await judge.execute("update bookings set status = 'paid'")
+    ask = EndBooking(tenant_id=shop.tenant_id, booking_id=booking.id, reason=EndReason.EXPIRED)
+
+    async with databases.app.tenant(shop.tenant_id) as connection:
+        with pytest.raises(IllegalMove):
+            await end_booking(connection, ask)
 
 
 async def test_a_late_end_changes_nothing_of_a_confirmed_booking(databases: Databases) -> None:

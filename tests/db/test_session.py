@@ -154,3 +154,15 @@ async def test_without_the_statement_cache_all_is_the_same(urls: Urls, databases
 
     assert [one.repeated for one in placed] == [False, False, True]
     assert kept == 0
+
+
+async def test_who_gets_no_answer_gives_up(urls: Urls) -> None:
+    database = await Database.connect(urls.app, size=1, answer_within=0.1)
+    try:
+        with pytest.raises(TimeoutError) as waited:
+            async with database.across() as connection:
+                await connection.execute("select pg_sleep(60)")
+        assert session.is_outage(waited.value)
+        await database.ping()
+    finally:
+        await database.close()

@@ -129,7 +129,7 @@ def running_cluster() -> Iterator[Postgres]:
 async def connected(urls: Urls) -> AsyncIterator[Databases]:
     """Connect the four roles."""
     pools = [
-        await Database.connect(url, size=POOL_SIZE)
+        await Database.connect(url, size=POOL_SIZE, open_at_once=0)
         for url in (urls.app, urls.payment, urls.relay, urls.readonly)
     ]
     try:
