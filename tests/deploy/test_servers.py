@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,17 @@ def test_postgres_keeps_what_was_committed_when_it_is_killed(cluster: Postgres) 
     assert ask(cluster, "select answer from kept") == 42
     assert ask(cluster, "select current_setting('fsync') || current_setting('data_checksums')") == "onon"
     assert int(str(ask(cluster, "select current_setting('server_version_num')"))) >= 150_000
+
+
+def test_a_killed_server_that_nobody_collected_does_not_bar_the_next(cluster: Postgres) -> None:
+    cluster.start()
+    os.kill(cluster.process.pid, signal.SIGKILL)
+    following = Postgres(cluster.home, port=cluster.port)
+
+    following.start()
+
+    assert ask(following, "select 1") == 1
+    following.stop()
 
 
 def test_a_cluster_that_was_left_half_made_is_made_anew(cluster: Postgres) -> None:
