@@ -98,7 +98,7 @@ class Postgres:
         self.process.stop()
 
     def make(self) -> None:
-        """Make the cluster, or see that the one there is at rest. One that was left half-made is made anew."""
+        """Make the cluster, or see that the one there is at rest. One left half-made is made anew."""
         if self.data.exists():
             self.settle()
             return
