@@ -3,16 +3,13 @@
 from typing import Protocol
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from db.booking import confirm, end
 from db.session import Database
 from domain.ids import BookingId
 from domain.payment import AftercareRequest, HandOver, LateMoney, PaymentFact, Settled
 from workflows import steps
-
-
-class StillOwned(Exception):
-    """Raised while the booking's own run is open: it alone changes the booking, so aftercare comes later."""
 
 
 class Teller(Protocol):
@@ -52,7 +49,11 @@ class AftercareActivities:
         Not before the booking's own run is over: one that is being cancelled would be confirmed.
         """
         if await self._teller.owns(ask.booking_id):
-            raise StillOwned
+            raise ApplicationError(
+                "The booking's own run is open.",
+                type="StillOwned",
+                category=ApplicationErrorCategory.BENIGN,  # it only comes a little later
+            )
         async with self._app.tenant(ask.tenant_id) as connection:
             return await confirm.settle_late_money(connection, ask)
 

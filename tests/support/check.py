@@ -64,6 +64,8 @@ async def violations(stack: Stack) -> list[str]:
 
 def _money(booking: dict[str, Any], payments: list[dict[str, Any]]) -> list[str]:
     kept = sum(each["captured"] - each["refunded"] for each in payments)
+    if booking["status"] == "refunding":
+        return [f"{booking['reference']} is still refunding"]
     due = booking["total_minor"] if booking["status"] == "confirmed" else 0
     return [] if kept == due else [f"{booking['reference']} is {booking['status']} and we keep {kept}"]
 

@@ -2,10 +2,11 @@
 process, over a database, task queues and provider accounts of the test's own.
 """
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 from typing import Any, Self
@@ -16,13 +17,16 @@ import httpx2
 import pytest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
+from uuid_utils.compat import uuid7
 
 import worker
 from api.app import create_app
 from db.booking.read import find
 from devtools.inside import new_key
 from domain.booking import BookingRequest
-from domain.ids import BookingId
+from domain.ids import BookingId, PaymentId
+from domain.money import Money
+from domain.payment import StartPayment
 from observability import log as logs
 from settings import Settings
 from tests.support.database import Databases, Urls
@@ -71,12 +75,22 @@ class Stack:
     sandbox: Account
     temporal: Client
     faults: Faults
+    _wishes: "list[asyncio.Task[httpx2.Response]]" = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
         """The settings as a program of its own reads them."""
         given = self.settings.model_dump(exclude_unset=True)
         return {name.upper(): str(value) for name, value in given.items()}
+
+    @asynccontextmanager
+    async def telling(self) -> AsyncIterator[Sagas]:
+        """Tell sagas what no route tells them."""
+        yield Sagas(self.temporal, self.settings.queue_prefix)
+
+    def on(self, temporal_address: str) -> "Stack":
+        """Give the same stack on another Temporal server, for workers."""
+        return replace(self, settings=self.settings.model_copy(update={"temporal_address": temporal_address}))
 
     @asynccontextmanager
     async def working(self, *queues: str) -> AsyncIterator[Sagas]:
@@ -139,6 +153,17 @@ class Stack:
             headers=bearer(booking.token) | idempotent(None),
         )
 
+    async def ask_to_cancel(self, booking: Booked) -> None:
+        """Send the wish to cancel, and do not wait for the end: only until the run has it."""
+        self._wishes.append(asyncio.create_task(self.cancel(booking)))
+
+        async def accepted() -> bool:
+            history = await self.run_of(booking).fetch_history()
+            updates = (e.workflow_execution_update_accepted_event_attributes for e in history.events)
+            return any(update.accepted_request.input.name == "cancel" for update in updates)
+
+        await eventually(accepted, what="the wish to cancel")
+
     async def cancel(self, booking: Booked) -> httpx2.Response:
         """Cancel as the buyer."""
         return await self.http.post(
@@ -167,6 +192,16 @@ class Stack:
         async with self.databases.app.tenant(tenant_id) as connection:
             found = await find(connection, tenant_id, BookingId(booking.id))
         return found.request(grace=timedelta(seconds=self.settings.hold_grace_seconds))
+
+    async def wish_to_pay(self, booking: Booked) -> StartPayment:
+        """Write the wish to pay as the API does."""
+        return StartPayment(
+            payment_id=PaymentId(uuid7()),
+            provider="stripe",
+            account="default",
+            amount=Money.model_validate(booking.answer["due"]),
+            return_url=f"{self.settings.api_url}{RETURN_PATH}",
+        )
 
     def run_of(self, booking: Booked) -> WorkflowHandle[Any, Any]:
         """Give the handle of the booking's run."""

@@ -1,6 +1,6 @@
 """Temporal is down: bookings are accepted, wishes to pay answer 503, and all goes on when it is back."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from tests.support.wait import eventually
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> AsyncIterator[Temporal]:
+def server(tmp_path: Path) -> Iterator[Temporal]:
     with temporal_server(database=tmp_path / "temporal.db") as running:
         yield running
 

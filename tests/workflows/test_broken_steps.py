@@ -1,0 +1,168 @@
+"""Every step of every saga breaks in turn, in each way a step can break. Whatever becomes of the booking, at
+rest nothing is held, charged or valid that should not be.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError
+
+from domain.catalog import SalesTerms
+from domain.refusal import HoldEnded, IllegalMove, ProviderRefused, Refusal, SoldOut, Unknown
+from tests.support.check import violations
+from tests.support.stack import ENDS, Booked, Stack
+from tests.support.temporal import kinds
+from tests.support.wait import eventually
+from workflows.booking import BookingWorkflow
+from workflows.steps import STEPS, Step
+
+# The no that a step may say. Steps that are not here say none: what they are asked has to be done.
+NOS: dict[str, Refusal] = {
+    "hold_places": SoldOut("ordered"),
+    "keep_places": HoldEnded("ordered"),
+    "create_payment": ProviderRefused("ordered"),
+    "check_payment": Unknown("ordered"),
+    "close_payment": Unknown("ordered"),
+    "confirm_booking": SoldOut("ordered"),
+    "release_places": IllegalMove("ordered"),
+    "return_payment": Unknown("ordered"),
+}
+UNDOS = {step.undo.name for step in STEPS if step.undo}
+QUICK_TRIES = 8
+
+
+async def paid(stack: Stack, hold_seconds: int) -> Booked:
+    """Book and pay."""
+    booking = await stack.book(await stack.shop(terms=SalesTerms(hold_seconds=hold_seconds), capacity=1))
+    wish = await stack.ask_to_pay(booking)
+    if wish.status_code == 201:
+        await stack.sandbox.pay(wish.json()["payment_url"])
+    return booking
+
+
+async def expired(stack: Stack, hold_seconds: int) -> Booked:
+    """Open a checkout and leave."""
+    booking = await stack.book(await stack.shop(terms=SalesTerms(hold_seconds=1), capacity=1))
+    await stack.checkout(booking)
+    return booking
+
+
+async def paid_too_late(stack: Stack, hold_seconds: int) -> Booked:
+    """Pay without our hearing of it, then cancel: the money is found when the checkout is closed."""
+    await stack.sandbox.break_down("payment_intent.succeeded", "webhook_swallow")
+    booking = await stack.book(await stack.shop(capacity=1))
+    await stack.pay(booking)
+    await stack.ask_to_cancel(booking)
+    return booking
+
+
+async def told_while_undoing(stack: Stack, hold_seconds: int) -> Booked:
+    """Pay, cancel, and let the news of the money come while the undo is under way."""
+    await stack.sandbox.break_down("payment_intent.succeeded", "webhook_hold")
+    booking = await stack.book(await stack.shop(capacity=1))
+    stack.faults.fail("return_payment", times=2)
+    await stack.pay(booking)
+    await stack.ask_to_cancel(booking)
+    await stack.sandbox.release()
+    await eventually(lambda: _was_told(stack, booking), what="the news")
+    return booking
+
+
+Story = Callable[[Stack, int], Awaitable[Booked]]
+STORY: dict[str, Story] = {
+    "hold_places": paid,
+    "keep_places": paid,
+    "create_payment": paid,
+    "check_payment": paid,
+    "confirm_booking": paid,
+    "send_notice": paid,
+    "close_payment": expired,
+    "return_payment": expired,
+    "release_places": expired,
+    "end_booking": expired,
+    "settle_late_money": paid_too_late,
+    "refund_payment": paid_too_late,
+    "record_refund": paid_too_late,
+    "hand_over": told_while_undoing,
+}
+
+
+def test_every_declared_step_has_a_story_that_reaches_it() -> None:
+    assert STORY.keys() == {step.name for step in STEPS}
+
+
+@pytest.mark.row("SAG-04", partly="vouchers, and voiding what was only authorised")
+@pytest.mark.parametrize("step", NOS)
+async def test_nothing_is_stranded_when_a_step_says_no(stack: Stack, step: str) -> None:
+    stack.faults.refuse(step, NOS[step])
+
+    booking = await STORY[step](stack, 1)
+
+    if step in UNDOS:
+        await eventually(lambda: _parked(stack, booking), what="the undo to be parked")
+        stack.faults.mend()
+        async with stack.telling() as sagas:
+            await sagas.retry_step(await stack.request(booking), "by the operator")
+    await comes_to_rest(stack, booking)
+    assert stack.faults.tried[step]
+
+
+@pytest.mark.row("SAG-04", partly="vouchers, and voiding what was only authorised")
+@pytest.mark.parametrize("step", STORY)
+async def test_nothing_is_stranded_when_the_answer_of_a_step_is_lost(stack: Stack, step: str) -> None:
+    stack.faults.fail(step, times=1, afterwards=True)
+
+    booking = await STORY[step](stack, 5)
+
+    await comes_to_rest(stack, booking)
+    await eventually(lambda: _tried(stack, step, 2), what="the second try")
+
+
+@pytest.mark.row("SAG-04", partly="vouchers, and voiding what was only authorised")
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+async def test_nothing_is_stranded_when_what_a_step_needs_is_away(stack: Stack, step: Step[Any, Any]) -> None:
+    """Away for longer than the quick local tries, so that the step goes on as an ordinary, patient one."""
+    tries = QUICK_TRIES + 1 if step.queue is None else 2
+    stack.faults.fail(step.name, times=tries)
+
+    booking = await STORY[step.name](stack, 10)
+
+    await comes_to_rest(stack, booking)
+    await eventually(lambda: _tried(stack, step.name, tries + 1), what="the try that succeeds")
+
+
+async def comes_to_rest(stack: Stack, booking: Booked) -> None:
+    """Wait until the booking's run is over, everybody was told, and there is nothing to object to."""
+    await stack.wait_for(booking, *ENDS)
+    handle = stack.run_of(booking)
+    await handle.result()
+    assert (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED
+    owed = "select count(*) = 0 from notices where status in ('owed', 'claimed')"
+    await eventually(lambda: stack.value(owed), what="all notices to be sent")
+    objections: list[str] = []
+
+    async def rests() -> bool:
+        objections[:] = await violations(stack)
+        return not objections
+
+    try:
+        await eventually(rests, seconds=10)
+    except AssertionError:
+        pytest.fail(f"does not come to rest: {objections}")
+
+
+async def _tried(stack: Stack, step: str, times: int) -> bool:
+    return stack.faults.tried[step] >= times
+
+
+async def _parked(stack: Stack, booking: Booked) -> str | None:
+    try:
+        return (await stack.run_of(booking).query(BookingWorkflow.status)).parked
+    except RPCError:
+        return None
+
+
+async def _was_told(stack: Stack, booking: Booked) -> bool:
+    return "WORKFLOW_EXECUTION_SIGNALED" in kinds(await stack.run_of(booking).fetch_history())
