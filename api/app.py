@@ -72,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
         version="1",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
         telemetry={"metrics": False, "logs": False, "exclude": _asked_by_machines},
         middleware=[

@@ -20,7 +20,6 @@ from db.booking import read
 from db.booking.place import Placed, Placement, place
 from db.catalog import Sale
 from db.tenant import Account, Channel
-from domain.booking import BookingStatus
 from domain.ids import BookingId, PaymentId, QuoteId
 from domain.inventory import places_wanted
 from domain.money import Money
@@ -83,10 +82,18 @@ async def create_booking(
     else:
         placed = await place(parts.database, placement)
     parts.waker.wake()
-    stored = placed.answer or await _answer(parts, placed.booking, used, wish.payment)
-    response = problem.replayed(stored)
-    response.headers["Location"] = f"/api/v1/bookings/{placed.booking.id}"
-    return response
+    if placed.answer is not None:
+        return _response(placed.booking, placed.answer.body)
+    payment = await _payment(parts, placed.booking, wish.payment)
+    body = _body(parts, placed.booking, payment)
+    if payment is None:
+        return _response(placed.booking, body)
+    if not payment.answered:
+        return _response(placed.booking, body, come_back=True)
+    if used is not None:
+        async with parts.database.tenant(caller.tenant_id) as connection:
+            await idempotency.answer(connection, caller.tenant_id, used, idempotency.Stored(201, body))
+    return _response(placed.booking, body)
 
 
 def _used(caller: Caller, key: str | None, wish: BookingWish) -> idempotency.Key | None:
@@ -185,34 +192,34 @@ async def _made_before(parts: House, caller: Caller, used: idempotency.Key | Non
     return Placed(booking, repeated=True, answer=claim.answer)
 
 
-async def _answer(
-    parts: House, booking: read.Booking, used: idempotency.Key | None, wish: PaymentWish | None
-) -> idempotency.Stored:
-    """Write the answer, from what never changes of the booking, so that a repeat reads the same.
+def _body(parts: House, booking: read.Booking, payment: PaymentAnswer | None) -> bytes:
+    """Write the answer from what never changes of the booking, so that a repeat reads the same byte for byte.
 
-    One with a payment is stored, once it says how to pay.
+    One with a payment is stored besides, once it says how to pay.
     """
-    payment = None if wish is None or not booking.due else await _pay(parts, booking, wish)
-    opened_too = payment is not None and payment.answered and payment.refused is None
     accepted = AcceptedBooking(
-        status=BookingStatus.AWAITING_PAYMENT if opened_too else BookingStatus.HELD,
         **booking.model_dump(include={"id", "reference", "total", "due", "created_at", "expires_at"}),
         lines=lines(booking.lines),
         access_token=parts.tokens.bookings.sign(booking.tenant_id, booking.id, made_at=booking.created_at),
         payment=payment,
     )
-    stored = idempotency.Stored(201, accepted.model_dump_json().encode())
-    if payment is not None and payment.answered and used is not None:
-        async with parts.database.tenant(booking.tenant_id) as connection:
-            await idempotency.answer(connection, booking.tenant_id, used, stored)
-    return stored
+    return accepted.model_dump_json().encode()
 
 
-async def _pay(parts: House, booking: read.Booking, wish: PaymentWish) -> PaymentAnswer:
+def _response(booking: read.Booking, body: bytes, *, come_back: bool = False) -> Response:
+    headers = {"Location": f"/api/v1/bookings/{booking.id}"}
+    if come_back:
+        headers["Retry-After"] = str(problem.RETRY_AFTER_SECONDS)
+    return Response(body, 201, headers, "application/json")
+
+
+async def _payment(parts: House, booking: read.Booking, wish: PaymentWish | None) -> PaymentAnswer | None:
     """Wish for the payment that came with the booking, under an id kept with it.
 
     Whatever becomes of it, the booking stands.
     """
+    if wish is None or not booking.due:
+        return None
     mark = fingerprint(PAYMENT_ROUTE, wish)
     used = idempotency.Key(caller=f"booking:{booking.id}", route=PAYMENT_ROUTE, key="1", fingerprint=mark)
     async with parts.database.tenant(booking.tenant_id) as connection:
