@@ -32,13 +32,17 @@ class Proof:
 
 def write(*, check: bool) -> None:
     """Write docs/features.md; with `check` write nothing, and fail when it would change."""
-    areas: dict[str, dict[str, Any]] = tomllib.loads(ROWS.read_text())
-    text = page(areas, proofs())
+    text = page(areas(), proofs())
     if not check:
         PAGE.write_text(text)
-        say(f"  {PAGE.relative_to(ROOT)}: {summary(areas, proofs())}")
+        say(f"  {PAGE.relative_to(ROOT)}: {summary(areas(), proofs())}")
     elif not PAGE.exists() or PAGE.read_text() != text:
         raise Trouble(f"{PAGE.relative_to(ROOT)} is not up to date: run `./dev features`.")
+
+
+def areas() -> dict[str, Any]:
+    """Answer the areas of the specification: by code, their title and their rows in our words."""
+    return tomllib.loads(ROWS.read_text())
 
 
 def proofs() -> dict[str, list[Proof]]:
@@ -83,16 +87,16 @@ def state(row: str, proven: dict[str, list[Proof]]) -> str:
     return "partly" if any(proof.missing for proof in tests) else "done"
 
 
-def rows_of(areas: dict[str, dict[str, Any]]) -> dict[str, str]:
+def rows_of(asked: dict[str, Any]) -> dict[str, str]:
     """Answer every row with what it asks for."""
     return {
-        f"{code}-{number}": words for code, area in areas.items() for number, words in area["rows"].items()
+        f"{code}-{number}": words for code, area in asked.items() for number, words in area["rows"].items()
     }
 
 
-def summary(areas: dict[str, dict[str, Any]], proven: dict[str, list[Proof]]) -> str:
+def summary(asked: dict[str, Any], proven: dict[str, list[Proof]]) -> str:
     """Answer how many rows are how far."""
-    rows = rows_of(areas)
+    rows = rows_of(asked)
     unknown = sorted(proven.keys() - rows.keys())
     if unknown:
         raise Trouble(f"Tests name rows that docs/requirements.toml does not know: {', '.join(unknown)}.")
@@ -100,16 +104,16 @@ def summary(areas: dict[str, dict[str, Any]], proven: dict[str, list[Proof]]) ->
     return f"{len(rows)} rows: {count['done']} done, {count['partly']} partly, {count['open']} open"
 
 
-def page(areas: dict[str, dict[str, Any]], proven: dict[str, list[Proof]]) -> str:
+def page(asked: dict[str, Any], proven: dict[str, list[Proof]]) -> str:
     """Answer the whole page."""
     lines = [
         "# Features",
         "",
         "Written by `./dev features` from [requirements.toml](requirements.toml) and the marks of the tests.",
-        f"{summary(areas, proven)}. *Done*: tests prove it; *partly*: one of them says what is missing.",
+        f"{summary(asked, proven)}. *Done*: tests prove it; *partly*: one of them says what is missing.",
         "",
     ]
-    for code, area in areas.items():
+    for code, area in asked.items():
         lines += [
             f"## {area['title']} ({code})",
             "",

@@ -17,16 +17,18 @@ def proof(missing: str | None = None) -> Proof:
 
 
 def test_all_rows_of_the_specification_are_there() -> None:
-    rows = features.rows_of(features.tomllib.loads(features.ROWS.read_text()))
+    rows = features.rows_of(features.areas())
 
     assert len(rows) == 370
     assert all(words and "|" not in words for words in rows.values())
 
 
 def test_the_tests_name_rows_that_exist() -> None:
-    assert (
-        features.proofs().keys() <= features.rows_of(features.tomllib.loads(features.ROWS.read_text())).keys()
-    )
+    assert features.proofs().keys() <= features.rows_of(features.areas()).keys()
+
+
+def test_the_page_is_up_to_date() -> None:
+    features.write(check=True)
 
 
 def test_marks_are_found_on_functions_classes_modules_and_parameters(
