@@ -80,11 +80,11 @@ def _text(node: ast.expr) -> str:
 
 
 def state(row: str, proven: dict[str, list[Proof]]) -> str:
-    """Answer how far a row is: open without a test, partly as long as one of its tests says so."""
+    """Answer how far a row is: done when a test proves it whole, partly when each leaves something open."""
     tests = proven.get(row, [])
     if not tests:
         return "open"
-    return "partly" if any(proof.missing for proof in tests) else "done"
+    return "partly" if all(proof.missing for proof in tests) else "done"
 
 
 def rows_of(asked: dict[str, Any]) -> dict[str, str]:
@@ -110,7 +110,7 @@ def page(asked: dict[str, Any], proven: dict[str, list[Proof]]) -> str:
         "# Features",
         "",
         "Written by `./dev features` from [requirements.toml](requirements.toml) and the marks of the tests.",
-        f"{summary(asked, proven)}. *Done*: tests prove it; *partly*: one of them says what is missing.",
+        f"{summary(asked, proven)}. *Done*: a test proves all of it; *partly*: each leaves something open.",
         "",
     ]
     for code, area in asked.items():
@@ -122,13 +122,13 @@ def page(asked: dict[str, Any], proven: dict[str, list[Proof]]) -> str:
         ]
         for number, words in area["rows"].items():
             row = f"{code}-{number}"
-            told = _told(proven.get(row, []))
+            told = _told(proven.get(row, []), whole=state(row, proven) == "done")
             lines.append(f"| {row} | {words} | {SIGNS[state(row, proven)]} | {told} |")
         lines.append("")
     return "\n".join(lines)
 
 
-def _told(tests: list[Proof]) -> str:
+def _told(tests: list[Proof], *, whole: bool) -> str:
     links = [f"[{proof.test}](../{proof.file.as_posix()})" for proof in tests]
-    missing = sorted({proof.missing for proof in tests if proof.missing})
+    missing = [] if whole else sorted({proof.missing for proof in tests if proof.missing})
     return "<br>".join([*links, *(f"*missing: {what}*" for what in missing)])
