@@ -1,10 +1,17 @@
 """The demo catalogue."""
 
+import asyncio
+import json
+import sys
+from asyncio.subprocess import PIPE
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from db import catalog, demo, tenant
+from devtools.paths import ROOT
 from domain.ids import OfferId
-from tests.support.database import Databases
+from tests.support.database import Cluster, Databases
 
 MONDAY = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
@@ -57,3 +64,25 @@ async def test_a_publishable_key_opens_its_own_channel_only(databases: Databases
     assert found is not None
     assert (found.tenant_id, found.source) == (demo.TENANT, "api")
     assert other is None
+
+
+@pytest.mark.row("DEP-01", partly="there is no previous release yet")
+async def test_three_commands_lead_from_a_server_to_a_shop(cluster: Cluster) -> None:
+    urls = cluster.urls("made_by_commands")
+    environment = {**urls.environment, "DATABASE_ADMIN_URL": cluster.server.url()}
+
+    async def run(*words: str) -> str:
+        program = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", *words, cwd=ROOT, env=environment, stdout=PIPE, stderr=PIPE
+        )
+        said, trouble = await program.communicate()
+        assert program.returncode == 0, trouble.decode()
+        return said.decode()
+
+    await run("db.roles")
+    await run("alembic", "upgrade", "head")
+    shop = json.loads(await run("db.demo"))
+
+    assert shop["publishable_key"].startswith("pk_")
+    assert all(offer["slots"] and offer["variants"] for offer in shop["offers"])
+    await cluster.drop(urls)

@@ -10,6 +10,7 @@ from db import event, idempotency
 from db.booking.place import Placement, place
 from db.booking.read import Booking, find, find_by_reference, page
 from db.idempotency import Stored
+from db.session import is_outage
 from domain.booking import BookingStatus
 from domain.event import BOOKING_INITIATED, INVENTORY_RESERVED
 from domain.ids import SlotId
@@ -255,3 +256,26 @@ async def test_a_list_is_narrowed_by_user_status_and_day(databases: Databases) -
     assert {booking.id for booking in held} == {mine.booking_id, theirs.booking_id}
     assert (confirmed, later) == ([], [])
     assert len(then) == 2
+
+
+@pytest.mark.row("SAG-10")
+async def test_a_connection_lost_at_the_commit_leaves_a_key_that_can_be_used(databases: Databases) -> None:
+    """Nobody knows whether it was accepted: the same call with the same key finds out."""
+    shop = await open_shop(databases.app)
+    async with superuser(databases.urls) as judge:
+        await judge.execute(
+            """
+            create function die() returns trigger language plpgsql security definer as
+            'begin perform pg_terminate_backend(pg_backend_pid()); return null; end';
+            create constraint trigger die after insert on bookings
+                deferrable initially deferred for each row execute function die();
+            """
+        )
+        with pytest.raises(Exception) as lost:  # noqa: PT011 - its kind is what is asked below
+            await place(databases.app, shop.placement(key="k"))
+        await judge.execute("drop trigger die on bookings")
+
+    assert is_outage(lost.value)
+    first, again = [await place(databases.app, shop.placement(key="k")) for _ in range(2)]
+    assert (first.repeated, again.repeated) == (False, True)
+    assert await counters(databases, shop) == [(1, 0)]
