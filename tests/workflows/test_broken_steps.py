@@ -44,8 +44,8 @@ async def paid(stack: Stack, hold_seconds: int) -> Booked:
 
 async def expired(stack: Stack, hold_seconds: int) -> Booked:
     """Open a checkout and leave."""
-    booking = await stack.book(await stack.shop(terms=SalesTerms(hold_seconds=1), capacity=1))
-    await stack.checkout(booking)
+    booking = await stack.book(await stack.shop(terms=SalesTerms(hold_seconds=2), capacity=1))
+    await stack.ask_to_pay(booking)
     return booking
 
 

@@ -1,0 +1,149 @@
+"""Records a history of every end a run can come to, for the replay test:
+
+    ./dev test tests/histories/record.py
+
+Not a test by its name, so that only who asks for it runs it. Record anew when the commands of a saga were
+changed on purpose; histories of a release that has runs open are kept beside the new ones.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devtools.paths import ROOT
+from domain.catalog import SalesTerms
+from domain.refusal import SoldOut, Unknown
+from tests.support.stack import Stack
+from tests.support.temporal import kinds
+from tests.support.wait import eventually
+from workflows import names
+
+HERE = Path(__file__).parent
+SHORT = SalesTerms(hold_seconds=2)
+DECLINED = "visa_chargeDeclinedInsufficientFunds"
+
+
+async def confirmed(stack: Stack) -> str:
+    """Declined once, then paid."""
+    booking = await stack.book()
+    checkout = await stack.checkout(booking)
+    await stack.sandbox.pay(checkout["payment_url"], DECLINED)
+    await stack.sandbox.pay(checkout["payment_url"])
+    return booking.workflow
+
+
+async def confirmed_for_nothing(stack: Stack) -> str:
+    """A free booking."""
+    return (await stack.book(await stack.shop(minor=0))).workflow
+
+
+async def confirmed_on_the_second_checkout(stack: Stack) -> str:
+    """Two checkouts, one after the other."""
+    booking = await stack.book()
+    await stack.checkout(booking)
+    await stack.pay(booking)
+    return booking.workflow
+
+
+async def expired(stack: Stack) -> str:
+    """A checkout that nobody paid."""
+    booking = await stack.book(await stack.shop(terms=SHORT))
+    await stack.checkout(booking)
+    return booking.workflow
+
+
+async def failed(stack: Stack) -> str:
+    """Five declines."""
+    booking = await stack.book()
+    checkout = await stack.checkout(booking)
+    for _ in range(5):
+        await stack.sandbox.pay(checkout["payment_url"], DECLINED)
+    return booking.workflow
+
+
+async def cancelled(stack: Stack) -> str:
+    """Cancelled with an open checkout."""
+    booking = await stack.book()
+    await stack.checkout(booking)
+    await stack.cancel(booking)
+    return booking.workflow
+
+
+async def rejected(stack: Stack) -> str:
+    """No place was left for a booking that came without a hold."""
+    stack.faults.refuse("hold_places", SoldOut("ordered by the recorder"))
+    return (await stack.book()).workflow
+
+
+async def aftercare_that_confirms(stack: Stack) -> str:
+    """Late money, and the places are free."""
+    return await _late(stack, close_sales=False)
+
+
+async def aftercare_that_refunds(stack: Stack) -> str:
+    """Late money for a slot that is off sale."""
+    return await _late(stack, close_sales=True)
+
+
+async def notice(stack: Stack) -> str:
+    """A mail that was sent."""
+    await stack.book(await stack.shop(minor=0))
+    told = "select id from notices where status = 'accepted'"
+    return names.notice(await eventually(lambda: stack.value(told), what="the mail"))
+
+
+STORIES: tuple[Callable[[Stack], Awaitable[str]], ...] = (
+    confirmed,
+    confirmed_for_nothing,
+    confirmed_on_the_second_checkout,
+    expired,
+    failed,
+    cancelled,
+    rejected,
+    aftercare_that_confirms,
+    aftercare_that_refunds,
+    notice,
+)
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+async def test_record(stack: Stack, story: Callable[[Stack], Awaitable[str]]) -> None:
+    workflow_id = await story(stack)
+    if not workflow_id.startswith("aftercare:"):  # that one waits five minutes for more news
+        await stack.closed(workflow_id)
+
+    history = await stack.temporal.get_workflow_handle(workflow_id).fetch_history()
+
+    kept = {"workflow_id": workflow_id, "history": _clean(json.loads(history.to_json()))}
+    (HERE / f"{story.__name__}.json").write_text(json.dumps(kept, indent=1) + "\n")
+
+
+async def _late(stack: Stack, *, close_sales: bool) -> str:
+    shop = await stack.shop(terms=SHORT)
+    booking = await stack.book(shop)
+    await stack.sandbox.break_down("payment_intent.succeeded", "webhook_swallow")
+    stack.faults.refuse("close_payment", Unknown("ordered by the recorder"))
+    checkout = await stack.pay(booking)
+    if close_sales:
+        await stack.judge.execute("update slots set status = 'hidden' where id = $1", shop.slot.id)
+    await stack.wait_for(booking, "confirmed", "refunded")
+    run = names.aftercare(checkout["payment_id"])
+    await eventually(lambda: _waits_for_news(stack, run), what="aftercare to wait for more news")
+    return run
+
+
+async def _waits_for_news(stack: Stack, workflow_id: str) -> bool:
+    history = await stack.temporal.get_workflow_handle(workflow_id).fetch_history()
+    return kinds(history)[-1] == "TIMER_STARTED"
+
+
+def _clean(told: Any) -> Any:
+    """Take out what only says on which machine it was recorded."""
+    if isinstance(told, dict):
+        return {key: _clean(value) for key, value in told.items() if key != "identity"}
+    if isinstance(told, list):
+        return [_clean(each) for each in told]
+    return told.replace(f"{ROOT}/", "") if isinstance(told, str) else told

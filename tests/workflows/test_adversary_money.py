@@ -1,0 +1,111 @@
+"""Money in the hands of somebody who means ill, or of an engine that has lost its memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from temporalio.client import Client
+
+from domain.catalog import SalesTerms
+from domain.payment import Checkout
+from tests.support.check import violations
+from tests.support.database import Databases
+from tests.support.stack import Booked, Stack, front
+from tests.support.temporal import temporal_server
+from tests.support.wait import eventually
+from tests.workflows.test_late_money import paid_but_expired
+from workflows import names
+
+
+@pytest.fixture
+async def forgetful(
+    quiet: None, databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
+) -> AsyncIterator[Stack]:
+    """Serve a stack without workers, whose bookings' first runs are on an engine that is gone by now."""
+    async with front(databases, temporal_address, temporal, sandbox_url) as stack:
+        yield stack
+
+
+@asynccontextmanager
+async def lost_run(stack: Stack, booking: Booked) -> AsyncIterator[Checkout]:
+    """Open a checkout by a run that nobody remembers afterwards."""
+    with temporal_server() as engine:
+        async with stack.on(engine.address).working() as sagas:
+            yield await sagas.start_payment(await stack.request(booking), await stack.wish_to_pay(booking))
+
+
+async def test_a_checkout_of_a_run_that_is_lost_is_closed_before_the_next_is_opened(forgetful: Stack) -> None:
+    booking = await forgetful.book()
+    async with lost_run(forgetful, booking):
+        pass
+
+    async with forgetful.working():
+        await forgetful.pay(booking)
+        await forgetful.wait_for(booking, "confirmed")
+        await forgetful.closed(booking.workflow)
+
+    assert [each["status"] for each in await forgetful.sandbox.checkouts()] == ["expired", "complete"]
+    assert await violations(forgetful) == []
+
+
+async def test_cancelling_returns_the_money_that_a_lost_run_has_asked_for(forgetful: Stack) -> None:
+    booking = await forgetful.book()
+    async with lost_run(forgetful, booking) as checkout:
+        pass
+    await forgetful.sandbox.break_down("payment_intent.succeeded", "webhook_swallow")
+    await forgetful.sandbox.pay(checkout.payment_url or "")
+
+    async with forgetful.working("bookings"):
+        await forgetful.ask_to_cancel(booking)
+    async with forgetful.working():
+        await forgetful.wait_for(booking, "refunded", "confirmed")
+
+    assert await violations(forgetful) == []
+
+
+async def test_money_that_a_lost_run_took_is_settled_though_the_hold_is_over(forgetful: Stack) -> None:
+    """The capture is written down, so the webhook is no news; the places are gone meanwhile."""
+    shop = await forgetful.shop(capacity=1, terms=SalesTerms(hold_seconds=1))
+    booking = await forgetful.book(shop)
+    forgetful.faults.fail("confirm_booking", times=1_000)
+    async with lost_run(forgetful, booking) as checkout:
+        await forgetful.sandbox.pay(checkout.payment_url or "")
+
+        async def captured() -> bool:
+            return bool(await forgetful.value("select captured_minor from payments"))
+
+        await eventually(captured, what="the capture")
+    forgetful.faults.mend()
+
+    async def sold() -> bool:
+        return (await forgetful.ask_to_book(shop)).status_code == 201
+
+    await eventually(sold, what="the place to be somebody else's")
+    async with forgetful.working() as sagas:
+        await sagas.begin(await forgetful.request(booking))
+        await forgetful.wait_for(booking, "refunded")
+
+    assert await forgetful.sandbox.kept() == 0
+
+
+async def test_a_refund_that_the_bank_sends_back_is_not_tried_for_ever(stack: Stack) -> None:
+    booking = await paid_but_expired(stack, close_sales=True, card="refundFail")
+    for _ in range(6):
+        await stack.sandbox.advance(seconds=10)
+        await asyncio.sleep(1)
+    print(await stack.sandbox.refunds())
+    print(await stack.rows("select n,status,cause from refunds"))
+    seen = await stack.read(booking)
+    print(seen["status"])
+    payment = await stack.value("select id from payments")
+    d = await stack.temporal.get_workflow_handle(names.aftercare(payment)).describe()
+    print(d.status, d.search_attributes)
+    assert 0
+
+
+async def test_late_money_outlasts_a_key_that_the_provider_does_not_take(stack: Stack) -> None:
+    await stack.sandbox.break_down("GET /v1/payment_intents/*", "response_500_before", times=3, status=401)
+    booking = await paid_but_expired(stack, close_sales=True)
+    await stack.wait_for(booking, "refunded")
+    assert await violations(stack) == []
