@@ -4,12 +4,13 @@ process, over a database, task queues and provider accounts of the test's own.
 
 import asyncio
 import secrets
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
-from typing import Any, Self
+from typing import Any, Self, TextIO, cast
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -303,10 +304,20 @@ def idempotent(key: str | None) -> dict[str, str]:
     return {"Idempotency-Key": key or str(uuid4())}
 
 
+class _Output:
+    """Standard output as it is now: pytest gives each test one of its own."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
 @pytest.fixture(scope="session")
 def quiet() -> None:
     """Write logs as in production, warnings and worse: pytest shows them for tests that fail."""
-    logs.set_up("test", level="warning")
+    logs.set_up("test", level="warning", out=cast("TextIO", _Output()))
 
 
 @pytest.fixture
