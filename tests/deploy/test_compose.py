@@ -135,7 +135,7 @@ def test_commands_name_what_can_be_run(name: str) -> None:
         assert (ROOT / command[1]).is_file()
 
 
-@pytest.mark.row("DEP-13")
+@pytest.mark.row("DEP-13", partly="running them: tests/workflows and tests/api")
 def test_every_queue_has_a_worker_and_only_one() -> None:
     from worker import QUEUES
 

@@ -77,7 +77,7 @@ def test_a_larger_lock_holds_the_pins_of_the_smaller(smaller: str, larger: str) 
     assert {name: more.get(name) for name in pins(smaller)} == pins(smaller)
 
 
-@pytest.mark.row("DEP-14")
+@pytest.mark.row("DEP-14", partly="the jobs of the sources come with their features")
 @pytest.mark.parametrize(
     "second", ["celery", "rq", "dramatiq", "arq", "apscheduler", "huey", "kombu", "boto3", "redis"]
 )

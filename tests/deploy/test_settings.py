@@ -69,6 +69,7 @@ def test_a_wrong_value_is_named_and_not_repeated(
     assert value not in str(refused.value)
 
 
+@pytest.mark.row("SEC-07")
 def test_no_secret_shows_when_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     printed = repr(load(monkeypatch, DEVELOPMENT))
 
