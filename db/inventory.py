@@ -148,10 +148,10 @@ update bookings set status = 'held', expires_at = $4 where tenant_id = $1 and id
 """
 
 TRIED = """
-select id, amount_minor, currency, status, declines from payments
+select id, amount_minor, currency, provider, account, status, declines from payments
  where tenant_id = $1 and booking_id = $2 order by created_at, id
 """
-STILL_OF_INTEREST = {"pending", "processing", "requires_action", "authorized", "captured"}
+STILL_OF_INTEREST = {"pending", "processing", "requires_action", "authorized", "captured", "conflicted"}
 
 KEEP = """
 update holds
@@ -244,9 +244,10 @@ async def check_on_sale(connection: Connection, tenant_id: TenantId, slot_id: Sl
 async def hold_places(connection: Connection, request: HoldPlaces) -> Hold:
     """Adopt the hold that the door took, or take one for a booking that came another way.
 
-    A repeat answers the same hold with what is left of its time. A booking that is paid or confirmed holds
-    its places for good and owes nothing. Refuses Unknown, SoldOut, SalesClosed, HoldEnded (the undo gives
-    back what is left of it) and BookingEnded.
+    A repeat answers the same hold with what is left of its time: nothing, when it is over and a run that is
+    lost has left payments to be looked after. A booking that is paid or confirmed holds its places for good
+    and owes nothing. Refuses Unknown, SoldOut, SalesClosed, HoldEnded (the undo gives back what is left of
+    it) and BookingEnded.
     """
     standing = await _standing(connection, request.tenant_id, request.booking_id)
     status = BookingStatus(standing["status"])
@@ -256,9 +257,11 @@ async def hold_places(connection: Connection, request: HoldPlaces) -> Hold:
         return Hold(left=None, expires_at=standing["expires_at"], due=zero(standing["currency"]))
     if not standing["rows"]:
         return await _take(connection, request, standing)
-    if standing["active"] < standing["rows"] or _passed(standing["kept_until"], standing["at"]):
+    hold = await _hold(connection, request, standing, standing["expires_at"])
+    over = standing["active"] < standing["rows"] or _passed(standing["kept_until"], standing["at"])
+    if over and not hold.open_payments:
         raise HoldEnded("The time to pay is over.", ended_at=_told(standing["expires_at"]))
-    return await _hold(connection, request, standing, standing["expires_at"])
+    return hold
 
 
 async def release_places(connection: Connection, request: HoldPlaces) -> None:
@@ -351,6 +354,8 @@ async def _hold(
             OpenPayment(
                 payment_id=PaymentId(row["id"]),
                 amount=Money(minor=row["amount_minor"], currency=row["currency"]),
+                provider=row["provider"],
+                account=row["account"],
             )
             for row in tried
             if row["status"] in STILL_OF_INTEREST

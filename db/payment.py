@@ -104,7 +104,7 @@ select exists (select from payment_operations
 # What is known of a payment, and of its booking's payments together.
 REPORT = """
 select p.id, p.status, p.currency, p.amount_minor, p.captured_minor, p.decline_code,
-       given.minor as refunded_minor, given.n as refunds,
+       given.minor as refunded_minor, given.n as refunds, given.failed as refunds_failed,
        (select coalesce(sum(other.captured_minor), 0)::bigint
           from payments other
          where other.tenant_id = p.tenant_id and other.booking_id = p.booking_id
@@ -118,7 +118,7 @@ select p.id, p.status, p.currency, p.amount_minor, p.captured_minor, p.decline_c
   from payments p
   cross join lateral (
       select coalesce(sum(r.amount_minor) filter (where r.status <> 'failed'), 0)::bigint as minor,
-             count(*)::int as n
+             count(*)::int as n, count(*) filter (where r.status = 'failed')::int as failed
         from refunds r where r.tenant_id = p.tenant_id and r.payment_id = p.id
   ) given
  where p.tenant_id = $1 and p.id = $2 and p.booking_id = $3
@@ -267,6 +267,7 @@ async def report(
         captured_minor=row["captured_minor"],
         refunded_minor=row["refunded_minor"],
         refunds=row["refunds"],
+        refunds_failed=row["refunds_failed"],
         decline_code=row["decline_code"],
         booking_kept_minor=row["booking_kept_minor"],
         booking_declines=row["booking_declines"],

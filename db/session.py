@@ -29,6 +29,7 @@ OUTAGES: tuple[type[Exception], ...] = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a backend that was ended while nobody listened (asyncpg issue 1069)
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
@@ -119,13 +120,16 @@ class Database:
                 await connection.execute(begin)
                 yield connection
                 await connection.execute("commit")
+            except asyncpg.InternalClientError:
+                connection.terminate()  # the driver has lost its place: nothing it says counts any more
+                raise
             except BaseException:
                 await _undo(connection)
                 raise
 
     async def ping(self) -> None:
         """Ask the database for an answer; raises what went wrong."""
-        async with self.pool.acquire(timeout=self.patience) as connection:
+        async with self.across() as connection:
             await connection.execute("select 1")
 
     async def close(self) -> None:

@@ -95,7 +95,7 @@ async def test_a_connection_that_was_cut_is_made_anew(urls: Urls, single: Databa
 async def cut_while_in_use(database: Database, judge: Any) -> None:
     async with database.across() as connection:
         pid = await connection.fetchval("select pg_backend_pid()")
-        await judge.execute("select pg_terminate_backend($1)", pid)
+        await judge.execute("select pg_terminate_backend($1, 5000)", pid)
         await connection.fetchval("select 1")
 
 
