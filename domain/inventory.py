@@ -6,8 +6,6 @@ each variant with a quota of its own. A hold claims places of all its counters o
     active → purchased   the booking was confirmed
     active → expired     its time was over
     active → released    given back by a call
-    (purchased → released when a sold booking is cancelled or refunded; late money takes a new hold, number n
-    + 1)
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +20,7 @@ from domain.value import Value
 
 
 class HoldStatus(StrEnum):
-    """Where a hold stands; nothing leaves an end state but a sold one that is given back."""
+    """Where a hold stands; nothing leaves an end state; late money takes a new hold, number n + 1."""
 
     ACTIVE = "active"
     PURCHASED = "purchased"
@@ -38,10 +36,12 @@ class HoldPlaces(Value):
 
 
 class OpenPayment(Value):
-    """A payment row that a run begun anew has to know of."""
+    """A payment row that a run begun anew has to know of: it may be paid still, or has been."""
 
     payment_id: PaymentId
     amount: Money
+    provider: str = ""
+    account: str = ""
 
 
 class Hold(Value):
