@@ -24,7 +24,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api import catalog, health, key, page, payment, pricing, problem, stream, ticket, webhook
 from api.booking import accept, decide, look
-from api.deps import House, Rules, Tokens
+from api.deps import BASE, House, Rules, Tokens
 from api.feed import Feed
 from api.middleware import BodyLimit, SafeHeaders, Watch
 from api.openapi import describer
@@ -43,9 +43,7 @@ from providers.token import BookingTokens, KeyRing, TicketTokens, UserTokens
 from settings import Settings
 from workflows.client import Sagas
 
-BASE = "/api/v1"
-VERSIONED = (accept, look, decide, payment, stream, catalog, pricing, ticket, webhook)
-UNVERSIONED = (health, key, page)
+PARTS = (accept, look, decide, payment, stream, catalog, pricing, ticket, webhook, health, key, page)
 
 # A server that is down must not make callers wait: by default the SDK tries for ten seconds.
 SOON_AWAY = RetryConfig(
@@ -85,9 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
         ],
     )
     problem.install(app)
-    for part in VERSIONED:
-        app.include_router(part.router, prefix=BASE)
-    for part in UNVERSIONED:
+    for part in PARTS:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=page.WEB / "static"))
     app.openapi = describer(app)  # type: ignore[method-assign] # FastAPI's documented way

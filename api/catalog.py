@@ -10,7 +10,7 @@ from pydantic import Field
 
 from api import problem
 from api.body import StrictRoute
-from api.deps import Caller, Now, Parts, Permission, may
+from api.deps import BASE, Caller, Now, Parts, Permission, may
 from api.shape import Answer, Instant, Limit, Shape, WrittenInstant
 from db import catalog
 from db.catalog import VariantLeft
@@ -22,7 +22,7 @@ from domain.refusal import Forbidden, Unauthenticated, Unknown
 # How far ahead slots are listed when nobody says otherwise.
 AHEAD = timedelta(days=366)
 
-router = APIRouter(route_class=StrictRoute, prefix="/offers", tags=["catalogue"])
+router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/offers", tags=["catalogue"])
 Looker = Annotated[Caller, may(Permission.SEE_CATALOGUE)]
 NOS = problem.answers(Unauthenticated, Forbidden, Unknown, also=())
 

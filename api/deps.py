@@ -38,6 +38,9 @@ from providers.gateway import Gateways
 from providers.token import BookingTokens, KeyRing, TicketTokens, UserTokens
 from workflows.client import Sagas
 
+# In front of every route but the pages and what machines ask.
+BASE = "/api/v1"
+
 # How long a verdict on a token may be remembered: a key that is withdrawn works this much longer.
 VERDICT = timedelta(seconds=60)
 VERDICTS = 10_000

@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 from api import problem
 from api.access import Named, theirs
 from api.body import StrictRoute
-from api.deps import Caller, House, Parts, Permission, RequiredKey, fingerprint, may
+from api.deps import BASE, Caller, House, Parts, Permission, RequiredKey, fingerprint, may
 from api.shape import Answer, Code, Instant, Shape
 from db import idempotency, payment as payments, tenant
 from db.booking.read import Booking, find
@@ -49,7 +49,7 @@ from workflows.client import ProviderAway
 
 ROUTE = "POST /bookings/{booking}/payments"
 
-router = APIRouter(route_class=StrictRoute, prefix="/bookings", tags=["payments"])
+router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/bookings", tags=["payments"])
 
 NOS = problem.answers(
     Unauthenticated,

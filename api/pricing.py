@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from api import problem
 from api.body import StrictRoute
 from api.catalog import shown
-from api.deps import Caller, Now, Parts, Permission, may
+from api.deps import BASE, Caller, Now, Parts, Permission, may
 from api.shape import Answer, Instant, Quantity, Shape
 from db import catalog, pricing as quotes
 from domain.ids import OfferId, QuoteId, SlotId, VariantId
@@ -22,7 +22,7 @@ from domain.refusal import Forbidden, SalesClosed, Unauthenticated, Unknown
 
 VALID = timedelta(minutes=15)
 
-router = APIRouter(route_class=StrictRoute, prefix="/quotes", tags=["catalogue"])
+router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/quotes", tags=["catalogue"])
 
 
 class LineWish(Shape):

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from api import problem
 from api.access import Named, theirs
 from api.body import StrictRoute
-from api.deps import Caller, Parts, Permission, may
+from api.deps import BASE, Caller, Parts, Permission, may
 from api.feed import Feed, Follower
 from api.shape import Answer, Instant
 from domain import event as events
@@ -33,7 +33,7 @@ LAST = {
     events.BOOKING_REFUNDED,
 }
 
-router = APIRouter(route_class=StrictRoute, tags=["bookings"])
+router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/bookings", tags=["bookings"])
 
 
 class BookingEvent(Answer):
@@ -55,7 +55,7 @@ _DESCRIPTION: dict[int | str, dict[str, Any]] = {
 
 
 @router.get(
-    "/bookings/{booking}/events",
+    "/{booking}/events",
     response_class=StreamingResponse,
     responses={**problem.answers(Unauthenticated, Forbidden, Unknown, also=()), **_DESCRIPTION},
 )

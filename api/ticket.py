@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 from api import problem
 from api.access import theirs
 from api.body import StrictRoute
-from api.deps import Caller, House, Parts, Permission, may
+from api.deps import BASE, Caller, House, Parts, Permission, may
 from api.shape import Answer, Instant
 from db import ticket as tickets
 from db.booking.read import Booking
@@ -21,7 +21,7 @@ from domain.ticket import Ticket, TicketStatus
 from providers import qr
 from providers.token import ticket_claims
 
-router = APIRouter(route_class=StrictRoute, prefix="/tickets", tags=["tickets"])
+router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/tickets", tags=["tickets"])
 Holder = Annotated[Caller, may(Permission.READ_BOOKING)]
 NOS = problem.answers(Unauthenticated, Forbidden, Unknown, also=())
 
@@ -78,7 +78,7 @@ async def of(connection: Connection, parts: House, booking: Booking) -> tuple[Ti
 
 def shown(parts: House, ticket: Ticket, issued_at: datetime) -> TicketAnswer:
     """Show a ticket; its token is signed here and now, and is the same each time."""
-    address = f"{parts.rules.api_url}/api/v1/tickets/{ticket.id}"
+    address = f"{parts.rules.api_url}{BASE}/tickets/{ticket.id}"
     return TicketAnswer(
         **ticket.model_dump(include={"id", "number", "variant_id", "status", "valid_from", "valid_until"}),
         token=parts.tokens.tickets.sign(ticket_claims(ticket, issued_at=issued_at)),

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Path, Request
 from starlette.exceptions import HTTPException
 
 from api import problem
-from api.deps import OPEN, Now, Parts
+from api.deps import BASE, OPEN, Now, Parts
 from api.shape import Answer
 from db import webhook as inbox
 from db.webhook import Delivery
@@ -27,7 +27,7 @@ MAIN_ACCOUNT = "default"
 WRONG_MODE, UNREADABLE = "wrong_mode", "unreadable"
 
 # Not strict: a provider adds to its requests what it likes.
-router = APIRouter(prefix="/webhooks", tags=["webhooks"], dependencies=[OPEN])
+router = APIRouter(prefix=f"{BASE}/webhooks", tags=["webhooks"], dependencies=[OPEN])
 NOS = problem.answers(Unknown, also=(400, 413))
 Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 

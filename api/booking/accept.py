@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from api import problem
 from api.body import StrictRoute
 from api.booking.shape import AcceptedBooking, BookingWish
-from api.deps import Caller, House, Key, Now, Parts, Permission, fingerprint, may
+from api.deps import BASE, Caller, House, Key, Now, Parts, Permission, fingerprint, may
 from api.payment import PaymentAnswer, PaymentWish, opened, payable_through
 from api.pricing import choices, lines
 from db import idempotency, pricing as quotes
@@ -41,7 +41,7 @@ from workflows.client import Away, ProviderAway, Unanswered
 ROUTE = "POST /bookings"
 PAYMENT_ROUTE = "POST /bookings, payment"
 
-router = APIRouter(route_class=StrictRoute, prefix="/bookings", tags=["bookings"])
+router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/bookings", tags=["bookings"])
 
 
 class Chosen(NamedTuple):
@@ -207,7 +207,7 @@ def _body(parts: House, booking: read.Booking, payment: PaymentAnswer | None) ->
 
 
 def _response(booking: read.Booking, body: bytes, *, come_back: bool = False) -> Response:
-    headers = {"Location": f"/api/v1/bookings/{booking.id}"}
+    headers = {"Location": f"{BASE}/bookings/{booking.id}"}
     if come_back:
         headers["Retry-After"] = str(problem.RETRY_AFTER_SECONDS)
     return Response(body, 201, headers, "application/json")

@@ -15,7 +15,7 @@ from api.access import Named, theirs
 from api.body import StrictRoute
 from api.booking.look import show
 from api.booking.shape import BookingAnswer, CancelWish, ConfirmWish
-from api.deps import Caller, House, Parts, Permission, may
+from api.deps import BASE, Caller, House, Parts, Permission, may
 from api.payment import refuse_unpayable
 from db import audit, payment as payments, tenant
 from db.booking.read import Booking, find
@@ -38,7 +38,7 @@ from domain.refusal import (
 
 CONFIRMED = (BookingStatus.CONFIRMED, BookingStatus.COMPLETED, BookingStatus.NO_SHOW)
 
-router = APIRouter(route_class=StrictRoute, prefix="/bookings", tags=["bookings"])
+router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/bookings", tags=["bookings"])
 
 
 @router.post(

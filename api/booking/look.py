@@ -13,7 +13,7 @@ from api import problem, ticket
 from api.access import Named, theirs
 from api.body import StrictRoute
 from api.booking.shape import BookingAnswer, BookingPage, ContactAnswer, step, summary
-from api.deps import Caller, House, Parts, Permission, may
+from api.deps import BASE, Caller, House, Parts, Permission, may
 from api.payment import PaymentAnswer, attempt
 from api.pricing import lines
 from api.shape import Cursor, Limit, Shape, WrittenInstant
@@ -26,7 +26,7 @@ from domain.ids import BookingId
 from domain.payment import PaymentStatus
 from domain.refusal import Forbidden, InvalidRequest, Unauthenticated, Unknown
 
-router = APIRouter(route_class=StrictRoute, prefix="/bookings", tags=["bookings"])
+router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/bookings", tags=["bookings"])
 Reader = Annotated[Caller, may(Permission.READ_BOOKING)]
 NOS = problem.answers(Unauthenticated, Forbidden, Unknown, also=())
 

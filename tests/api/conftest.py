@@ -4,6 +4,7 @@ What needs sagas asks for `stack` instead.
 """
 
 from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -94,6 +95,22 @@ class Door:
         tables = [row["table_name"] for row in await self.judge.fetch(TABLES)]
         each = " union all ".join(f"select '{table}' as name, count(*) as n from {table}" for table in tables)  # noqa: S608
         return {row["name"]: row["n"] for row in await self.judge.fetch(each)}
+
+    @asynccontextmanager
+    async def without_database(self) -> AsyncIterator[None]:
+        """Break every connection to the database, and let nobody make a new one meanwhile."""
+        name = await self.judge.fetchval("select current_database()")
+        await self.judge.execute(f"alter database {name} connection limit 0")
+        await self.judge.execute(
+            """
+            select pg_terminate_backend(pid) from pg_stat_activity
+             where datname = current_database() and pid <> pg_backend_pid()
+            """
+        )
+        try:
+            yield
+        finally:
+            await self.judge.execute(f"alter database {name} connection limit -1")
 
     async def get(self, path: str, headers: dict[str, str] | None = None) -> httpx2.Response:
         """Ask for something below the API's base."""

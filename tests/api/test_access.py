@@ -18,20 +18,16 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from api import deps
-from api.app import UNVERSIONED, VERSIONED
+from api.app import PARTS
 from api.deps import GRANTS, Allowed, Permission
 from devtools.inside import new_key
+from domain.refusal import Unauthenticated
 from providers.token import KeyRing
 from tests.api.conftest import RETURN, Door
 from tests.support.shop import open_shop
 from tests.support.stack import Booked, bearer, publishable_key
 
-ROUTES = [
-    route
-    for part in (*VERSIONED, *UNVERSIONED)
-    for route in part.router.routes
-    if isinstance(route, APIRoute)
-]
+ROUTES = [route for part in PARTS for route in part.router.routes if isinstance(route, APIRoute)]
 
 
 def declared(dependant: Dependant) -> Iterator[Permission | None]:
@@ -160,7 +156,7 @@ def forged(door: Door) -> dict[str, dict[str, str]]:
 
 
 def _hs256_with(public: bytes, claims: dict[str, Any], head: str) -> str:
-    """Sign as if the public key were a shared secret: believed by a verifier that trusts the token's header."""
+    """Sign as if the public key were a shared secret, which a verifier believes that trusts the header."""
 
     def encode(raw: bytes) -> str:
         return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
@@ -254,5 +250,5 @@ async def test_a_withdrawn_key_is_forgotten_in_a_minute(door: Door) -> None:
     key = publishable_key(door.shop)
 
     assert (await house.caller(key, deps.now())).channel is not None
-    with pytest.raises(deps.Unauthenticated):
+    with pytest.raises(Unauthenticated):
         await house.caller(key, deps.now() + timedelta(seconds=61))

@@ -6,6 +6,8 @@ from uuid import uuid4
 
 import pytest
 
+from db.booking.read import Booking, find
+from domain.ids import BookingId
 from domain.payment import FactKind
 from tests.api.conftest import Door
 from tests.support.shop import keep, open_shop, pay
@@ -180,10 +182,7 @@ class TestLists:
         assert page["items"] == []
 
 
-async def found(door: Door, booking: Booked) -> Any:
-    from db.booking.read import find
-    from domain.ids import BookingId
-
+async def found(door: Door, booking: Booked) -> Booking:
     async with door.databases.app.tenant(door.shop.tenant_id) as connection:
         return await find(connection, door.shop.tenant_id, BookingId(booking.id))
 

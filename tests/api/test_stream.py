@@ -1,0 +1,87 @@
+"""A booking's events, told as they happen over a real connection."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.api.conftest import Door
+from tests.support.stack import Booked, Stack, bearer
+from tests.support.wait import eventually
+
+
+async def heard(stack: Stack, booking: Booked, after: int | None = None) -> AsyncIterator[tuple[int, str]]:
+    headers = bearer(booking.token) | ({} if after is None else {"Last-Event-ID": str(after)})
+    url = f"/api/v1/bookings/{booking.id}/events"
+    async with stack.http.stream("GET", url, headers=headers) as stream:
+        assert stream.status_code == 200
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        kind = ""
+        async for line in stream.aiter_lines():
+            name, _, value = line.partition(": ")
+            if name == "event":
+                kind = value
+            elif name == "id":
+                yield int(value), kind
+
+
+@pytest.mark.row("SAG-23", partly="the payment's own events: tests/workflows")
+async def test_each_step_is_told_once_in_order_until_the_booking_is_at_rest(stack: Stack) -> None:
+    booking = await stack.book()
+    listening = asyncio.create_task(_all(stack, booking))
+
+    await stack.pay(booking)
+
+    assert await listening == [
+        (1, "booking.initiated"),
+        (2, "inventory.reserved"),
+        (3, "payment.processed"),
+        (4, "booking.confirmed"),
+    ]
+    assert await _all(stack, booking, after=2) == [(3, "payment.processed"), (4, "booking.confirmed")]
+
+
+async def test_who_knows_all_of_a_booking_at_rest_need_not_come_back(stack: Stack) -> None:
+    booking = await stack.book()
+    await stack.cancel(booking)
+    events = await _all(stack, booking)
+
+    answer = await stack.http.get(
+        f"/api/v1/bookings/{booking.id}/events",
+        headers=bearer(booking.token) | {"Last-Event-ID": str(len(events))},
+    )
+
+    assert events[-1] == (3, "booking.cancelled")
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+async def test_an_open_stream_does_not_keep_a_server_from_stopping(door: Door) -> None:
+    booking = await door.book()
+    house = door.app.state.house
+    url = f"/api/v1/bookings/{booking.id}/events"
+    listening = asyncio.create_task(door.http.get(url, headers=bearer(booking.token)))
+    await eventually(lambda: _is_followed(house), what="the stream to be open")
+
+    house.feed.close()
+
+    assert (await listening).text.endswith("retry: 500\n\n")
+
+
+@pytest.mark.parametrize("after", ["-1", "x", "99999999999999999999", "1.5"])
+async def test_a_last_event_that_cannot_be_is_refused(door: Door, after: str) -> None:
+    booking = await door.book()
+
+    answer = await door.get(
+        f"/bookings/{booking.id}/events", bearer(booking.token) | {"Last-Event-ID": after}
+    )
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["parameter"] == "last-event-id"
+
+
+async def _is_followed(house: object) -> bool:
+    return bool(house.feed._followers)  # type: ignore[attr-defined]
+
+
+async def _all(stack: Stack, booking: Booked, after: int | None = None) -> list[tuple[int, str]]:
+    return [event async for event in heard(stack, booking, after)]
