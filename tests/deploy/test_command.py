@@ -4,6 +4,7 @@ import ast
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,7 @@ def test_a_second_up_says_that_the_stack_is_up() -> None:
 
         done = dev("up", beside="test-lock")
 
+    shutil.rmtree(state)
     assert done.returncode == 1
     assert "is up already" in done.stderr
 
