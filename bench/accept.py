@@ -31,6 +31,15 @@ ROUNDS = 3
 SLOTS = 100
 BARE_PORT = 8970
 
+COUNTERS = """
+insert into counters (tenant_id, id, capacity) select $1, id, 100000000 from unnest($2::uuid[]) as new (id)
+"""
+SLOTS_LIKE = """
+insert into slots (tenant_id, id, offer_id, starts_at, ends_at, sales_until, status)
+select s.tenant_id, new.id, s.offer_id, s.starts_at, s.ends_at, s.sales_until, 'live'
+  from slots s, unnest($2::uuid[]) as new (id) where s.id = $1
+"""
+
 
 def measure() -> list[Figure]:
     """Measure on a fresh stack."""
@@ -83,30 +92,15 @@ def orders(stack: Stack, slots: list[str]) -> Callable[[int], str]:
 
 async def many_slots(stack: Stack) -> list[str]:
     """Give the offer a hundred more slots with room for everybody."""
-    offer = buyer.roomy(stack)
-    connection = await asyncpg.connect(stack.settings["DATABASE_URL"])
+    last = uuid.UUID(buyer.roomy(stack)["slots"][-1]["slot_id"])
+    slots = [uuid.uuid4() for _ in range(SLOTS)]
+    tenant_id = uuid.UUID(stack.catalogue["tenant_id"])
+    connection = await asyncpg.connect(stack.settings["DATABASE_APP_URL"])
     try:
-        slots = [uuid.uuid4() for _ in range(SLOTS)]
-        await connection.execute(
-            "select set_config('app.tenant_id', $1, false)", stack.catalogue["tenant_id"]
-        )
-        await connection.execute(
-            """
-            insert into slots (tenant_id, id, offer_id, starts_at, ends_at, zone, sales_until, status)
-            select s.tenant_id, new.id, s.offer_id, s.starts_at, s.ends_at, s.zone, s.sales_until, 'live'
-              from unnest($1::uuid[]) as new (id), slots s where s.id = $2
-            """,
-            slots,
-            uuid.UUID(offer["slots"][-1]["slot_id"]),
-        )
-        await connection.execute(
-            """
-            insert into counters (tenant_id, id, capacity, held, sold)
-            select $1, id, 100000000, 0, 0 from unnest($2::uuid[]) as new (id)
-            """,
-            uuid.UUID(stack.catalogue["tenant_id"]),
-            slots,
-        )
+        async with connection.transaction():
+            await connection.execute("select set_config('app.tenant_id', $1, true)", str(tenant_id))
+            await connection.execute(COUNTERS, tenant_id, slots)
+            await connection.execute(SLOTS_LIKE, last, slots)
     finally:
         await connection.close()
     return [str(slot) for slot in slots]
