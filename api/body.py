@@ -32,6 +32,8 @@ MAX_NAME = 50
 # begins with +, a UUID is no card whatever its digits are.
 _CARD = re.compile(r"(?<![\d+])[3-6](?:[ -]?\d){12,18}(?!\d)")
 _CARD_FOUND = ("card_number", "Card numbers are entered at the payment provider, never here.")
+# What may be said back of a name that we do not know.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z_-]{0,39}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -97,7 +99,7 @@ def refuse_odd_query(request: Request, known: frozenset[str]) -> None:
     """Refuse InvalidRequest for a query parameter that comes twice or that the route does not know."""
     names = [name for name, _ in parse_qsl(request.url.query, keep_blank_values=True)]
     errors: list[JsonValue] = [
-        {"parameter": name[:MAX_NAME], "code": code, "detail": text}
+        {"parameter": name if _NAME.fullmatch(name) else "?", "code": code, "detail": text}
         for name in dict.fromkeys(names)
         for code, text, wrong in (
             ("unknown_field", "There is no such parameter.", name not in known),

@@ -19,7 +19,7 @@ from api import problem
 from api.access import Named, theirs
 from api.body import StrictRoute
 from api.deps import BASE, Caller, House, Parts, Permission, RequiredKey, fingerprint, may
-from api.shape import Answer, Code, Instant, Shape
+from api.shape import Answer, Code, Instant, Shape, example
 from db import idempotency, payment as payments, tenant
 from db.booking.read import Booking, find
 from db.idempotency import Key, Stored
@@ -71,6 +71,8 @@ class PaymentWish(Shape):
 
     The buyer comes back to `return_url`, which is ours or on the channel's list.
     """
+
+    model_config = example(return_url="https://shop.example/thanks", hosted=True)
 
     provider: Code | None = None
     method: Code | None = None

@@ -13,7 +13,7 @@ from api import problem
 from api.body import StrictRoute
 from api.catalog import shown
 from api.deps import BASE, Caller, Now, Parts, Permission, may
-from api.shape import Answer, Instant, Quantity, Shape
+from api.shape import Answer, Instant, Quantity, Shape, example
 from db import catalog, pricing as quotes
 from domain.ids import OfferId, QuoteId, SlotId, VariantId
 from domain.money import Money
@@ -37,6 +37,12 @@ Lines = Annotated[tuple[LineWish, ...], Field(min_length=1, max_length=20)]
 
 class QuoteWish(Shape):
     """What to price."""
+
+    model_config = example(
+        offer_id="0198c0de-0000-7000-8000-000000000001",
+        slot_id="0198c0de-0000-7000-8000-000000000002",
+        lines=[{"variant_id": "0198c0de-0000-7000-8000-000000000003", "quantity": 2}],
+    )
 
     offer_id: UUID
     slot_id: UUID

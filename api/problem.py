@@ -189,7 +189,8 @@ def request_id(request: Request) -> str:
 
 def field_errors(error: RequestValidationError) -> list[JsonValue]:
     """Say per broken rule where it was broken, without repeating what was sent."""
-    return [_field_error(detail) for detail in error.errors()]
+    details = [detail for detail in error.errors() if not _is_echo(detail, error)]
+    return [_field_error(detail) for detail in details]
 
 
 def install(app: FastAPI) -> None:
@@ -274,6 +275,14 @@ _RULES = {
     "enum": "not_allowed",
     "literal_error": "not_allowed",
 }
+
+
+def _is_echo(detail: Mapping[str, Any], error: RequestValidationError) -> bool:
+    """Say whether a list only seems too short because of what is wrong with its items."""
+    place = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in error.errors()
+    )
 
 
 def _field_error(detail: Mapping[str, Any]) -> JsonValue:

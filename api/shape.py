@@ -8,7 +8,16 @@ Requests refuse fields they do not know (a misspelt field is a silent loss) and 
 import re
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    EmailStr,
+    Field,
+    JsonValue,
+    StringConstraints,
+)
 
 from domain.money import Money
 
@@ -19,6 +28,11 @@ class Shape(BaseModel):
     """A request: frozen, and nothing in it that the route does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def example(**members: JsonValue) -> ConfigDict:
+    """Show a request as somebody would send it."""
+    return ConfigDict(json_schema_extra={"examples": [members]})
 
 
 class Answer(BaseModel):

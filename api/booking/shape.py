@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from api.payment import PaymentAnswer, PaymentWish
 from api.pricing import LineAnswer, Lines
-from api.shape import Answer, Email, Instant, Locale, MoneyShape, Name, Phone, Shape
+from api.shape import Answer, Email, Instant, Locale, MoneyShape, Name, Phone, Shape, example
 from api.ticket import TicketAnswer
 from db.booking.read import Booking
 from domain.booking import OPEN, BookingStatus
@@ -28,6 +28,14 @@ class BookingWish(Shape):
     `expected_total` is only compared: when it is not our price, nothing is booked.
     """
 
+    model_config = example(
+        offer_id="0198c0de-0000-7000-8000-000000000001",
+        slot_id="0198c0de-0000-7000-8000-000000000002",
+        lines=[{"variant_id": "0198c0de-0000-7000-8000-000000000003", "quantity": 2}],
+        contact={"name": "Ada Lovelace", "email": "ada@example.com"},
+        payment={"return_url": "https://shop.example/thanks"},
+    )
+
     offer_id: UUID | None = None
     slot_id: UUID | None = None
     lines: Lines | None = None
@@ -41,12 +49,16 @@ class BookingWish(Shape):
 class ConfirmWish(Shape):
     """Which payment the buyer's client believes to be paid: our id of it, or the provider's reference."""
 
+    model_config = example(payment_id="0198c0de-0000-7000-8000-000000000004")
+
     payment_id: UUID | None = None
     provider_ref: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,255}$")] | None = None
 
 
 class CancelWish(Shape):
     """Why, in the buyer's or operator's words; it is kept in the audit."""
+
+    model_config = example(reason="We cannot come.")
 
     reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = ""
 
