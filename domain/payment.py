@@ -220,7 +220,7 @@ class AskPayment(Value):
 
 class PaymentReport(Value):
     """What we know of one payment after asking. Amounts in minor units; `refunded_minor` counts the `refunds`
-    asked for, unless they failed.
+    asked for, unless they failed, as `refunds_failed` of them did.
 
     `booking_kept_minor` and `booking_declines` add up all attempts of the booking: what was taken and not
     given back (conflicted payments left out), and how often a bank declined.
@@ -233,6 +233,7 @@ class PaymentReport(Value):
     captured_minor: int = 0
     refunded_minor: int = 0
     refunds: int = 0
+    refunds_failed: int = 0
     decline_code: str | None = None
     booking_kept_minor: int = 0
     booking_declines: int = 0

@@ -2,7 +2,11 @@
 booking again or goes back.
 """
 
+from contextlib import suppress
+from datetime import timedelta
+
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
 from domain.money import Money
 from domain.payment import (
@@ -14,8 +18,13 @@ from domain.payment import (
     RefundPayment,
     Settlement,
 )
-from workflows import steps
-from workflows.saga import insist
+from domain.refusal import ProviderRefused
+from workflows import names, steps
+from workflows.saga import insist, reason
+from workflows.steps import Answer, Request, Step
+
+# So many refunds of one payment a bank may send back: tried once more, then it is a person's.
+REFUNDS = 2
 
 
 @workflow.defn(name="AftercareWorkflow")
@@ -61,7 +70,7 @@ class AftercareWorkflow:
         """Ask what is really there; what we keep without a booking for it is settled: the places again, or
         the money back.
         """
-        report = await insist(steps.check_payment, self.asking())
+        report = await self.stubbornly(steps.check_payment, self.asking())
         if report.kept_minor > 0:
             await self.give_a_meaning_to(report)
         elif report.refunds:
@@ -71,10 +80,42 @@ class AftercareWorkflow:
         self.tell("was paid after its end")
         settled = await insist(steps.settle_late_money, self.money())
         if settled.settlement is Settlement.REFUND:
+            if report.refunds_failed >= REFUNDS:
+                need_attention("the bank sends every refund back")
+                self.tell("could not be given back")
+                return
             amount = Money(minor=report.kept_minor, currency=report.currency)
-            await insist(steps.refund_payment, self.refund(amount, settled.cause, report.refunds + 1))
+            giving = self.refund(amount, settled.cause, report.refunds + 1)
+            await self.stubbornly(steps.refund_payment, giving)
             await insist(steps.record_refund, self.money())
         self.tell(f"{settled.settlement.value}: {settled.cause}")
+
+    async def stubbornly(self, step: Step[Request, Answer], ask: Request) -> Answer:
+        """Ask for a step until it is done, though the provider refuses: a key may be wrong, an account shut.
+
+        A person is told, and it is asked for again at the next news, at the latest when the alarm is due.
+        """
+        refused = False
+        while True:
+            try:
+                answer = await insist(step, ask)
+            except FailureError as error:
+                if reason(error) != ProviderRefused.__name__:
+                    raise
+                need_attention(f"the provider refuses {step.name}")
+                refused = True
+                await self.more_news(steps.ALARM)
+            else:
+                if refused:
+                    workflow.upsert_search_attributes([names.NEEDS_ATTENTION.value_set(False)])
+                return answer
+
+    async def more_news(self, patience: timedelta) -> None:
+        known = len(self.facts)
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: len(self.facts) > known, timeout=patience, timeout_summary="a person has to look"
+            )
 
     def asking(self) -> AskPayment:
         self.asks += 1
@@ -104,3 +145,9 @@ class AftercareWorkflow:
 
     def tell(self, what: str) -> None:
         workflow.set_current_details(f"**{self.request.reference}** {what}")
+
+
+def need_attention(why: str) -> None:
+    """Tell a person: the run is found by NeedsAttention."""
+    workflow.logger.error("a payment after its end needs a person: %s", why)
+    workflow.upsert_search_attributes([names.NEEDS_ATTENTION.value_set(True)])

@@ -5,6 +5,7 @@ booking overlap and their order is decided in one place.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -23,7 +24,7 @@ from domain.booking import (
     Progress,
 )
 from domain.ids import PaymentId
-from domain.inventory import Hold, HoldPlaces, KeepPlaces
+from domain.inventory import Hold, HoldPlaces, KeepPlaces, OpenPayment
 from domain.payment import (
     AskPayment,
     Checkout,
@@ -97,10 +98,18 @@ class BookingWorkflow:
     async def paid_or_given_up_or_over(self, hold: Hold) -> None:
         self.declines = hold.declines
         self.count_down(hold.left)
-        self.to_check.extend(payment.payment_id for payment in hold.open_payments)
+        self.take_over(hold.open_payments)
         while not self.settled:
             await workflow.wait_condition(self.has_work)
             await self.act()
+
+    def take_over(self, payments: Sequence[OpenPayment]) -> None:
+        """Look after what a run that is lost has asked the provider for: as if this one had done it."""
+        for payment in payments:
+            ask = StartPayment(**payment.model_dump(), return_url="")
+            self.open = self.payment(ask)
+            self.saga.take_over(steps.create_payment, self.open)
+            self.to_check.append(payment.payment_id)
 
     @property
     def settled(self) -> bool:

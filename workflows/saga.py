@@ -53,9 +53,13 @@ class Saga:
         Its undo is registered first, for a step that failed may have had its effect; a cancellation waits
         until the step is over.
         """
+        self.take_over(step, ask)
+        return await to_the_end(self._call(step, ask))
+
+    def take_over(self, step: Step[Request, Any], ask: Request) -> None:
+        """Register the undo of a step that was done before this saga began."""
         if step.undo:
             self._undo.append((step.undo, ask))
-        return await to_the_end(self._call(step, ask))
 
     async def cross(self, step: Step[Request, Answer], ask: Request) -> Answer:
         """Do the step behind which there is no way back: its failure still undoes, a cancellation meanwhile

@@ -72,8 +72,9 @@ class Step(Generic[Request, Answer]):
 release_places = Step[HoldPlaces, None]("release_places", type(None), schedule_to_close=ALARM)
 
 # Adopts the hold that the door took for the booking, or takes one when it came another way. A repeat answers
-# the same hold, with the seconds left by the database's clock. Refuses SoldOut, SalesClosed, HoldEnded (its
-# time being over, the places are given back), BookingEnded.
+# the same hold, with the seconds left by the database's clock: none left, when it is over and an earlier run
+# has left payments. Refuses SoldOut, SalesClosed, HoldEnded (its time being over, the places are given back),
+# BookingEnded.
 hold_places = Step[HoldPlaces, Hold]("hold_places", Hold, undo=release_places)
 
 # Keeps the places a grace behind `expires_at` (with `again`, behind now), and makes the booking
