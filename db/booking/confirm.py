@@ -12,7 +12,7 @@ from db.event import Told
 from db.session import Connection, Record
 from domain import event as types, ledger as books
 from domain.booking import ENDED, BookingStatus, ConfirmBooking, Confirmed, Trigger, sources
-from domain.ids import BookingId, TenantId
+from domain.ids import BookingId, PaymentId, TenantId
 from domain.money import Money
 from domain.notice import NoticeKind
 from domain.payment import LateMoney, Settled, Settlement
@@ -71,6 +71,12 @@ UNPAID_ENDS = sorted({*LATE, BookingStatus.CANCELLED.value})  # from where money
 ALREADY_PAID, BOOKED, CONFLICTED = "already_paid", "booked_again", "conflicted"
 
 
+class Moved(Exception):
+    """Raised when somebody else has moved the booking since it was read: look again, for there is no telling
+    from here what that means.
+    """
+
+
 class Payment(NamedTuple):
     """What counts of a payment: minor units kept."""
 
@@ -82,7 +88,7 @@ async def confirm(connection: Connection, request: ConfirmBooking) -> Confirmed:
     """Confirm a booking whose due amount is there; a repeat answers the same.
 
     A hold that was taken back is taken anew. Refuses Unknown, PaymentNotCompleted, SoldOut, HoldEnded and
-    BookingEnded.
+    BookingEnded; raises Moved.
     """
     booking = await _booking(connection, request.tenant_id, request.booking_id)
     if confirmed := await _confirmed_before(connection, request.tenant_id, booking):
@@ -97,7 +103,7 @@ async def settle_late_money(connection: Connection, request: LateMoney) -> Settl
     """Decide what late money becomes: the places again, at the price they had, or a refund, and why.
 
     The first verdict over a payment stays. A booking that is to be refunded is `refunding` from here on.
-    Refuses Unknown.
+    Refuses Unknown; raises Moved.
     """
     key = f"settle_late_money:{request.payment_id}"
     if first := await step.first_answer(connection, request.tenant_id, key, Settled):
@@ -115,7 +121,7 @@ async def _settle(connection: Connection, request: LateMoney) -> Settled:
     if cause := await _against(connection, request, booking):
         return Settled(settlement=Settlement.REFUND, cause=cause)
     try:
-        paid = await _paid(connection, request.tenant_id, booking)
+        paid = await _paid(connection, request.tenant_id, booking, first=request.payment_id)
         if booking["status"] in LATE:
             await inventory.check_on_sale(connection, request.tenant_id, booking["slot_id"])
         await _cross(connection, request.tenant_id, booking, paid, LATE + LOST)
@@ -167,11 +173,20 @@ def _check_open(booking: Record) -> None:
         raise BookingEnded("This booking has ended.", status=status.value)
 
 
-async def _paid(connection: Connection, tenant_id: TenantId, booking: Record) -> list[Payment]:
-    """List the payments that count. Refuses PaymentNotCompleted when they do not reach what is due."""
+async def _paid(
+    connection: Connection, tenant_id: TenantId, booking: Record, first: PaymentId | None = None
+) -> list[Payment]:
+    """List the payments that pay for it, beginning with `first`; what comes beyond the due is no pay of it.
+
+    Refuses PaymentNotCompleted when they do not reach what is due.
+    """
     rows = await connection.fetch(KEPT, tenant_id, booking["id"])
-    paid = [Payment(row["id"], row["minor"]) for row in rows if row["status"] == "captured" and row["minor"]]
-    if sum(payment.minor for payment in paid) < booking["due_minor"]:
+    paid, reached = list[Payment](), 0
+    for row in sorted(rows, key=lambda row: row["id"] != first):
+        if row["status"] == "captured" and row["minor"] and reached < booking["due_minor"]:
+            paid.append(Payment(row["id"], row["minor"]))
+            reached += row["minor"]
+    if reached < booking["due_minor"]:
         status = rows[-1]["status"] if rows else "none"
         raise PaymentNotCompleted("Less has been paid than is due.", status=status)
     return paid
@@ -180,12 +195,16 @@ async def _paid(connection: Connection, tenant_id: TenantId, booking: Record) ->
 async def _cross(
     connection: Connection, tenant_id: TenantId, booking: Record, paid: list[Payment], allowed: list[str]
 ) -> Confirmed:
-    """Do all of it. Refuses SoldOut when the places are gone, and IllegalMove when the booking has moved."""
+    """Do all of it. Refuses SoldOut when the places are gone, and IllegalMove for a booking in a wrong state;
+    raises Moved.
+    """
     if not await inventory.purchase(connection, tenant_id, booking["id"]):
         await inventory.hold_anew(connection, tenant_id, booking["id"], booking["slot_id"])
         await inventory.purchase(connection, tenant_id, booking["id"])
     moved = await connection.execute(CONFIRM, tenant_id, booking["id"], allowed)
     if moved == "UPDATE 0":
+        if (await _booking(connection, tenant_id, booking["id"]))["status"] != booking["status"]:
+            raise Moved
         raise IllegalMove("This booking has moved on.", status=booking["status"], trigger="tickets_issued")
     if paid:
         await _book_earnings(connection, tenant_id, booking, paid)
