@@ -1,6 +1,7 @@
 """Steps that break: faults in front of the real activities or behind them, ordered by the test."""
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,7 @@ class Faults(Interceptor):
 
     ordered: dict[str, Fault] = field(default_factory=dict)
     tried: Counter[str] = field(default_factory=Counter)
+    first: dict[str, Callable[[], Awaitable[object]]] = field(default_factory=dict)
 
     def refuse(self, step: str, no: Refusal) -> None:
         """Let the step say no, whenever it is asked."""
@@ -35,6 +37,10 @@ class Faults(Interceptor):
     def fail(self, step: str, *, times: int, afterwards: bool = False) -> None:
         """Let the step fail so many times as a broken connection does."""
         self.ordered[step] = Fault(ConnectionError("ordered by the test"), times, afterwards)
+
+    def before(self, step: str, happening: Callable[[], Awaitable[object]]) -> None:
+        """Let something happen once, when the step is asked for the first time."""
+        self.first[step] = happening
 
     def mend(self) -> None:
         """Let everything work again."""
@@ -53,6 +59,8 @@ class _Breaking(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
         step = activity.info().activity_type
         self.faults.tried[step] += 1
+        if happening := self.faults.first.pop(step, None):
+            await happening()
         fault = self.faults.ordered.get(step)
         if fault is None or fault.times <= 0:
             return await super().execute_activity(input)

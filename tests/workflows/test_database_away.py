@@ -1,0 +1,64 @@
+"""PostgreSQL is away for longer than a step's quick tries: nothing is undone, all goes on when it is back."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.support.check import violations
+from tests.support.database import Cluster
+from tests.support.stack import Stack
+from tests.support.wait import eventually
+
+QUICK_TRIES = 8
+CUT = """
+select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database}' and usename {who}
+"""
+
+
+@pytest.mark.row("SAG-21", partly="an operator's case when tries are exhausted: there is no last try")
+async def test_a_paid_booking_is_confirmed_though_the_database_went_away_after_the_capture(
+    stack: Stack, cluster: Cluster
+) -> None:
+    booking = await stack.book()
+    closed = closing(stack, cluster)
+    stack.faults.before("confirm_booking", closed.__aenter__)
+
+    await stack.pay(booking)
+    await eventually(lambda: tried(stack, "confirm_booking", QUICK_TRIES + 1), what="the patient try")
+    await closed.__aexit__(None, None, None)
+
+    await stack.wait_for(booking, "confirmed")
+    await eventually(stack.sandbox.mailbox, what="the confirmation")
+    assert await violations(stack) == []
+
+
+async def test_the_relay_goes_on_when_its_connections_are_cut(stack: Stack, cluster: Cluster) -> None:
+    await stack.book()
+    for _ in range(3):
+        await cluster.command(CUT.format(database=name_of(stack), who="= 'holdfast_relay'"))
+        booking = await stack.book(await stack.shop(minor=0))
+
+        await stack.wait_for(booking, "confirmed")
+
+
+@asynccontextmanager
+async def closing(stack: Stack, cluster: Cluster) -> AsyncIterator[None]:
+    """Take the test's database away meanwhile: nobody connects, and who was connected is cut off."""
+    name = name_of(stack)
+    await cluster.command(f"alter database {name} allow_connections false")
+    await cluster.command(CUT.format(database=name, who="<> current_user"))
+    try:
+        yield
+    finally:
+        await cluster.command(f"alter database {name} allow_connections true")
+
+
+def name_of(stack: Stack) -> str:
+    """Name the test's database."""
+    return stack.databases.urls.admin.rpartition("/")[2]
+
+
+async def tried(stack: Stack, step: str, times: int) -> bool:
+    """Say whether a step was tried so often."""
+    return stack.faults.tried[step] >= times
