@@ -69,7 +69,8 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        left = next(cap for path, cap in self.caps.items() if scope["path"].startswith(path))
+        # `OPTIONS *` has no path: no route and no body.
+        left = next((cap for path, cap in self.caps.items() if scope["path"].startswith(path)), 0)
         announced = Headers(scope=scope).get("content-length", "0")
         if announced.isdigit() and int(announced) > left:
             await problem.of_status(Request(scope), 413)(scope, receive, send)

@@ -54,7 +54,8 @@ class MoneyShape(Shape):
 
 def _written(value: object) -> object:
     # Not the seconds since 1970 that Pydantic would take as well.
-    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]", value):
+    # The first and the last year lack instants that another zone's clock can show.
+    if not isinstance(value, str) or not re.match(r"(?!0001|9999)\d{4}-\d\d-\d\d[Tt ]", value):
         raise ValueError("an instant is written as RFC 3339 says")
     return value
 

@@ -16,12 +16,17 @@ gateway does not know is `pending`. What goes wrong is one of:
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Annotated, Protocol
+
+from pydantic import Field
 
 from domain.ids import BookingId, PaymentId, TenantId
 from domain.money import Money
 from domain.payment import Closing, PaymentFact
 from domain.value import Value
+
+# What may be a key of the inbox. What an authentic event calls itself otherwise is not readable.
+NAME = r"^[!-~]{1,255}$"
 
 
 class GatewayTrouble(Exception):
@@ -115,8 +120,8 @@ class WebhookEvent(Value):
     `facts` is empty for what moves no money.
     """
 
-    event_id: str
-    kind: str
+    event_id: Annotated[str, Field(pattern=NAME)]
+    kind: Annotated[str, Field(pattern=NAME)]
     occurred_at: datetime
     live: bool
     tenant_id: TenantId | None = None

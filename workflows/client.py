@@ -42,6 +42,15 @@ T = TypeVar("T")
 # Beyond these a caller is better served by being asked to come back.
 TELLING = timedelta(seconds=2)
 
+# Temporal is away, or has enough to do for one run: ten wishes at once, two thousand in all.
+NOT_NOW = (
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.FAILED_PRECONDITION,
+)
+
 
 class Away(ConnectionError):
     """Raised when Temporal, or the provider behind the wish, cannot be reached; nothing is lost, and the same
@@ -229,11 +238,7 @@ async def _reached(call: Awaitable[T]) -> T:
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise BookingEnded("This booking has ended.") from error  # the run closed while it was asked
-        if error.status in (
-            RPCStatusCode.UNAVAILABLE,
-            RPCStatusCode.DEADLINE_EXCEEDED,
-            RPCStatusCode.CANCELLED,
-        ):
+        if error.status in NOT_NOW:
             raise Away from error
         raise
     except RuntimeError as error:  # a lazy client's first connection
