@@ -90,6 +90,18 @@ BOOKING = """
 select id, reference, offer_id, summary, terms, status from bookings where tenant_id = $1 and id = $2
 """
 
+# How long what has been due for longest waits already; all three look at the first row of an index.
+LAG = """
+select kind, greatest(extract(epoch from now() - next_at), 0)::float as seconds
+  from (select 'booking' as kind, (select next_at from bookings where saga_started_at is null
+                                    order by next_at limit 1) as next_at
+        union all
+        select 'fact', (select next_at from webhook_events where told_at is null
+                           and status in ('received', 'parked', 'failed') order by next_at limit 1)
+        union all
+        select 'notice', (select next_at from notices where told_at is null order by next_at limit 1)) due
+"""
+
 WAKE = "notify holdfast_relay"
 
 
@@ -186,6 +198,11 @@ async def put_back(
 async def overdue(connection: Connection, *, limit: int) -> list[Overdue]:
     """List counters with places to take back; `db.inventory.take_back` frees them, tenant by tenant."""
     return [Overdue(**row) for row in await connection.fetch(OVERDUE, limit)]
+
+
+async def lag(connection: Connection) -> dict[str, float]:
+    """Tell how many seconds the oldest booking, fact and notice that are due have waited; 0 when none is."""
+    return {row["kind"]: row["seconds"] or 0.0 for row in await connection.fetch(LAG)}
 
 
 async def owner(

@@ -10,7 +10,7 @@ from activities.relay.telling import LEASE, SOON, Sagas, Untold, by_tenant, tell
 from db import inventory, relay as due
 from db.booking import end
 from db.session import Database
-from observability.metrics import RELAY_TOLD
+from observability.metrics import RELAY_LAG_SECONDS, RELAY_TOLD
 from providers.gateway import Gateways
 
 
@@ -33,6 +33,7 @@ class Relay:
         inbox = Inbox(self.database, self.gateways, self.sagas, self.live, self.grace)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(listen(self.url, bell))
+            tasks.create_task(keep_at("lag", self.measure, Bell()))
             for work in (self.begin_bookings, inbox.tell_facts, self.start_notices, self.free_places):
                 tasks.create_task(keep_at(work.__name__, work, bell))
 
@@ -75,3 +76,10 @@ class Relay:
                 await inventory.take_back(connection, tenant_id, sorted(each.counter_id for each in overdue))
         RELAY_TOLD.labels("hold").inc(len(found))
         return len(found)
+
+    async def measure(self) -> int:
+        """Look how long what is due has waited; nothing is done about it here."""
+        async with self.database.across() as connection:
+            for kind, seconds in (await due.lag(connection)).items():
+                RELAY_LAG_SECONDS.labels(kind).set(seconds)
+        return 0

@@ -57,8 +57,8 @@ async def violations(stack: Stack) -> list[str]:
     kept = sum(each["captured"] - each["refunded"] for each in payments)
     if kept != (cash := await stack.value(CASH)):
         found.append(f"the provider keeps {kept}, our books say {cash}")
-    subjects = [mail["subject"] for mail in await stack.sandbox.mailbox()]
-    found += [f"told twice: {subject}" for subject in {*subjects} if subjects.count(subject) > 1]
+    told = [mail["custom_args"]["notice_id"] for mail in await stack.sandbox.mailbox()]
+    found += [f"told twice: notice {notice}" for notice in {*told} if told.count(notice) > 1]
     return found
 
 

@@ -75,6 +75,10 @@ async def test_a_worker_tells_how_it_is_and_what_it_has_done(idle_stack: Stack, 
 
         async def told() -> bool:
             metrics = await stack.http.get(f"{process.health}/metrics")
-            return 'holdfast_relay_told_total{kind="booking"} 1.0' in metrics.text
+            seen = (
+                'holdfast_relay_told_total{kind="booking"} 1.0',
+                'holdfast_relay_lag_seconds{kind="fact"} 0.0',
+            )
+            return all(each in metrics.text for each in seen)
 
         await eventually(told, what="the count of what was told")
