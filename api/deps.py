@@ -12,7 +12,7 @@ low is 403; a thing that is not the caller's is 404, like one that is not there.
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
@@ -219,10 +219,6 @@ bearer = HTTPBearer(
     description="A publishable key (`pk_…`), a booking's access token or a user's token.",
 )
 Shown = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
-ChannelKey = Annotated[
-    str | None,
-    Header(alias="X-Channel-Key", max_length=200, description="With a user's token: the channel's key"),
-]
 
 
 @dataclass(frozen=True)
@@ -231,19 +227,14 @@ class Allowed:
 
     permission: Permission
 
-    async def __call__(self, parts: Parts, now: Now, shown: Shown, channel_key: ChannelKey = None) -> Caller:
+    async def __call__(self, parts: Parts, now: Now, shown: Shown) -> Caller:
         """Give who calls. Refuses Unauthenticated, Forbidden."""
         if shown is None:
             raise Unauthenticated("Show a key or token as `Authorization: Bearer …`.")
         caller = await parts.caller(shown.credentials, now)
         if not caller.may(self.permission):
             raise Forbidden("This credential does not carry the permission.")
-        if channel_key is None:
-            return caller
-        through = (await parts.caller(channel_key, now)).channel
-        if through is None or through.tenant_id != caller.tenant_id:
-            raise Unauthenticated("This key is not known.")
-        return replace(caller, channel=through)
+        return caller
 
 
 def may(permission: Permission) -> Any:

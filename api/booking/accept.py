@@ -5,7 +5,7 @@ from the relay.
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Header, Response
 from pydantic import JsonValue
 from uuid_utils.compat import uuid7
 
@@ -53,6 +53,33 @@ class Chosen(NamedTuple):
     quote_id: QuoteId | None = None
 
 
+Booker = Annotated[Caller, may(Permission.BOOK)]
+ChannelKey = Annotated[
+    str | None,
+    Header(alias="X-Channel-Key", max_length=200, description="With a user's token: the channel's key"),
+]
+
+
+async def channel_of(parts: Parts, now: Now, caller: Booker, channel_key: ChannelKey = None) -> Channel:
+    """Give the shop front that is booked through: the caller's own, or the one a user names.
+
+    Refuses InvalidRequest without one, Unauthenticated for one that is not the tenant's.
+    """
+    if caller.channel is not None:
+        return caller.channel
+    if channel_key is None:
+        error: JsonValue = {
+            "parameter": "X-Channel-Key",
+            "code": "missing",
+            "detail": "A user books through a channel: show its publishable key.",
+        }
+        raise InvalidRequest("A user books through a channel.", errors=[error])
+    named = (await parts.caller(channel_key, now)).channel
+    if named is None or named.tenant_id != caller.tenant_id:
+        raise Unauthenticated("This key is not known.")
+    return named
+
+
 @router.post(
     "",
     status_code=201,
@@ -62,7 +89,12 @@ class Chosen(NamedTuple):
     ),
 )
 async def create_booking(
-    parts: Parts, caller: Annotated[Caller, may(Permission.BOOK)], key: Key, now: Now, wish: BookingWish
+    parts: Parts,
+    caller: Booker,
+    channel: Annotated[Channel, Depends(channel_of)],
+    key: Key,
+    now: Now,
+    wish: BookingWish,
 ) -> Response:
     """Book places: all lines or none. The same Idempotency-Key and body is the same booking, and gets the
     same answer; without a key each request is a new booking.
@@ -72,7 +104,7 @@ async def create_booking(
     """
     used = _used(caller, key, wish)
     try:
-        placement = await _placement(parts, caller, used, wish, now)
+        placement = await _placement(parts, caller, channel, used, wish, now)
     except Refusal:
         # A repeat is the booking it made before, even if the same wish would be refused by now.
         before = await _made_before(parts, caller, used)
@@ -103,10 +135,14 @@ def _used(caller: Caller, key: str | None, wish: BookingWish) -> idempotency.Key
 
 
 async def _placement(
-    parts: House, caller: Caller, used: idempotency.Key | None, wish: BookingWish, now: datetime
+    parts: House,
+    caller: Caller,
+    channel: Channel,
+    used: idempotency.Key | None,
+    wish: BookingWish,
+    now: datetime,
 ) -> Placement:
     """Check and price a wish."""
-    channel = _channel(caller)
     chosen = await _chosen(parts, caller, wish, now)
     if wish.expected_total is not None and wish.expected_total.money() != chosen.total:
         raise _broken("/expected_total", "price_changed", "This is not our price.", total=chosen.total)
@@ -135,17 +171,6 @@ async def _placement(
         user_id=caller.user_id,
         key=used,
     )
-
-
-def _channel(caller: Caller) -> Channel:
-    if caller.channel is None:
-        error: JsonValue = {
-            "parameter": "X-Channel-Key",
-            "code": "missing",
-            "detail": "A user books through a channel: show its publishable key.",
-        }
-        raise InvalidRequest("A user books through a channel.", errors=[error])
-    return caller.channel
 
 
 async def _chosen(parts: House, caller: Caller, wish: BookingWish, now: datetime) -> Chosen:

@@ -42,7 +42,7 @@ def declared(dependant: Dependant) -> Iterator[Permission | None]:
 @pytest.mark.row("IAM-02", partly="the other roles' routes come with their areas")
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{min(route.methods)} {route.path}")
 def test_every_route_declares_one_permission_or_that_it_is_open(route: APIRoute) -> None:
-    assert len([*declared(route.dependant)]) == 1
+    assert len({*declared(route.dependant)}) == 1
 
 
 # Everything that asks for a credential, with a good body, by what it needs.
@@ -69,7 +69,7 @@ def test_the_list_names_every_route_that_asks_for_a_credential() -> None:
     closed = {
         (method, route.path)
         for route in ROUTES
-        if [*declared(route.dependant)] != [None]
+        if {*declared(route.dependant)} != {None}
         for method in route.methods or ()
     }
 
