@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -250,7 +250,7 @@ async def working(
     """Serve the queues meanwhile, and relay if that is among them; end in order, running steps first."""
     async with AsyncExitStack() as running:
         if RELAY in queues:
-            running.push_async_callback(stopped, asyncio.create_task(relay(built).run()))
+            await running.enter_async_context(beside(relay(built).run()))
         for each in workers(built, queues, interceptors=interceptors, failing=failing):
             await running.enter_async_context(each)
         yield
@@ -268,10 +268,13 @@ def relay(built: Parts) -> Relay:
     )
 
 
-async def stopped(task: "asyncio.Task[None]") -> None:
-    """Stop a task; what went wrong in it is raised."""
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=task.cancelling() > 0)
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run `work` meanwhile; a defect that ends it ends us too, and a supervisor starts the process anew."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(work)
+        yield
+        task.cancel()
 
 
 async def main(settings: Settings, queues: Collection[str]) -> None:
