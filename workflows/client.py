@@ -6,6 +6,7 @@ A saga's *no* comes back as the refusal it was. What is no answer at all is one 
 with the same ids finds the answer).
 """
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -214,6 +215,8 @@ class Sagas:
             BookingWorkflow.run, request, id=names.booking(request.booking_id), **self._booking(request)
         )
         asked: Sequence[Any] = () if ask is None else (ask,)
+        begun = asyncio.ensure_future(start.workflow_handle())
+        begun.add_done_callback(_heard)
         try:
             return await _reached(
                 self.client.execute_update_with_start_workflow(
@@ -230,6 +233,14 @@ class Sagas:
             raise BookingEnded("This booking has ended.") from error  # the row knows how
         except WorkflowUpdateFailedError as error:
             raise _no(error) from error
+        finally:
+            asyncio.get_running_loop().call_soon(begun.cancel)  # after it was told, if it was
+
+
+def _heard(begun: "asyncio.Future[Any]") -> None:
+    """Look at why no run was begun, which the wish raises as well: else it is logged as never looked at."""
+    if not begun.cancelled():
+        begun.exception()
 
 
 async def _reached(call: Awaitable[T]) -> T:
