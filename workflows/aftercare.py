@@ -49,9 +49,10 @@ class AftercareWorkflow:
         return len(self.heard)
 
     @workflow.signal
-    def payment_reported(self, fact: PaymentFact) -> None:
+    def payment_reported(self, fact: PaymentFact | None = None) -> None:
         """A provider said something about this payment."""
-        self.facts.setdefault(fact.event_id, fact)
+        if fact is not None:  # a signal without a payload, sent by hand, is no news
+            self.facts.setdefault(fact.event_id, fact)
 
     async def news_came(self) -> bool:
         try:

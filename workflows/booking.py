@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
@@ -36,7 +37,7 @@ from domain.payment import (
     StartPayment,
     adds_nothing,
 )
-from domain.refusal import AlreadyPaid, AttemptsExhausted, BookingEnded, IllegalMove, NothingToRetry
+from domain.refusal import AlreadyPaid, AttemptsExhausted, BookingEnded, IllegalMove, NothingToRetry, Unknown
 from workflows import names, steps
 from workflows.saga import CANCELLED, EXPIRED, Saga, given_up, is_refusal, reason, regardless
 
@@ -341,9 +342,10 @@ class BookingWorkflow:
     # --- messages
 
     @workflow.signal
-    def payment_reported(self, fact: PaymentFact) -> None:
+    def payment_reported(self, fact: PaymentFact | None = None) -> None:
         """A provider said something about a payment of this booking."""
-        self.facts.setdefault(fact.event_id, fact)
+        if fact is not None:  # a signal without a payload, sent by hand, is no news
+            self.facts.setdefault(fact.event_id, fact)
         self.unanswered.clear()  # news is a good moment to ask again
 
     @workflow.update
@@ -383,6 +385,8 @@ class BookingWorkflow:
     def may_check(self, payment_id: PaymentId) -> None:
         if self.outcome:
             raise self.ended()
+        if not isinstance(payment_id, UUID):  # a wish by hand without a payload
+            raise steps.refused(Unknown())
 
     @workflow.update
     async def cancel(self, wish: CancelBooking) -> Outcome:

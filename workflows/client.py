@@ -43,9 +43,12 @@ T = TypeVar("T")
 # Beyond these a caller is better served by being asked to come back.
 TELLING = timedelta(seconds=2)
 
-# Temporal is away, or has enough to do for one run: ten wishes at once, two thousand in all.
+# Temporal is away, or went away in the midst of the call (which the transport calls unknown or internal); or
+# it has enough to do for one run: ten wishes at once, two thousand in all.
 NOT_NOW = (
     RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.UNKNOWN,
+    RPCStatusCode.INTERNAL,
     RPCStatusCode.DEADLINE_EXCEEDED,
     RPCStatusCode.CANCELLED,
     RPCStatusCode.RESOURCE_EXHAUSTED,
