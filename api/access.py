@@ -4,6 +4,7 @@ import re
 from typing import Annotated
 from uuid import UUID
 
+import structlog
 from fastapi import Path
 
 from api.deps import Caller, Permission
@@ -25,6 +26,7 @@ async def theirs(connection: Connection, caller: Caller, permission: Permission,
     booking = await _named(connection, caller, named)
     if not caller.reaches(permission, booking.id, booking.user_id):
         raise Unknown
+    structlog.contextvars.bind_contextvars(booking_id=str(booking.id))
     return booking
 
 

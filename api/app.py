@@ -40,7 +40,7 @@ from observability.trace import StatementWatch
 from providers.gateway import Accounts
 from providers.stripe_gateway.gateway import StripeGateway
 from providers.token import BookingTokens, KeyRing, TicketTokens, UserTokens
-from settings import Settings
+from settings import Settings, SettingsInvalid
 from workflows.client import Sagas
 
 PARTS = (accept, look, decide, payment, stream, catalog, pricing, ticket, webhook, health, key, page)
@@ -234,7 +234,10 @@ def __getattr__(name: str) -> Any:
     """Make `app` when a server asks for it, so that importing this module reads no environment."""
     if name != "app":
         raise AttributeError(name)
-    settings = Settings()
+    try:
+        settings = Settings()
+    except SettingsInvalid as invalid:
+        raise SystemExit(str(invalid)) from None
     logs.set_up("api", level=settings.log_level, pretty=settings.holdfast_env == "development")
     trace.set_up("api", environment=settings.holdfast_env, endpoint=settings.otel_exporter_otlp_endpoint)
     app = create_app(settings)

@@ -19,6 +19,7 @@ from hashlib import sha256
 from typing import Annotated, Any
 from uuid import UUID
 
+import structlog
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, JsonValue
@@ -234,6 +235,7 @@ class Allowed:
         caller = await parts.caller(shown.credentials, now)
         if not caller.may(self.permission):
             raise Forbidden("This credential does not carry the permission.")
+        structlog.contextvars.bind_contextvars(tenant_id=str(caller.tenant_id))
         return caller
 
 

@@ -43,6 +43,8 @@ class Watch:
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=scope["request_id"]):
+            # Routes add these as they learn them; another request may follow in this context.
+            structlog.contextvars.unbind_contextvars("tenant_id", "booking_id")
             try:
                 await self.app(scope, receive, noting)
             except Exception:

@@ -70,6 +70,11 @@ def _page(request: Request, name: str, **values: object) -> Response:
 def _explained() -> list[dict[str, str | int]]:
     meanings = {refusal.code(kind): kind.__doc__ or "" for kind in problem.REFUSALS}
     return [
-        {"code": code, "status": status, "title": title, "meaning": " ".join(meanings.get(code, "").split())}
+        {
+            "code": code,
+            "status": status,
+            "title": title,
+            "meaning": " ".join(meanings.get(code, "").replace("Raised w", "W").replace("`", "").split()),
+        }
         for code, (status, title) in sorted(problem.kinds().items())
     ]

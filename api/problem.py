@@ -121,9 +121,9 @@ class Problem(BaseModel):
 
 
 def kinds() -> dict[str, tuple[int, str]]:
-    """List every problem by its code, with status and title."""
+    """List every problem by its code, with status and title; a group of refusals is none."""
     return {code: (status, title) for status, (code, title) in STATUSES.items()} | {
-        refusal.code(kind): answer for kind, answer in REFUSALS.items()
+        refusal.code(kind): answer for kind, answer in REFUSALS.items() if not kind.__subclasses__()
     }
 
 

@@ -5,6 +5,7 @@ from the relay.
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
+import structlog
 from fastapi import APIRouter, Depends, Header, Response
 from pydantic import JsonValue
 from uuid_utils.compat import uuid7
@@ -113,6 +114,7 @@ async def create_booking(
         placed = before
     else:
         placed = await place(parts.database, placement)
+    structlog.contextvars.bind_contextvars(booking_id=str(placed.booking.id))
     parts.waker.wake()
     if placed.answer is not None:
         return _response(placed.booking, placed.answer.body)

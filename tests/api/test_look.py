@@ -85,16 +85,33 @@ async def test_a_booking_is_found_by_id_and_by_reference_in_any_case(door: Door)
         assert answer.json()["id"] == str(booking.id), name
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["x", "BK-2026-999999", "%00", "a" * 101, "..%2f", "' or 1=1", "%F0%9F%8E%AB", "{}", "null", "%ff"],
-)
-async def test_a_name_of_no_booking_is_unknown(door: Door, name: str) -> None:
+NO_NAMES = ["x", "BK-2026-999999", "%00", "a" * 101, "..%2f", "' or 1=1", "%F0%9F%8E%AB", "{}", "null", "%ff"]
+
+
+async def test_a_name_of_no_booking_is_unknown(door: Door) -> None:
     booking = await door.book()
 
-    answer = await door.get(f"/bookings/{name}", bearer(booking.token))
+    for name in NO_NAMES:
+        answer = await door.get(f"/bookings/{name}", bearer(booking.token))
 
-    assert answer.status_code == 404
+        assert answer.status_code == 404, name
+
+
+ODD_QUERIES = [
+    "status=nonsense",
+    "from=yesterday",
+    "from=1700000000",
+    "from=2026-01-01",
+    "from=2026-01-01T00:00:00",
+    "from=99999-01-01T00:00:00Z",
+    "cursor=nonsense",
+    "cursor=%00",
+    "cursor=MjAyNi0wMS0wMSB4",
+    "status=held&status=paid",
+    "colour=red",
+    "user=eve",
+    "limit=1&limit=2",
+]
 
 
 @pytest.mark.row("SAG-16", partly="update and delete come with amending")
@@ -149,29 +166,12 @@ class TestLists:
         for query in ("limit=201", "limit=0", "limit=-1", "limit=x", "limit=1.5", "limit="):
             assert (await door.get(f"/bookings?{query}", admin)).status_code == 422, query
 
-    @pytest.mark.parametrize(
-        "query",
-        [
-            "status=nonsense",
-            "from=yesterday",
-            "from=1700000000",
-            "from=2026-01-01",
-            "from=2026-01-01T00:00:00",
-            "from=99999-01-01T00:00:00Z",
-            "cursor=nonsense",
-            "cursor=%00",
-            "cursor=MjAyNi0wMS0wMSB4",
-            "status=held&status=paid",
-            "colour=red",
-            "user=eve",
-            "limit=1&limit=2",
-        ],
-    )
-    async def test_a_query_that_cannot_be_is_refused(self, door: Door, query: str) -> None:
-        answer = await door.get(f"/bookings?{query}", door.user())
+    async def test_a_query_that_cannot_be_is_refused(self, door: Door) -> None:
+        for query in ODD_QUERIES:
+            answer = await door.get(f"/bookings?{query}", door.user())
 
-        assert answer.status_code == 422, answer.text
-        assert answer.json()["errors"][0]["parameter"] == query.partition("=")[0]
+            assert answer.status_code == 422, query
+            assert answer.json()["errors"][0]["parameter"] == query.partition("=")[0]
 
     async def test_another_tenants_bookings_are_in_no_list(self, door: Door) -> None:
         await door.book()

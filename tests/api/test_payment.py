@@ -36,6 +36,24 @@ async def wish(
     )
 
 
+FOREIGN = [
+    "https://evil.example/return",
+    "http://door.test.evil.example/",
+    "http://door.test@evil.example/",
+    "http://evil.example\\@door.test/",
+    "https://door.test/",
+    "http://door.test:8080/",
+    "//door.test/",
+    "javascript:alert(1)",
+    "data:text/html,x",
+    "ftp://door.test/",
+    "/return",
+    "http://door.test /",
+    "http://[::1",
+    "http://door.test:port/",
+]
+
+
 class TestAtTheDoor:
     async def test_a_key_is_required(self, door: Door) -> None:
         booking = await door.book()
@@ -68,33 +86,15 @@ class TestAtTheDoor:
 
         assert (answer.status_code, answer.json()["code"]) == (422, "key_reused")
 
-    @pytest.mark.parametrize(
-        "address",
-        [
-            "https://evil.example/return",
-            "http://door.test.evil.example/",
-            "http://door.test@evil.example/",
-            "http://evil.example\\@door.test/",
-            "https://door.test/",
-            "http://door.test:8080/",
-            "//door.test/",
-            "javascript:alert(1)",
-            "data:text/html,x",
-            "ftp://door.test/",
-            "/return",
-            "http://door.test /",
-            "http://[::1",
-            "http://door.test:port/",
-        ],
-    )
-    async def test_a_foreign_address_of_return_is_refused(self, door: Door, address: str) -> None:
+    async def test_a_foreign_address_of_return_is_refused(self, door: Door) -> None:
         booking = await door.book()
         counts = await door.counts()
 
-        answer = await wish(door, booking, return_url=address)
+        for address in FOREIGN:
+            answer = await wish(door, booking, return_url=address)
 
-        assert answer.status_code == 422
-        assert answer.json()["errors"][0]["pointer"] == "/return_url"
+            assert answer.status_code == 422, address
+            assert answer.json()["errors"][0]["pointer"] == "/return_url"
         assert await door.counts() == counts
 
     async def test_an_address_on_the_channels_list_is_taken(self, door: Door) -> None:

@@ -67,16 +67,16 @@ async def test_an_open_stream_does_not_keep_a_server_from_stopping(door: Door) -
     assert (await listening).text.endswith("retry: 500\n\n")
 
 
-@pytest.mark.parametrize("after", ["-1", "x", "99999999999999999999", "1.5"])
-async def test_a_last_event_that_cannot_be_is_refused(door: Door, after: str) -> None:
+async def test_a_last_event_that_cannot_be_is_refused(door: Door) -> None:
     booking = await door.book()
 
-    answer = await door.get(
-        f"/bookings/{booking.id}/events", bearer(booking.token) | {"Last-Event-ID": after}
-    )
+    for after in ["-1", "x", "99999999999999999999", "1.5"]:
+        answer = await door.get(
+            f"/bookings/{booking.id}/events", bearer(booking.token) | {"Last-Event-ID": after}
+        )
 
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["parameter"] == "last-event-id"
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["parameter"] == "last-event-id"
 
 
 async def _is_followed(house: object) -> bool:
