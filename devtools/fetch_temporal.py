@@ -1,6 +1,7 @@
 """Has Temporal's SDK download its development server: `fetch_temporal.py FOLDER`, run by .venv's python."""
 
 import asyncio
+import os
 import sys
 
 from temporalio.testing import WorkflowEnvironment
@@ -11,8 +12,9 @@ async def main(folder: str) -> None:
     try:
         async with await WorkflowEnvironment.start_local(download_dest_dir=folder):
             pass
-    except RuntimeError as trouble:
-        sys.exit(str(trouble))
+    except (RuntimeError, OSError) as trouble:
+        print(trouble, file=sys.stderr, flush=True)
+        os._exit(1)  # an orderly end now and then trips over the SDK's threads, and prints pages of it
 
 
 if __name__ == "__main__":

@@ -153,7 +153,10 @@ def _download(cached: Path) -> bool:
     folder.mkdir()
     try:
         status = run_long(
-            [str(VENV_PYTHON), str(fetch), str(folder)], "downloading Temporal", seconds=DOWNLOAD_SECONDS
+            # -P: our own folder, whose token.py is not the one that Python knows, stays off its path.
+            [str(VENV_PYTHON), "-P", str(fetch), str(folder)],
+            "downloading Temporal",
+            seconds=DOWNLOAD_SECONDS,
         )
         found = [file for file in folder.iterdir() if os.access(file, os.X_OK) and file.is_file()]
         if status == 0 and found and _runs(found[0]):

@@ -155,7 +155,7 @@ def test_temporal_in_the_cache_comes_second(bare: Path) -> None:
 def test_temporal_is_downloaded_by_its_sdk_into_the_cache(
     bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fetches = 'printf "#!/bin/sh\\n" > "$2/temporal-sdk-python-1"; chmod +x "$2/temporal-sdk-python-1"'
+    fetches = 'printf "#!/bin/sh\\n" > "$3/temporal-sdk-python-1"; chmod +x "$3/temporal-sdk-python-1"'
     monkeypatch.setattr(temporal, "VENV_PYTHON", program(bare / "python", fetches))
 
     found = temporal.find_binary()
@@ -163,6 +163,32 @@ def test_temporal_is_downloaded_by_its_sdk_into_the_cache(
     assert found == bare / "cache" / "holdfast" / "temporal"
     assert os.access(found, os.X_OK)
     assert sorted(path.name for path in found.parent.iterdir()) == ["temporal", "temporal.lock"]
+
+
+def test_the_download_meets_the_modules_of_python_and_not_ours_of_the_same_name(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sdk = """
+import tokenize, venv
+from pathlib import Path
+class WorkflowEnvironment:
+    @staticmethod
+    async def start_local(download_dest_dir):
+        binary = Path(download_dest_dir) / "temporal"
+        binary.write_text("#!/bin/sh")
+        binary.chmod(0o755)
+        raise RuntimeError("it does not start here")
+"""
+    (bare / "stand-in" / "temporalio").mkdir(parents=True)
+    (bare / "stand-in" / "temporalio" / "__init__.py").touch()
+    (bare / "stand-in" / "temporalio" / "testing.py").write_text(sdk)
+    python = f'PYTHONPATH="{bare / "stand-in"}" "{sys.executable}" "$@" 2> "{bare / "said"}"'
+    monkeypatch.setattr(temporal, "VENV_PYTHON", program(bare / "python", python))
+
+    with pytest.raises(Trouble, match="could not download"):
+        temporal.find_binary()
+
+    assert (bare / "said").read_text() == "it does not start here\n"
 
 
 def test_temporal_is_built_when_it_cannot_be_downloaded(
