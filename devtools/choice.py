@@ -1,7 +1,7 @@
 """Which ports, addresses and secrets this checkout's stack uses; what was made up is kept in `.holdfast/env`.
 
-A variable that the caller sets wins. One that only repeats what we wrote there ourselves does not count as
-set, so that a shell in which somebody has loaded `.holdfast/env` still starts the same stack.
+A variable that the caller sets wins. In a shell that has loaded `.holdfast/env`, one that only repeats what
+we wrote there ourselves does not count as set: such a shell still starts the same stack.
 """
 
 import json
@@ -44,13 +44,15 @@ class Choice:
 
     def __init__(self) -> None:
         self.kept = dotenv.read(FILE)
+        self.loaded = GIVEN in os.environ  # somebody has loaded the file into this shell
         self.values: dict[str, str] = {}
         self.taken_over: set[str] = set()
 
     def given(self, name: str) -> str | None:
         """Answer what the caller set, if it is not just what we wrote ourselves."""
-        value = os.environ.get(name)
-        if not value or (value == self.kept.get(name) and name not in self.kept.get(GIVEN, "").split(",")):
+        value, kept = os.environ.get(name), self.kept.get(name, "")
+        repeats = value in (kept, kept.replace("\n", "\\n"))  # shells leave \n as it is written
+        if not value or (self.loaded and repeats and name not in self.kept.get(GIVEN, "").split(",")):
             return None
         self.taken_over.add(name)
         return value

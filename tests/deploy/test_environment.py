@@ -115,6 +115,17 @@ def test_a_port_that_was_set_and_is_taken_is_refused_by_name(
         Choice().port("API_PORT")
 
 
+def test_a_port_that_was_set_is_refused_though_it_is_also_that_of_last_time(
+    file: Path, taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dotenv.write(file, {"API_PORT": str(taken), choice.GIVEN: ""}, heading="")
+    monkeypatch.delenv(choice.GIVEN, raising=False)
+    monkeypatch.setenv("API_PORT", str(taken))
+
+    with pytest.raises(Trouble, match=f"Port {taken} is taken"):
+        Choice().port("API_PORT")
+
+
 @pytest.mark.parametrize("nonsense", ["http", "0", "65536", "-1"])
 def test_a_port_that_is_none_is_refused(file: Path, nonsense: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_PORT", nonsense)
@@ -152,7 +163,7 @@ def test_a_shell_that_has_loaded_the_file_still_starts_the_same_stack(
     first = choose()
     first.save()
     for name, value in first.values.items():
-        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name, value.replace("\n", "\\n"))  # as a shell reads it
 
     second = choose()
 
