@@ -8,11 +8,12 @@ from typing import NoReturn
 from devtools import features, lock, status, tools, vendor
 from devtools.detach import up_detached
 from devtools.say import Trouble, warn
+from devtools.stories import TITLES
 from devtools.up import up
 
 MISTAKE, FAILED, INTERRUPTED = 2, 1, 130
 # These hand on what they do not know: to pytest, and to programs that have options of their own.
-OPEN = ("test", "bench", "demo")
+OPEN = ("test", "bench")
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,6 +22,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise Trouble instead of printing the whole usage."""
         raise Trouble(f"{message[0].upper()}{message[1:]}; see `{self.prog} --help`.")
+
+
+def count(word: str) -> int:
+    """Read a number of lines."""
+    if not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{word}' is no number of lines")
+    return int(word)
 
 
 def run(words: Sequence[str]) -> int:
@@ -60,12 +68,16 @@ def parsers() -> tuple[Parser, Mapping[str, argparse.ArgumentParser]]:
     one = command("logs", "follow the logs, all or one")
     one.add_argument("name", nargs="?", help="api, worker, sandbox, temporal, postgres …")
     one.add_argument("--no-follow", action="store_true", help="print the end and return")
-    one.add_argument("-n", "--lines", type=int, default=20, help="how many lines of each to begin with (20)")
+    one.add_argument(
+        "-n", "--lines", type=count, default=20, help="how many lines of each to begin with (20)"
+    )
     one = command("test", "everything the tests need, then pytest with the arguments that follow")
     one.add_argument("--all", action="store_true", help="the heavy layers too")
     command("check", "lint, format, import contracts, dependencies, types")
     command("bench", "measure: [NAME] [--json]; a table of figures with their goals")
-    command("demo", "run one story on the running stack and verify it: [STORY], all stories without one")
+    one = command("demo", "run one story on the running stack and verify it; all stories without a name")
+    told = ", ".join(f"{name} ({title[0].lower()}{title[1:]})" for name, title in TITLES.items())
+    one.add_argument("story", nargs="?", choices=TITLES, metavar="STORY", help=told)
     one = command("token", "print a signed bearer token for trying the API")
     one.add_argument("--role", required=True, help="admin, organizer, staff, user …")
     one.add_argument("--tenant", help="the tenant's id (without: the demo organizer)")
@@ -128,4 +140,4 @@ def perform_in_venv(arguments: argparse.Namespace, rest: list[str]) -> int:
         case "bench":
             return tools.bench(rest)
         case _:
-            return tools.on_the_stack("devtools.stories", rest)
+            return tools.on_the_stack("devtools.stories", [arguments.story] if arguments.story else [])

@@ -28,7 +28,7 @@ def up_detached(*, demo: bool) -> None:
             time.sleep(POLL_SECONDS)
         _hand_on(told.read())
     if child.poll() is not None:
-        raise Trouble("The stack did not come up; the reason is above.")
+        raise Trouble("`./dev up` gave up; the reason is above.")
     say("It runs in the background: `./dev status` looks at it, `./dev down` stops it.")
 
 

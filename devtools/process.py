@@ -73,16 +73,18 @@ class Process:
     def wait_ready(self) -> None:
         """Return once the program serves; Trouble with its last lines when it ends first or is too slow."""
         progress, deadline = Progress(), time.monotonic() + self.program.ready_seconds
-        while not self.is_ready():
-            if self.ended() is not None:
-                raise Trouble(self.obituary())
-            if time.monotonic() > deadline:
-                self.stop()
-                late = f"{self.program.name} does not serve after {self.program.ready_seconds:.0f} s."
-                raise Trouble(f"{late} {self.last_lines()}")
-            progress.show(f"waiting for {self.program.name}")
-            time.sleep(POLL_SECONDS)
-        progress.end()
+        try:
+            while not self.is_ready():
+                if self.ended() is not None:
+                    raise Trouble(self.obituary())
+                if time.monotonic() > deadline:
+                    self.stop()
+                    late = f"{self.program.name} does not serve after {self.program.ready_seconds:.0f} s."
+                    raise Trouble(f"{late} {self.last_lines()}")
+                progress.show(f"waiting for {self.program.name}")
+                time.sleep(POLL_SECONDS)
+        finally:
+            progress.end()
 
     def ask_to_stop(self) -> None:
         """Send the program its stop signal, if it still runs."""
@@ -114,8 +116,11 @@ class Process:
         )
 
     def obituary(self) -> str:
-        """Answer one sentence about how the program ended, with its last lines."""
-        return f"{self.program.name} {how_it_ended(self.ended())}. {self.last_lines()}"
+        """Answer one sentence about how the program ended, with its last lines unless it was killed: those
+        do not tell why.
+        """
+        words = f"{self.program.name} {how_it_ended(self.ended())}."
+        return words if self.ended() == -signal.SIGKILL else f"{words} {self.last_lines()}"
 
 
 def leashed(
@@ -140,7 +145,7 @@ def tail(log: Path, lines: int = 8) -> list[str]:
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 16_384))
-            return file.read().decode(errors="replace").splitlines()[-lines:]
+            return file.read().decode(errors="replace").splitlines()[-lines:] if lines > 0 else []
     except FileNotFoundError:
         return []
 

@@ -37,18 +37,23 @@ class Progress:
     def __init__(self, every_seconds: float = 10) -> None:
         self.begun = self.told = time.monotonic()
         self.every_seconds = every_seconds
+        self.shown = ""
 
     def show(self, text: str) -> None:
         """Show `text` with the seconds gone by so far."""
         now = time.monotonic()
         seconds = int(now - self.begun)
         if sys.stdout.isatty():
-            print(f"\r    {text[:80]} ({seconds} s)\033[K", end="", flush=True)
+            line = f"    {text[:60]} ({seconds} s)"
+            if line != self.shown:
+                self.shown = line
+                print(f"\r{line}\033[K", end="", flush=True)
         elif now - self.told >= self.every_seconds:
             self.told = now
             say(f"    {text} ({seconds} s)")
 
     def end(self) -> None:
         """Leave the line that was rewritten, so that what follows begins on its own."""
-        if sys.stdout.isatty():
+        if self.shown:
+            self.shown = ""
             print("\r\033[K", end="", flush=True)

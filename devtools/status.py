@@ -2,11 +2,12 @@
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from devtools import record
+from devtools import choice, record
 from devtools.health import healthy
-from devtools.paths import LOGS
+from devtools.paths import LOGS, ROOT
 from devtools.process import tail
 from devtools.record import SUPERVISOR, Entry
 from devtools.say import Trouble, say
@@ -29,6 +30,22 @@ def status(*, as_json: bool) -> None:
     for row in rows:
         well = "healthy" if row["healthy"] else "NOT HEALTHY"
         say(f"  {row['name']:10} {row['pid'] or 'given':>8}  {well:12} {row['url']}")
+    noted = record.read()
+    if noted.ready and noted.supervisor():
+        say()
+        say_where(choice.load())
+
+
+def say_where(settings: Mapping[str, str]) -> None:
+    """Say what a person may open, and where."""
+    for what, where in (
+        ("Front page", settings["API_URL"]),
+        ("API documentation", f"{settings['API_URL']}/docs"),
+        ("Temporal Web UI", settings["TEMPORAL_UI_URL"]),
+        ("Mailbox", f"{settings['SANDBOX_URL']}/mailbox"),
+        ("Settings for other programs", str(choice.FILE.relative_to(ROOT))),
+    ):
+        say(f"  {what:28} {where}")
 
 
 def _is_there(entry: Entry) -> bool:

@@ -21,13 +21,15 @@ def main() -> None:
     wanted = parser.parse_args()
     if wanted.role not in GRANTS:
         sys.exit(f"./dev: There is no role '{wanted.role}'; there are: {', '.join(sorted(GRANTS))}.")
-    tenant = wanted.tenant or json.loads((STATE / "demo.json").read_text())["tenant_id"]
+    named = wanted.tenant or json.loads((STATE / "demo.json").read_text())["tenant_id"]
+    try:
+        tenant = TenantId(uuid.UUID(named))
+    except ValueError:
+        sys.exit(f"./dev: '{named}' is no tenant's id: ids are UUIDs, or leave --tenant out.")
     keys = KeyRing(os.environ["JWT_PRIVATE_KEY"], os.environ.get("JWT_PUBLIC_KEYS", ""))
     tokens = UserTokens(keys, os.environ["JWT_ISSUER"])
     subject, name = f"{wanted.role.lower()}@example.com", uuid.uuid4().hex
-    print(
-        tokens.sign(subject, TenantId(uuid.UUID(tenant)), [wanted.role], token_id=name, now=datetime.now(UTC))
-    )
+    print(tokens.sign(subject, tenant, [wanted.role], token_id=name, now=datetime.now(UTC)))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from devtools.paths import LOGS, ROOT, STATE, VENV_PYTHON, state_for_servers
 from devtools.postgres import Postgres
 from devtools.process import Program, tail
 from devtools.say import Trouble, say, step
+from devtools.status import say_where
 from devtools.supervisor import StopAsked, Supervisor
 from devtools.temporal import Temporal
 from devtools.venv import ensure
@@ -195,14 +196,6 @@ class Stack:
 
     def point_the_way(self) -> None:
         """Say where everything is."""
-        at = self.choice.values
         say()
-        for what, url in (
-            ("Shop", at["API_URL"]),
-            ("API documentation", f"{at['API_URL']}/docs"),
-            ("Temporal Web UI", at["TEMPORAL_UI_URL"]),
-            ("Mailbox", f"{at['SANDBOX_URL']}/mailbox"),
-            ("Settings for other programs", str(choosing.FILE.relative_to(ROOT))),
-        ):
-            say(f"  {what:28} {url}")
-        say("\nReady. Ctrl-C stops all of it in order.")
+        say_where(self.choice.values)
+        say("\nReady. Ctrl-C here, or `./dev down` anywhere in this checkout, stops all of it in order.")

@@ -3,3 +3,11 @@
 Run by .venv's python with the settings of `.holdfast/env`. A story knows the product from outside only: its
 API, its tables under the read-only role, and the sandbox's own books.
 """
+
+TITLES = {
+    "paid": "A booking is paid and gets its tickets",
+    "declined": "A card is declined, another one is not",
+    "expired": "Nobody pays in time",
+    "cancelled": "The buyer gives up before paying",
+    "crash": "Every process is killed while ten people buy",
+}

@@ -11,7 +11,7 @@ from devtools import record
 from devtools.paths import ROOT
 from devtools.process import Process, Program, birth, tail
 from devtools.record import Entry
-from devtools.say import Trouble
+from devtools.say import Progress, Trouble
 
 SLEEPS = "import time; print('at work', flush=True); time.sleep(600)"
 DIES = "import sys; print('the disk is full'); sys.exit(3)"
@@ -145,3 +145,28 @@ def test_a_log_that_grew_too_large_is_put_aside(tmp_path: Path, monkeypatch: pyt
 
     assert wanted.log.with_suffix(".log.1").read_text() == "x" * 11
     assert tail(wanted.log) == ["at work"]
+
+
+def test_a_line_of_progress_is_written_when_it_changes_and_wiped_in_the_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    progress = Progress()
+
+    for text in ("building", "building", "testing"):
+        progress.show(text)
+    progress.end()
+
+    said = capsys.readouterr().out
+    assert (said.count("building"), said.count("testing")) == (1, 1)
+    assert said.endswith("\r\033[K")
+
+
+def test_what_was_killed_is_named_without_its_last_lines(tmp_path: Path) -> None:
+    process = Process(program(tmp_path, SLEEPS))
+    process.start()
+    process.wait_ready()
+
+    process.kill()
+
+    assert process.obituary() == "it was ended by SIGKILL."

@@ -57,7 +57,7 @@ def stack() -> Iterator[str]:
 def test_up_ends_in_a_booking_that_was_paid_and_says_where_everything_is(stack: str) -> None:
     assert "✔ paid: BK-" in stack
     assert "in the Temporal Web UI" in stack
-    for what in ("Shop", "API documentation", "Temporal Web UI", "Mailbox"):
+    for what in ("Front page", "API documentation", "Temporal Web UI", "Mailbox"):
         assert f"\n  {what}  " in stack
 
 
@@ -68,6 +68,13 @@ def test_status_tells_what_runs_and_that_it_is_well(stack: str) -> None:
     assert all(list(process) == ["name", "pid", "url", "healthy"] for process in found)
     assert [process["healthy"] for process in found] == [True] * len(STACK)
     assert all(birth(process["pid"]) for process in found)
+
+
+def test_status_says_where_everything_is(stack: str) -> None:
+    told = dev("status").stdout
+
+    for what in ("Front page", "Temporal Web UI", "Mailbox"):
+        assert f"\n  {what}  " in told
 
 
 def test_settings_are_for_us_alone_and_every_process_has_a_log(stack: str) -> None:
@@ -81,6 +88,14 @@ def test_a_token_opens_the_api(stack: str) -> None:
 
     assert token.count(".") == 2
     assert dev("token", "--role", "king").stderr.startswith("./dev: There is no role 'king'")
+
+
+def test_a_tenant_that_is_none_gets_one_sentence(stack: str) -> None:
+    done = dev("token", "--role", "organizer", "--tenant", "lanternhouse")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("./dev: 'lanternhouse' is no tenant's id")
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("story", ["declined", "cancelled"])
