@@ -21,6 +21,7 @@ from db.booking import read
 from db.booking.place import Placed, Placement, place
 from db.catalog import Sale
 from db.tenant import Account, Channel
+from domain.booking import BookingStatus
 from domain.ids import BookingId, PaymentId, QuoteId
 from domain.inventory import places_wanted
 from domain.money import Money
@@ -224,7 +225,9 @@ def _body(parts: House, booking: read.Booking, payment: PaymentAnswer | None) ->
 
     One with a payment is stored besides, once it says how to pay.
     """
+    opened_too = payment is not None and payment.answered and payment.refused is None
     accepted = AcceptedBooking(
+        status=BookingStatus.AWAITING_PAYMENT if opened_too else BookingStatus.HELD,
         **booking.model_dump(include={"id", "reference", "total", "due", "created_at", "expires_at"}),
         lines=lines(booking.lines),
         access_token=parts.tokens.bookings.sign(booking.tenant_id, booking.id, made_at=booking.created_at),

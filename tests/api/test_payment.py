@@ -190,6 +190,7 @@ class TestWithTheSaga:
 
         assert first.status_code == 201
         assert first.json()["payment"]["payment_url"]
+        assert first.json()["status"] == "awaiting_payment"
         assert again.content == first.content
         booking = Booked.of(first)
         assert (await stack.read(booking))["payment"]["payment_url"] == first.json()["payment"]["payment_url"]
@@ -258,6 +259,7 @@ class TestWithTheSaga:
         again = await stack.ask_to_book(shop, key=name, payment={"return_url": stack.settings.api_url})
 
         payment = first.json()["payment"]
+        assert first.json()["status"] == "held"
         assert first.status_code == 201
         assert (payment["refused"], payment["status"]) == ("provider_refused", "failed")
         assert again.content == first.content
