@@ -200,13 +200,13 @@ class House:
         return channel
 
 
-def house(request: Request) -> House:
+async def house(request: Request) -> House:
     """Give what the application was put together from."""
     parts: House = request.app.state.house
     return parts
 
 
-def now() -> datetime:
+async def now() -> datetime:
     """Read the clock: rules and verifiers are told what time it is."""
     return datetime.now(UTC)  # noqa: TID251 - the edge is where it is read
 
@@ -244,7 +244,7 @@ def may(permission: Permission) -> Any:
     return Depends(Allowed(permission))
 
 
-def _anybody() -> None:
+async def _anybody() -> None:
     """Let everybody through."""
 
 
@@ -253,7 +253,7 @@ OPEN = Depends(_anybody)
 _MOST_KEY = 255
 
 
-def idempotency_key(
+async def idempotency_key(
     written: Annotated[
         str | None,
         Header(
@@ -282,7 +282,7 @@ def idempotency_key(
 Key = Annotated[str | None, Depends(idempotency_key)]
 
 
-def required(key: Key) -> str:
+async def required(key: Key) -> str:
     """Insist on an Idempotency-Key. Refuses KeyMissing."""
     if key is None:
         raise KeyMissing("Send an Idempotency-Key: the same key and body are the same request.")

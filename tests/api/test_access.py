@@ -197,7 +197,7 @@ async def test_a_token_that_ends_ends_in_our_memory_too(door: Door) -> None:
     headers = door.user(ago=timedelta(minutes=14, seconds=50))
     token = headers["Authorization"].removeprefix("Bearer ")
     house = door.app.state.house
-    now = deps.now()
+    now = await deps.now()
 
     known = await house.caller(token, now)
 
@@ -249,6 +249,6 @@ async def test_a_withdrawn_key_is_forgotten_in_a_minute(door: Door) -> None:
     await door.judge.execute("update channels set publishable_key = 'pk_withdrawn'")
     key = publishable_key(door.shop)
 
-    assert (await house.caller(key, deps.now())).channel is not None
+    assert (await house.caller(key, await deps.now())).channel is not None
     with pytest.raises(Unauthenticated):
-        await house.caller(key, deps.now() + timedelta(seconds=61))
+        await house.caller(key, await deps.now() + timedelta(seconds=61))
