@@ -56,8 +56,8 @@ def parsers() -> tuple[Parser, Mapping[str, argparse.ArgumentParser]]:
     whole = Parser(prog="./dev", description="The one command of Holdfast.", allow_abbrev=False)
     adder = whole.add_subparsers(metavar="COMMAND", dest="command")
 
-    def command(name: str, does: str) -> argparse.ArgumentParser:
-        return adder.add_parser(name, help=does, description=does, allow_abbrev=False)
+    def command(name: str, does: str, *, add_help: bool = True) -> argparse.ArgumentParser:
+        return adder.add_parser(name, help=does, description=does, allow_abbrev=False, add_help=add_help)
 
     one = command("up", "start the whole stack and make one booking, told line by line")
     one.add_argument("--detach", action="store_true", help="return once it is ready; `./dev down` stops it")
@@ -74,7 +74,8 @@ def parsers() -> tuple[Parser, Mapping[str, argparse.ArgumentParser]]:
     one = command("test", "everything the tests need, then pytest with the arguments that follow")
     one.add_argument("--all", action="store_true", help="the heavy layers too")
     command("check", "lint, format, import contracts, dependencies, types")
-    command("bench", "measure: [NAME] [--json]; a table of figures with their goals")
+    does = "measure: [NAME] [--json]; a table of figures with their goals"
+    command("bench", does, add_help=False)  # it has a help of its own
     one = command("demo", "run one story on the running stack and verify it; all stories without a name")
     told = ", ".join(f"{name} ({title[0].lower()}{title[1:]})" for name, title in TITLES.items())
     one.add_argument("story", nargs="?", choices=TITLES, metavar="STORY", help=told)
