@@ -196,11 +196,10 @@ class BookingWorkflow:
         return checkout
 
     async def close_before(self, earlier: CreatePayment) -> None:
-        closed = await self.saga.do(steps.close_payment, self.asking(earlier.payment_id))
-        self.note(closed.report)
-        if closed.closing is Closing.PAID:
+        closing = await self.closed(earlier)
+        if closing is Closing.PAID:
             raise steps.refused(AlreadyPaid("The payment before this one has gone through."))
-        if closed.closing is Closing.PROCESSING:
+        if closing is Closing.PROCESSING:
             raise steps.refused(
                 IllegalMove(
                     "The bank is deciding on the payment before.",
@@ -217,18 +216,28 @@ class BookingWorkflow:
         if self.open is None:
             raise given_up(why)
         try:
-            closed = await self.saga.do(steps.close_payment, self.asking(self.open.payment_id))
+            closing = await self.closed(self.open)
         except FailureError as error:
             if is_cancelled_exception(error):
                 raise
             raise given_up(why) from None
-        self.note(closed.report)
-        if closed.closing is Closing.PROCESSING and self.put_off < self.request.put_off:
+        if closing is Closing.PROCESSING and self.put_off < self.request.put_off:
             self.put_off += 1
             kept = await self.saga.do(steps.keep_places, self.keeping(self.open.payment_id))
             self.count_down(kept.left)
         elif not self.settled:
             raise given_up(why)
+
+    async def closed(self, payment: CreatePayment) -> Closing:
+        """Close a checkout and note what became of it; a payment that was never written down is closed."""
+        try:
+            closed = await self.saga.do(steps.close_payment, self.asking(payment.payment_id))
+        except FailureError as error:
+            if reason(error) == Unknown.__name__:
+                return Closing.CLOSED
+            raise
+        self.note(closed.report)
+        return closed.closing
 
     # --- the deadline
 

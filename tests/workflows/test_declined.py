@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain.refusal import PaymentMismatch
 from tests.support.check import events_of, violations
 from tests.support.stack import Stack
 from tests.support.wait import eventually
@@ -56,3 +57,16 @@ async def test_a_decline_is_told_and_counted(stack: Stack) -> None:
     await eventually(lambda: stack.value(declines, checkout["payment_id"]), what="the decline")
     seen = await stack.read(booking)
     assert seen["attempts_left"] == 4
+
+
+async def test_an_attempt_that_was_never_written_down_stands_in_nobodys_way(stack: Stack) -> None:
+    booking = await stack.book()
+    stack.faults.refuse("create_payment", PaymentMismatch("said before there is a row"))
+    assert (await stack.ask_to_pay(booking)).status_code == 409
+    stack.faults.mend()
+
+    checkout = await stack.checkout(booking)
+
+    assert await stack.sandbox.pay(checkout["payment_url"], "visa") == "paid"
+    await stack.wait_for(booking, "confirmed")
+    assert await violations(stack) == []
