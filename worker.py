@@ -181,7 +181,7 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
     aftercare = AftercareActivities(built.app, built.sagas)
     payment = PaymentActivities(built.payment, built.gateways, built.sagas)
     refund = RefundActivities(built.payment, built.gateways)
-    notice = NoticeActivities(built.app, built.post, built.tickets, built.settings.api_url)
+    notice = NoticeActivities(built.app, built.post, built.tickets)
     return {
         names.BOOKINGS: {
             "workflows": WORKFLOWS,

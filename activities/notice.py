@@ -21,10 +21,10 @@ from workflows import steps
 
 
 class NoticeActivities:
-    """Sends notices, as the booking role; `url` is where our own pages are."""
+    """Sends notices, as the booking role."""
 
-    def __init__(self, app: Database, post: Post, tokens: TicketTokens, url: str) -> None:
-        self._app, self._post, self._tokens, self._url = app, post, tokens, url
+    def __init__(self, app: Database, post: Post, tokens: TicketTokens) -> None:
+        self._app, self._post, self._tokens = app, post, tokens
 
     @activity.defn(name=steps.send_notice.name)
     async def send_notice(self, ask: SendNotice) -> Sent:
@@ -71,7 +71,6 @@ class NoticeActivities:
             lines=tuple((line.name, line.quantity) for line in booking.lines),
             total=booking.total,
             refunded=Money.model_validate(amount) if amount else None,
-            url=f"{self._url}/api/v1/bookings/{booking.id}",
             tickets=tuple(self._admission(booking, ticket) for ticket in held),
         )
 
@@ -82,5 +81,4 @@ class NoticeActivities:
             number=ticket.number,
             variant=variants[ticket.variant_id],
             token=self._tokens.sign(ticket_claims(ticket, issued_at=issued_at)),
-            url=f"{self._url}/api/v1/tickets/{ticket.id}",
         )

@@ -20,16 +20,15 @@ CODE_PIXELS = 520  # twice what the template shows, for sharp screens
 
 
 class Admission(Value):
-    """A ticket as its holder sees it; `token` is what its code says, `url` where it can be opened."""
+    """A ticket as its holder sees it; `token` is what its code says."""
 
     number: str
     variant: str
     token: str
-    url: str
 
 
 class Occasion(Value):
-    """What a letter is about. `starts_at` is shown in the venue's `zone`; `url` is the booking's own page."""
+    """What a letter is about. `starts_at` is shown in the venue's `zone`."""
 
     kind: NoticeKind
     email: str
@@ -42,7 +41,6 @@ class Occasion(Value):
     lines: tuple[tuple[str, int], ...] = ()
     total: Money
     refunded: Money | None = None
-    url: str
     tickets: tuple[Admission, ...] = ()
 
 
