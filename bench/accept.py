@@ -31,20 +31,11 @@ ROUNDS = 3
 SLOTS = 100
 BARE_PORT = 8970
 
-COUNTERS = """
-insert into counters (tenant_id, id, capacity) select $1, id, 100000000 from unnest($2::uuid[]) as new (id)
-"""
-SLOTS_LIKE = """
-insert into slots (tenant_id, id, offer_id, starts_at, ends_at, sales_until, status)
-select s.tenant_id, new.id, s.offer_id, s.starts_at, s.ends_at, s.sales_until, 'live'
-  from slots s, unnest($2::uuid[]) as new (id) where s.id = $1
-"""
-
 
 def measure() -> list[Figure]:
     """Measure on a fresh stack."""
     with fresh() as stack:
-        slots = asyncio.run(many_slots(stack))
+        slots = asyncio.run(buyer.slots_with_room(stack, SLOTS))
         hot, spread = orders(stack, slots[:1]), orders(stack, slots)
         with control(stack) as bare, stack.without("worker"):
             runs = [rates(stack, bare, hot, spread) for _ in range(ROUNDS + 1)][1:]  # the first warms up
@@ -86,24 +77,8 @@ def press_bookings(stack: Stack, body: Callable[[int], str]) -> float:
 def orders(stack: Stack, slots: list[str]) -> Callable[[int], str]:
     """Write the n-th booking's body: one place of one slot after the other."""
     offer = buyer.roomy(stack)
-    bodies = [json.dumps(buyer.order(offer, {"slot_id": slot})) for slot in slots]
+    bodies = [json.dumps(buyer.order(offer, slot)) for slot in slots]
     return lambda n: bodies[n % len(bodies)]
-
-
-async def many_slots(stack: Stack) -> list[str]:
-    """Give the offer a hundred more slots with room for everybody."""
-    last = uuid.UUID(buyer.roomy(stack)["slots"][-1]["slot_id"])
-    slots = [uuid.uuid4() for _ in range(SLOTS)]
-    tenant_id = uuid.UUID(stack.catalogue["tenant_id"])
-    connection = await asyncpg.connect(stack.settings["DATABASE_APP_URL"])
-    try:
-        async with connection.transaction():
-            await connection.execute("select set_config('app.tenant_id', $1, true)", str(tenant_id))
-            await connection.execute(COUNTERS, tenant_id, slots)
-            await connection.execute(SLOTS_LIKE, last, slots)
-    finally:
-        await connection.close()
-    return [str(slot) for slot in slots]
 
 
 @contextmanager

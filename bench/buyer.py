@@ -6,20 +6,29 @@ import uuid
 from typing import Any
 
 import aiohttp
+import asyncpg
 
 from bench.stack import Stack
 
 POLL_SECONDS = 0.01
 PATIENCE_SECONDS = 30.0
 
+COUNTERS = """
+insert into counters (tenant_id, id, capacity) select $1, id, 100000000 from unnest($2::uuid[]) as new (id)
+"""
+SLOTS_LIKE = """
+insert into slots (tenant_id, id, offer_id, starts_at, ends_at, sales_until, status)
+select s.tenant_id, new.id, s.offer_id, s.starts_at, s.ends_at, s.sales_until, 'live'
+  from slots s, unnest($2::uuid[]) as new (id) where s.id = $1
+"""
+
 
 class Buyer:
-    """Buys from the demo catalogue of a stack."""
+    """Buys places of one slot of the demo catalogue's roomiest offer."""
 
-    def __init__(self, stack: Stack, session: aiohttp.ClientSession, slot: int = 0) -> None:
-        self.stack, self.session = stack, session
+    def __init__(self, stack: Stack, session: aiohttp.ClientSession, slot: str) -> None:
+        self.stack, self.session, self.slot = stack, session, slot
         self.offer = roomy(stack)
-        self.slot = self.offer["slots"][slot]
 
     def order(self) -> dict[str, Any]:
         """Write the body of a booking of one place."""
@@ -65,6 +74,22 @@ class Buyer:
             return dict(await answer.json())
 
 
+async def slots_with_room(stack: Stack, number: int) -> list[str]:
+    """Give the roomiest offer so many more slots, with room for everybody; answers their ids."""
+    last = uuid.UUID(roomy(stack)["slots"][-1]["slot_id"])
+    slots = [uuid.uuid4() for _ in range(number)]
+    tenant_id = uuid.UUID(stack.catalogue["tenant_id"])
+    connection = await asyncpg.connect(stack.settings["DATABASE_APP_URL"])
+    try:
+        async with connection.transaction():
+            await connection.execute("select set_config('app.tenant_id', $1, true)", str(tenant_id))
+            await connection.execute(COUNTERS, tenant_id, slots)
+            await connection.execute(SLOTS_LIKE, last, slots)
+    finally:
+        await connection.close()
+    return [str(slot) for slot in slots]
+
+
 def roomy(stack: Stack) -> dict[str, Any]:
     """Choose the offer of the demo catalogue with the most slots that cost something."""
     return max(
@@ -77,12 +102,12 @@ def priced(offer: dict[str, Any]) -> bool:
     return any(variant["price_minor"] > 0 for variant in offer["variants"])
 
 
-def order(offer: dict[str, Any], slot: dict[str, Any]) -> dict[str, Any]:
+def order(offer: dict[str, Any], slot: str) -> dict[str, Any]:
     """Write the body of a booking of one place of a slot."""
     variant = next(variant for variant in offer["variants"] if variant["price_minor"] > 0)
     return {
         "offer_id": offer["offer_id"],
-        "slot_id": slot["slot_id"],
+        "slot_id": slot,
         "lines": [{"variant_id": variant["variant_id"], "quantity": 1}],
         "contact": {"name": "Bench Buyer", "email": "bench@example.com"},
     }

@@ -9,7 +9,7 @@ import aiohttp
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from bench.buyer import Buyer
+from bench.buyer import Buyer, slots_with_room
 from bench.figure import Figure
 from bench.stack import Stack, fresh
 from workflows import names
@@ -33,7 +33,7 @@ async def count(stack: Stack) -> list[tuple[int, int]]:
     client = await Client.connect(stack.settings["TEMPORAL_ADDRESS"])
     counted = []
     async with aiohttp.ClientSession() as session:
-        buyer = Buyer(stack, session)
+        buyer = Buyer(stack, session, *await slots_with_room(stack, 1))
         for _ in range(BOOKINGS):
             handle = client.get_workflow_handle(names.booking(await buyer.buy()))  # type: ignore[arg-type]
             await handle.result()

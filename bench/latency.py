@@ -7,7 +7,7 @@ import time
 
 import aiohttp
 
-from bench.buyer import Buyer
+from bench.buyer import Buyer, slots_with_room
 from bench.figure import Figure, middle
 from bench.stack import Stack, fresh
 
@@ -24,7 +24,7 @@ def measure() -> list[Figure]:
 async def alone(stack: Stack) -> list[float]:
     """Buy one after the other, the first to warm up, and give the milliseconds of each."""
     async with aiohttp.ClientSession() as session:
-        buyer, taken = Buyer(stack, session), []
+        buyer, taken = Buyer(stack, session, *await slots_with_room(stack, 1)), []
         for _ in range(BOOKINGS + 1):
             begun = time.monotonic()
             await buyer.buy()

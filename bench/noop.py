@@ -9,7 +9,7 @@ import sys
 from datetime import timedelta
 
 from temporalio import activity, workflow
-from temporalio.client import Client, WithStartWorkflowOperation
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
 from temporalio.common import RetryPolicy, WorkflowIDConflictPolicy
 from temporalio.worker import Worker
 
@@ -73,9 +73,20 @@ class NoopWorkflow:
         self.told = True
 
 
+async def begin(client: Client, subject: str) -> WorkflowHandle[NoopWorkflow, str]:
+    """Start one, or find it started."""
+    return await client.start_workflow(
+        NoopWorkflow.run,
+        subject,
+        id=f"noop:{subject}",
+        task_queue=WORKFLOWS,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+    )
+
+
 async def go_through(client: Client, subject: str) -> str:
     """Start one, wish, tell, and wait for its end."""
-    await client.start_workflow(NoopWorkflow.run, subject, id=f"noop:{subject}", task_queue=WORKFLOWS)
+    await begin(client, subject)
     start = WithStartWorkflowOperation(
         NoopWorkflow.run,
         subject,

@@ -18,7 +18,7 @@ import aiohttp
 from temporalio.client import Client
 
 from bench import noop
-from bench.buyer import Buyer
+from bench.buyer import Buyer, slots_with_room
 from bench.figure import Figure, middle, ratio
 from bench.stack import ROOT, Stack, fresh
 
@@ -39,7 +39,7 @@ async def compare(stack: Stack) -> list[Figure]:
     client = await Client.connect(stack.settings["TEMPORAL_ADDRESS"])
     paid, noops, cpu = [], [], []
     async with aiohttp.ClientSession() as session:
-        buyer = Buyer(stack, session)
+        buyer = Buyer(stack, session, *await slots_with_room(stack, 1))
         for _ in range(ROUNDS + 1):
             before = stack.cpu_seconds(*OURS)
             paid.append(await rate(buyer.buy))
