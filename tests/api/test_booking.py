@@ -22,6 +22,7 @@ def instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+@pytest.mark.row("INV-06")
 @pytest.mark.row("SAG-01", partly="the first sources' own routes are aliases to come")
 async def test_a_booking_is_held_for_the_time_to_pay(door: Door) -> None:
     answer = await door.ask(key())

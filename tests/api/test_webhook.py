@@ -76,7 +76,7 @@ async def test_the_same_event_many_times_at_once_is_stored_once(door: Door) -> N
     assert await door.judge.fetchval("select count(*) from webhook_events") == 1
 
 
-@pytest.mark.row("WHK-01", partly="rotation of secrets: tests/providers")
+@pytest.mark.row("WHK-01")  # two secrets at once, during rotation: tests/providers
 async def test_what_is_not_the_providers_own_is_refused_and_not_kept(door: Door) -> None:
     raw = event()
     good = signed(raw)["Stripe-Signature"]
