@@ -57,7 +57,7 @@ async def test_buyer_pays_and_comes_back_to_the_shop(shop: Shop, any_page: Page)
     session = await shop.session(6125)
     await any_page.goto(session.url)
     assert await any_page.get_by_text("61.25 EUR").first.is_visible()
-    assert await any_page.get_by_text("Boat trip").is_visible()
+    assert await any_page.get_by_text("Boat trip", exact=True).is_visible()
     assert await no_sideways_scrolling(any_page)
 
     await fill(any_page, "4242 4242 4242 4242")
