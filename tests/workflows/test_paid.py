@@ -107,3 +107,16 @@ async def _waits(stack: Stack, booking: Booked) -> bool:
         return kinds(await stack.run_of(booking).fetch_history())[-1] == "TIMER_STARTED"
     except RPCError:
         return False  # not begun yet
+
+
+@pytest.mark.row("SAG-02")
+async def test_starting_a_booking_again_after_its_end_runs_nothing_again(stack: Stack) -> None:
+    booking = await stack.book()
+    await stack.pay(booking)
+    await stack.closed(booking.workflow)
+    before = (await stack.run_of(booking).describe()).run_id
+
+    async with stack.telling() as sagas:
+        await sagas.begin(await stack.request(booking))
+
+    assert (await stack.run_of(booking).describe()).run_id == before
