@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 LOOK_EVERY_SECONDS = 0.02
 # Only a test that fails waits this long.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 
 async def eventually(

@@ -1,0 +1,2 @@
+-- Who travels, what they agreed to, and how tickets reach them.
+select 1;

@@ -1,0 +1,2 @@
+-- Rate limits that all processes share.
+select 1;
