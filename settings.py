@@ -133,6 +133,10 @@ class Settings(BaseSettings):
     booking_token_secret: Secret = Field(
         min_length=SHORTEST_SECRET, description="signs booking access tokens"
     )
+    field_keys: Secret = Field(
+        pattern=r"^\w{1,16}:[0-9a-f]{64}(,\w{1,16}:[0-9a-f]{64})*$",
+        description="seals personal data: name:64 hexadecimal digits, …; the first seals, all open",
+    )
 
     hold_seconds: Seconds = Field(
         900, description="how long places are held, unless the offer says otherwise"

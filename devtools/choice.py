@@ -117,6 +117,7 @@ SECRETS = (
     ("ADYEN_CLIENT_KEY", "test_", 16),
     ("MAIL_API_KEY", "SG.", 32),
     ("BOOKING_TOKEN_SECRET", "", 32),
+    ("FIELD_KEYS", "k1:", 32),
 )
 
 

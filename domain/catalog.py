@@ -7,8 +7,10 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from domain.consent import ConsentText
 from domain.ids import CounterId, OfferId, SlotId, TenantId, VariantId
 from domain.money import Money
+from domain.passenger import PassengerRule
 from domain.value import Value
 
 
@@ -37,8 +39,10 @@ class Capture(StrEnum):
 class SalesTerms(Value):
     """The terms an offer is sold under; a booking freezes them as they were when it was accepted.
 
-    `hold_seconds` is the time to pay. `deposit_percent` (1–100) of the total confirms the booking. `consents`
-    are the texts a buyer accepts before paying. `refund_until_hours` before the start everything goes back,
+    `hold_seconds` is the time to pay. `deposit_percent` (1–100) of the total confirms the booking; `parts`
+    allows to pay it in several payments. A partner who must accept has `partner_seconds` to do so.
+    Before paying a buyer says who travels (`passengers`), agrees to the texts of `consents`, and gives a
+    `billing_address` where it is asked for. `refund_until_hours` before the start everything goes back,
     afterwards `late_refund_percent`.
     """
 
@@ -46,8 +50,12 @@ class SalesTerms(Value):
     payment_attempts: int = Field(default=5, gt=0)
     capture: Capture = Capture.AUTOMATIC
     deposit_percent: int = Field(default=100, ge=1, le=100)
+    parts: bool = False
     partner_accepts: bool = False
-    consents: tuple[str, ...] = ()
+    partner_seconds: int = Field(default=86_400, gt=0)
+    passengers: PassengerRule = PassengerRule.NOBODY
+    consents: tuple[ConsentText, ...] = ()
+    billing_address: bool = False
     refund_until_hours: int = Field(default=24, ge=0)
     late_refund_percent: int = Field(default=0, ge=0, le=100)
 

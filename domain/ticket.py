@@ -21,6 +21,15 @@ class TicketStatus(StrEnum):
     LISTED = "listed"
 
 
+class Delivery(StrEnum):
+    """How the buyer wants the tickets to arrive."""
+
+    EMAIL = "email"
+    SMS = "sms"
+    APP = "app"
+    WALLET = "wallet"
+
+
 class Ticket(Value):
     """One admission right of a confirmed booking; `number` is for people, `version` grows with each re-issue
     of its token.

@@ -279,6 +279,7 @@ def settings_of(
         jwt_private_key=jwt_key,
         ticket_private_key=ticket_key,
         booking_token_secret="a secret for tests and nobody else",  # noqa: S106
+        field_keys="k1:" + "17" * 32,
         hold_grace_seconds=1,
     )
 
