@@ -5,6 +5,8 @@ so facts may come in any order and any number of times. A payment's row is locke
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from db import event, ledger, refund
@@ -21,14 +23,21 @@ from domain.payment import (
     PaymentReport,
     PaymentState,
     PaymentStatus,
+    RiskResult,
     fold,
+    instrument,
 )
 from domain.refusal import PaymentMismatch, Unknown
 
 WRITE = """
 insert into payments (tenant_id, id, booking_id, provider, account, method, hosted, return_url, amount_minor,
-                      currency, status)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending')
+                      currency, status, transaction_reference, resource_type, resource_id, booking_reference,
+                      merchant_reference, user_id, ip_address, user_agent, metadata, manual, settles_seconds,
+                      review)
+select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending',
+       'PAY-' || lpad(nextval('payment_numbers')::text, 10, '0'), 'booking', $3, $11, $2::text,
+       wish.user_id, wish.ip_address, wish.user_agent, coalesce(wish.metadata, '{}'), $12, $13, $14
+  from (select) one left join payment_wishes wish on wish.tenant_id = $1 and wish.payment_id = $2
 on conflict (tenant_id, id) do nothing
 """
 
@@ -42,13 +51,15 @@ update payments
 
 PAYMENT = """
 select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
-       captured_minor, refunded_minor, declines, decline_code, provider_ref, checkout
+       captured_minor, refunded_minor, declines, decline_code, provider_ref, checkout, transaction_reference,
+       card_brand, card_last4, risk_score, risk_result, created_at, authorized_at, captured_at
   from payments where tenant_id = $1 and id = $2
 """
 
 OF_BOOKING = """
 select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
-       captured_minor, refunded_minor, declines, decline_code, provider_ref, checkout
+       captured_minor, refunded_minor, declines, decline_code, provider_ref, checkout, transaction_reference,
+       card_brand, card_last4, risk_score, risk_result, created_at, authorized_at, captured_at
   from payments where tenant_id = $1 and booking_id = $2 order by created_at, id
 """
 
@@ -64,22 +75,30 @@ select id, booking_id, provider, account, amount_minor, currency, status, declin
 
 ADD = """
 insert into payment_operations (tenant_id, payment_id, kind, operation, provider, account, provider_ref,
-                                event_id, amount_minor, currency, decline_code, occurred_at, source)
+                                event_id, amount_minor, currency, decline_code, occurred_at, source, method,
+                                card_brand, card_last4, risk_score, risk_result)
 select distinct on (fact.kind, fact.operation)
        $1, $2, fact.kind, fact.operation, fact.provider, fact.account, fact.provider_ref, fact.event_id,
-       fact.amount_minor, fact.currency, fact.decline_code, fact.occurred_at, fact.source
+       fact.amount_minor, fact.currency, fact.decline_code, fact.occurred_at, fact.source, fact.method,
+       fact.card_brand, fact.card_last4, fact.risk_score, fact.risk_result
   from jsonb_to_recordset($3) as fact (
        kind text, operation text, provider text, account text, provider_ref text, event_id text,
-       amount_minor bigint, currency text, decline_code text, occurred_at timestamptz, source text)
+       amount_minor bigint, currency text, decline_code text, occurred_at timestamptz, source text,
+       method text, card_brand text, card_last4 text, risk_score numeric, risk_result text)
  order by fact.kind, fact.operation, fact.amount_minor desc nulls last
 on conflict (tenant_id, payment_id, kind, operation) do update
    set amount_minor = greatest(payment_operations.amount_minor, excluded.amount_minor),
-       decline_code = coalesce(payment_operations.decline_code, excluded.decline_code)
+       decline_code = coalesce(payment_operations.decline_code, excluded.decline_code),
+       method = coalesce(payment_operations.method, excluded.method),
+       card_brand = coalesce(payment_operations.card_brand, excluded.card_brand),
+       card_last4 = coalesce(payment_operations.card_last4, excluded.card_last4),
+       risk_score = coalesce(payment_operations.risk_score, excluded.risk_score),
+       risk_result = coalesce(payment_operations.risk_result, excluded.risk_result)
 """
 
 OPERATIONS = """
 select kind, operation, provider, account, provider_ref, event_id, amount_minor, currency, decline_code,
-       occurred_at, source
+       occurred_at, source, method, card_brand, card_last4, risk_score, risk_result
   from payment_operations where tenant_id = $1 and payment_id = $2 order by occurred_at, kind, operation
 """
 
@@ -87,9 +106,18 @@ UPDATE = """
 update payments
    set status = $3, authorized_minor = $4, captured_minor = $5, declines = $6, decline_code = $7,
        provider_ref = coalesce(provider_ref, $8), changed_at = now(),
+       method = coalesce($9, method), card_brand = $10, card_last4 = $11, risk_score = $12, risk_result = $13,
+       authorized_at = coalesce(authorized_at, case when greatest($4::bigint, $5::bigint) > 0 then now() end),
+       captured_at = coalesce(captured_at, case when $5::bigint > 0 then now() end),
        refunded_minor = (select coalesce(sum(amount_minor), 0) from refunds
                           where tenant_id = $1 and payment_id = $2 and status = 'completed')
  where tenant_id = $1 and id = $2
+"""
+
+# The first word stays: nobody takes another part of one authorisation.
+TO_CAPTURE = """
+update payments set to_capture_minor = $3
+ where tenant_id = $1 and id = $2 and to_capture_minor is null and amount_minor >= $3
 """
 
 COUNT_CREATE = """
@@ -150,6 +178,14 @@ class Payment(NamedTuple):
     decline_code: str | None
     provider_ref: str | None
     checkout: Checkout | None
+    transaction_reference: str
+    card_brand: str | None
+    card_last4: str | None
+    risk_score: Decimal | None
+    risk_result: RiskResult | None
+    created_at: datetime
+    authorized_at: datetime | None
+    captured_at: datetime | None
 
 
 class Address(NamedTuple):
@@ -178,6 +214,7 @@ async def create(connection: Connection, request: CreatePayment) -> Payment:
         wish.return_url,
         wish.amount.minor,
         wish.amount.currency,
+        request.reference,
     )
     if written == "INSERT 0 1":
         data = {"booking_id": str(request.booking_id), "amount": wish.amount.model_dump()}
@@ -306,6 +343,7 @@ async def _update(
         len(state.declines),
         state.decline_code,
         next((fact.provider_ref for fact in facts if fact.provider_ref), None),
+        *instrument(facts).model_dump().values(),
     )
     data = {"booking_id": str(row["booking_id"])}
     if len(state.declines) > row["declines"]:
@@ -318,12 +356,13 @@ async def _update(
 def _payment(row: Record) -> Payment:
     columns = dict(row)
     amount = Money(minor=columns.pop("amount_minor"), currency=columns.pop("currency"))
-    checkout, status = columns.pop("checkout"), columns.pop("status")
+    checkout, status, risk = columns.pop("checkout"), columns.pop("status"), columns.pop("risk_result")
     return Payment(
         **columns,
         amount=amount,
         status=PaymentStatus(status),
         checkout=Checkout.model_validate(checkout) if checkout else None,
+        risk_result=RiskResult(risk) if risk else None,
     )
 
 

@@ -12,6 +12,7 @@ provider's reference of the failed operation; the row stays open while its check
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -60,12 +61,22 @@ class FactSource(StrEnum):
     REPORT = "report"
 
 
+class RiskResult(StrEnum):
+    """What a provider's check for fraud came to: nothing found, a person should look, not let through."""
+
+    PASSED = "passed"
+    REVIEW = "review"
+    BLOCKED = "blocked"
+
+
 class PaymentFact(Value):
     """One thing a provider said about one payment.
 
     `event_id` names the telling (the provider's event, or the look-up); `operation` the provider's id of the
     charge, capture or refund it is about: two tellings of one operation count once. `amount` is what that
-    operation moved.
+    operation moved. With what it was tried is told where the provider tells it: the `method` (card, ideal …),
+    of a card what may be kept (`card_brand`, `card_last4`), and the check for fraud (`risk_score` from 0.00,
+    no risk, to 9.99).
     """
 
     event_id: str
@@ -79,6 +90,11 @@ class PaymentFact(Value):
     occurred_at: datetime
     source: FactSource
     decline_code: str | None = None
+    method: str | None = None
+    card_brand: str | None = None
+    card_last4: str | None = None
+    risk_score: Decimal | None = None
+    risk_result: RiskResult | None = None
 
 
 class PaymentState(Value):
@@ -157,6 +173,29 @@ def fold(asked: Money, facts: Iterable[PaymentFact]) -> PaymentState:
     for fact in facts:
         state = reduce(state, fact)
     return state
+
+
+# The more a provider has done, the more its word on with what it was tried counts.
+_TELLS_MORE = (FactKind.CAPTURED, FactKind.AUTHORIZED, FactKind.DECLINED)
+
+
+class Instrument(Value):
+    """With what a payment was made, or last tried, and what the check for fraud said."""
+
+    method: str | None = None
+    card_brand: str | None = None
+    card_last4: str | None = None
+    risk_score: Decimal | None = None
+    risk_result: RiskResult | None = None
+
+
+def instrument(facts: Iterable[PaymentFact]) -> Instrument:
+    """Tell with what a payment was made, whatever the order of its facts: of what was captured before what
+    was authorised before what was declined, of two alike the later.
+    """
+    telling = [fact for fact in facts if fact.kind in _TELLS_MORE and (fact.method or fact.risk_result)]
+    telling.sort(key=lambda fact: (-_TELLS_MORE.index(fact.kind), fact.occurred_at, fact.operation))
+    return Instrument.model_validate(telling[-1], from_attributes=True) if telling else Instrument()
 
 
 class StartPayment(Value):

@@ -1,8 +1,12 @@
 """Payments, what providers said about them, and refunds. Only the payment role writes these."""
 
+from decimal import Decimal
+from typing import Annotated, Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, Index, Numeric, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
 
 from db.schema.base import (
     CurrencyCode,
@@ -23,14 +27,22 @@ from db.schema.base import (
     one_of,
     refers_to,
 )
-from domain.payment import FactKind, FactSource, PaymentStatus
+from domain.payment import FactKind, FactSource, PaymentStatus, RiskResult
+
+RiskScore = Annotated[Decimal | None, Field(sa_type=Numeric(3, 2))]
+# SQLModel keeps the plain name for itself.
+Metadata = Annotated[
+    dict[str, Any],
+    Field(sa_type=JSONB, sa_column_kwargs={"name": "metadata", "server_default": text("'{}'")}),
+]
 
 
 class Payment(TenantRow, table=True):
     """One attempt.
 
     Status and sums are the fold of its operations. `checkout` is what the buyer pays with. `create_calls`
-    counts how often the provider was asked to open it: the number in the key comes from it.
+    counts how often the provider was asked to open it: the number in the key comes from it. Of a card
+    stands here what may be kept; its number, expiry and holder never.
     """
 
     __tablename__ = "payments"
@@ -40,9 +52,17 @@ class Payment(TenantRow, table=True):
         CheckConstraint(
             "authorized_minor >= 0 and captured_minor >= 0 and refunded_minor >= 0", name="not_negative"
         ),
+        one_of("risk_result", RiskResult),
+        CheckConstraint("risk_score between 0 and 9.99", name="risk_in_range"),
+        CheckConstraint("length(ip_address) <= 45", name="address_fits"),
         refers_to("bookings", "booking_id"),
         Index(None, "tenant_id", "booking_id"),
         Index("ix_payments_provider_status", "tenant_id", "provider", "status"),
+        Index(None, "tenant_id", "status"),
+        Index(None, "tenant_id", "booking_reference"),
+        Index("ix_payments_newest", "tenant_id", "created_at", "id"),
+        Index("ix_payments_user", "tenant_id", "user_id", text("created_at desc")),
+        Index("uq_payments_transaction_reference", "tenant_id", "transaction_reference", unique=True),
         Index(
             "uq_payments_provider_ref",
             "provider",
@@ -73,6 +93,38 @@ class Payment(TenantRow, table=True):
     create_calls: Tally
     created_at: Stamped
     changed_at: Stamped
+    transaction_reference: Words
+    merchant_reference: MaybeWords
+    resource_type: MaybeWords
+    resource_id: UUID | None
+    booking_reference: MaybeWords
+    user_id: MaybeWords
+    ip_address: MaybeWords
+    user_agent: MaybeWords
+    metadata_: Metadata
+    card_brand: MaybeWords
+    card_last4: MaybeWords
+    risk_score: RiskScore
+    risk_result: MaybeWords
+    authorized_at: MaybeInstant
+    captured_at: MaybeInstant
+
+
+class PaymentWish(TenantRow, table=True):
+    """Who asked for a payment, from where: written at the door, before the payment's row is.
+
+    It is a person's data, so it goes from here into the payment's row and through no saga.
+    """
+
+    __tablename__ = "payment_wishes"
+    __table_args__ = (CheckConstraint("length(ip_address) <= 45", name="address_fits"),)
+
+    payment_id: Id
+    user_id: MaybeWords
+    ip_address: MaybeWords
+    user_agent: MaybeWords
+    metadata_: Metadata
+    created_at: Stamped
 
 
 class PaymentOperation(TenantRow, table=True):
@@ -110,6 +162,11 @@ class PaymentOperation(TenantRow, table=True):
     occurred_at: Instant
     source: Words
     recorded_at: Stamped
+    method: MaybeWords
+    card_brand: MaybeWords
+    card_last4: MaybeWords
+    risk_score: RiskScore
+    risk_result: MaybeWords
 
 
 class Refund(TenantRow, table=True):

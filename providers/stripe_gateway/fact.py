@@ -6,11 +6,12 @@ One charge or refund has one operation id, its own at Stripe, so that both ways 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from domain.ids import PaymentId
 from domain.money import Money
-from domain.payment import Closing, FactKind, FactSource, PaymentFact
+from domain.payment import Closing, FactKind, FactSource, PaymentFact, RiskResult
 from providers.gateway import RefundStatus
 from providers.stripe_gateway.amount import from_stripe
 
@@ -38,6 +39,10 @@ _REFUND = {
     "failed": RefundStatus.FAILED,
     "canceled": RefundStatus.FAILED,
 }
+
+_RISKS = {"normal": RiskResult.PASSED, "elevated": RiskResult.REVIEW, "highest": RiskResult.REVIEW}
+# Radar counts to 100, we to this.
+RISKIEST = Decimal("9.99")
 
 # Why a bank said no, in our few words; Stripe has some fifty, and what it may add is "declined".
 _DECLINES: Mapping[str, str] = {
@@ -95,8 +100,11 @@ class Heard:
         operation: str = "",
         amount: Money | None = None,
         decline_code: str | None = None,
+        charge: Json | None = None,
     ) -> PaymentFact:
-        """Write down what was heard about an intent, session or refund."""
+        """Write down what was heard about an intent, session or refund; `charge` tells with what it was
+        tried.
+        """
         return PaymentFact(
             event_id=self.event or ":".join(filter(None, ("look", about["id"], kind.value, operation))),
             provider=PROVIDER,
@@ -109,6 +117,7 @@ class Heard:
             occurred_at=instant(self.at or about["created"]),
             source=FactSource.WEBHOOK if self.event else FactSource.API,
             decline_code=decline_code,
+            **(_tried_with(charge) if charge else {}),
         )
 
 
@@ -122,8 +131,10 @@ def decline_code(code: str | None, reason: str | None) -> str:
     return _DECLINES.get(reason or "") or _DECLINES.get(code or "") or "declined"
 
 
-def standing(heard: Heard, intent: Json) -> PaymentFact:
-    """Say where a payment intent stands; a status word we do not know is pending."""
+def standing(heard: Heard, intent: Json, charge: Json | None = None) -> PaymentFact:
+    """Say where a payment intent stands; a status word we do not know is pending. `charge` is its last, where
+    it was looked up.
+    """
     kind = _INTENT.get(intent["status"], FactKind.PENDING)
     if kind is FactKind.CANCELLED and intent.get("cancellation_reason") == "expired":
         kind = FactKind.EXPIRED
@@ -131,7 +142,8 @@ def standing(heard: Heard, intent: Json) -> PaymentFact:
         return heard.fact(kind, intent)
     moved = intent["amount_received" if kind is FactKind.CAPTURED else "amount_capturable"]
     amount = from_stripe(moved, intent["currency"])
-    return heard.fact(kind, intent, operation=_id(intent.get("latest_charge")), amount=amount)
+    operation = id_of(intent.get("latest_charge"))
+    return heard.fact(kind, intent, operation=operation, amount=amount, charge=charge)
 
 
 def decline(heard: Heard, intent: Json) -> PaymentFact | None:
@@ -154,7 +166,29 @@ def declined_charge(heard: Heard, intent: Json, charge: Json) -> PaymentFact | N
         return None
     reason = (charge.get("outcome") or {}).get("reason")
     code = decline_code(charge.get("failure_code"), reason)
-    return heard.fact(FactKind.DECLINED, intent, operation=charge["id"], decline_code=code)
+    return heard.fact(FactKind.DECLINED, intent, operation=charge["id"], decline_code=code, charge=charge)
+
+
+def _tried_with(charge: Json) -> Json:
+    """Tell of a charge what may be kept: kind of method, brand and last digits of a card, Radar's word."""
+    details, outcome = charge.get("payment_method_details") or {}, charge.get("outcome") or {}
+    card, score = details.get("card") or {}, outcome.get("risk_score")
+    return {
+        "method": details.get("type"),
+        "card_brand": card.get("brand"),
+        "card_last4": card.get("last4"),
+        "risk_score": None if score is None else (RISKIEST * score / 100).quantize(Decimal("0.01")),
+        "risk_result": _risk(outcome),
+    }
+
+
+def _risk(outcome: Json) -> RiskResult | None:
+    """Read Radar's word; nothing where it did not look."""
+    if outcome.get("type") == "blocked":
+        return RiskResult.BLOCKED
+    if outcome.get("type") == "manual_review":
+        return RiskResult.REVIEW
+    return _RISKS.get(outcome.get("risk_level") or "")
 
 
 def session_standing(heard: Heard, session: Json) -> PaymentFact | None:
@@ -226,9 +260,9 @@ TELLS: Mapping[str, Callable[[Heard, Json], PaymentFact | None]] = {
 
 def _paid_by(about: Json) -> str:
     """Give what names the payment at Stripe: a refund's intent, else the intent or session itself."""
-    return (_id(about.get("payment_intent")) if about["object"] == "refund" else "") or str(about["id"])
+    return (id_of(about.get("payment_intent")) if about["object"] == "refund" else "") or str(about["id"])
 
 
-def _id(named: Any) -> str:
+def id_of(named: Any) -> str:
     """Give the id of what is an id, or an object that was expanded in its place."""
     return str(named["id"]) if isinstance(named, dict) else str(named or "")

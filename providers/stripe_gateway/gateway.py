@@ -198,6 +198,8 @@ class StripeGateway:
         """Tell of every charge of an intent and of what became of its refunds."""
         params: Json = {"payment_intent": intent["id"], "expand": ["data.refunds"]}
         async for charge in self._each("fetch", self._stripe.charges.list_async, params):
+            if charge["id"] == fact.id_of(intent["latest_charge"]) and charge["status"] != "failed":
+                yield fact.standing(heard, intent, charge)
             yield fact.declined_charge(heard, intent, charge)
             refunds = charge.get("refunds") or {"data": [], "has_more": False}
             if refunds["has_more"]:

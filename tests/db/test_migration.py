@@ -123,6 +123,10 @@ INDEXED = {
     "ix_tickets_offer_variant": "(tenant_id, offer_id, variant_id)",
     "uq_tickets_position": '(tenant_id, booking_id, "position")',
     "ix_payments_provider_status": "(tenant_id, provider, status)",
+    "ix_payments_tenant_id_status": "(tenant_id, status)",
+    "ix_payments_tenant_id_booking_reference": "(tenant_id, booking_reference)",
+    "ix_payments_newest": "(tenant_id, created_at, id)",
+    "ix_payments_user": "(tenant_id, user_id, created_at DESC)",
     "ix_refunds_tenant_id_status": "(tenant_id, status)",
     "uq_refunds_n": "(tenant_id, payment_id, n)",
     "ix_holds_active_of_counter": "(tenant_id, counter_id, kept_until) WHERE (status = 'active'::text)",
@@ -131,6 +135,7 @@ INDEXED = {
 UNIQUE = {
     "uq_bookings_reference": "(tenant_id, reference)",
     "uq_tickets_number": "(tenant_id, number)",
+    "uq_payments_transaction_reference": "(tenant_id, transaction_reference)",
     "uq_payments_provider_ref": "(provider, account, provider_ref) WHERE",
     "uq_payment_operations_operation": "(provider, account, kind, operation) WHERE",
     "uq_ledger_transactions_source": "(tenant_id, source, external_ref)",
@@ -149,6 +154,48 @@ async def test_what_is_looked_for_has_its_index(urls: Urls) -> None:
     found = await described(urls)
     for name in UNIQUE:
         assert found[name].startswith(("CREATE UNIQUE INDEX", "PRIMARY KEY")), name
+
+
+RECORD = {
+    "id": "uuid NO",
+    "transaction_reference": "text NO",
+    "amount_minor": "bigint NO",
+    "currency": "character NO",
+    "method": "text YES",
+    "status": "text NO",
+    "provider": "text NO",
+    "provider_ref": "text YES",
+    "merchant_reference": "text YES",
+    "user_id": "text YES",
+    "booking_reference": "text YES",
+    "resource_type": "text YES",
+    "resource_id": "uuid YES",
+    "authorized_minor": "bigint NO 0",
+    "captured_minor": "bigint NO 0",
+    "refunded_minor": "bigint NO 0",
+    "metadata": "jsonb NO",
+    "ip_address": "text YES",
+    "user_agent": "text YES",
+    "risk_score": "numeric YES",
+    "risk_result": "text YES",
+    "card_brand": "text YES",
+    "card_last4": "text YES",
+    "created_at": "timestamp with time zone NO now()",
+    "authorized_at": "timestamp with time zone YES",
+    "captured_at": "timestamp with time zone YES",
+    "changed_at": "timestamp with time zone NO now()",
+}
+
+
+@pytest.mark.row("PAY-14")
+async def test_the_record_of_a_payment_has_its_columns_and_its_limits(urls: Urls) -> None:
+    found = await described(urls)
+
+    for column, is_ in RECORD.items():
+        assert found[f"payments.{column}"].startswith(is_), column
+    assert "(risk_score >= (0)::numeric) AND (risk_score <= 9.99)" in found["ck_payments_risk_in_range"]
+    assert "length(ip_address) <= 45" in found["ck_payments_address_fits"]
+    assert all(word in found["ck_payments_risk_result_known"] for word in ("passed", "review", "blocked"))
 
 
 async def test_a_counters_update_touches_no_index(urls: Urls) -> None:

@@ -1,6 +1,7 @@
 """Payments: facts in any order and number add up to one state, one set of postings, one story."""
 
 import itertools
+from decimal import Decimal
 
 import pytest
 from uuid_utils.compat import uuid7
@@ -17,6 +18,7 @@ from domain.payment import (
     PaymentReport,
     PaymentStatus,
     RefundPayment,
+    RiskResult,
     StartPayment,
 )
 from domain.refusal import PaymentMismatch, ProviderRefused, Unknown
@@ -275,3 +277,38 @@ async def test_our_own_refund_is_recognised_when_the_provider_tells_of_it_first(
         found = await refund.find(connection, booking.tenant_id, asked.id)
     assert found is not None
     assert (report.refunds, found.status) == (1, "completed")
+
+
+@pytest.mark.row("PAY-40", partly="the booking shows it elsewhere")
+@pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
+async def test_with_what_it_was_paid_is_known_whatever_came_first(
+    databases: Databases, order: tuple[int, ...]
+) -> None:
+    booking = await held(databases)
+    ask = wished(booking)
+    await create(databases, ask)
+    declined = fact_of(booking, ask.payment_id, FactKind.DECLINED).model_copy(
+        update={"card_brand": "amex", "card_last4": "0005", "method": "card"}
+    )
+    told_short = fact_of(booking, ask.payment_id, FactKind.CAPTURED)
+    told_whole = told_short.model_copy(
+        update={
+            "event_id": "look",
+            "method": "card",
+            "card_brand": "visa",
+            "card_last4": "4242",
+            "risk_score": Decimal("2.00"),
+            "risk_result": RiskResult.PASSED,
+        }
+    )
+    facts = [declined, told_short, told_whole]
+
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        for place in order:
+            await payment.record(connection, booking.tenant_id, ask.payment_id, [facts[place]])
+        row = await payment.find(connection, booking.tenant_id, ask.payment_id)
+
+    assert (row.method, row.card_brand, row.card_last4) == ("card", "visa", "4242")
+    assert (row.risk_score, row.risk_result) == (Decimal("2.00"), RiskResult.PASSED)
+    assert row.captured_at is not None
+    assert row.transaction_reference.startswith("PAY-")

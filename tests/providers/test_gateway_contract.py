@@ -7,7 +7,16 @@ import pytest
 
 from domain.ids import PaymentId
 from domain.money import Money
-from domain.payment import Closing, FactKind, FactSource, PaymentFact, PaymentStatus, fold
+from domain.payment import (
+    Closing,
+    FactKind,
+    FactSource,
+    PaymentFact,
+    PaymentStatus,
+    RiskResult,
+    fold,
+    instrument,
+)
 from providers.gateway import NotFound, Order, RefundStatus, Refused, StateConflict, WebhookEvent
 from tests.providers.conftest import Desk, MakeOrder, key_of
 
@@ -115,6 +124,31 @@ async def test_what_was_paid_is_captured_to_the_last_unit(desk: Desk, order: Mak
     state = fold(wished.amount, facts)
     assert (state.status, state.captured_minor) == (PaymentStatus.CAPTURED, 59_999)
     assert {fact.payment_id for fact in facts} == {wished.payment_id}
+
+
+@pytest.mark.row(
+    "PAY-25", partly="score and result are read from the provider; velocity and review elsewhere"
+)
+@pytest.mark.parametrize(
+    ("card", "brand", "last4", "score", "result"),
+    [
+        ("mastercard", "mastercard", "4444", "2.00", RiskResult.PASSED),
+        ("riskLevelElevated", "visa", "9235", "6.99", RiskResult.REVIEW),
+        ("riskLevelHighest", "visa", "4954", "9.49", RiskResult.BLOCKED),
+    ],
+)
+async def test_a_charge_tells_its_card_and_its_risk(
+    desk: Desk, order: MakeOrder, card: str, brand: str, last4: str, score: str, result: RiskResult
+) -> None:
+    wished = order()
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.pay(opened, card)
+
+    facts = await facts_of(desk, wished, opened.provider_ref)
+
+    told = instrument(facts)
+    assert (told.method, told.card_brand, told.card_last4) == ("card", brand, last4)
+    assert (str(told.risk_score), told.risk_result) == (score, result)
 
 
 async def test_what_is_only_authorised_is_not_captured(desk: Desk, order: MakeOrder) -> None:
