@@ -75,16 +75,16 @@ select id, booking_id, provider, account, amount_minor, currency, status, declin
 
 ADD = """
 insert into payment_operations (tenant_id, payment_id, kind, operation, provider, account, provider_ref,
-                                event_id, amount_minor, currency, decline_code, occurred_at, source, method,
-                                card_brand, card_last4, risk_score, risk_result)
+                                event_id, amount_minor, currency, decline_code, decline_reason, occurred_at,
+                                source, method, card_brand, card_last4, risk_score, risk_result)
 select distinct on (fact.kind, fact.operation)
        $1, $2, fact.kind, fact.operation, fact.provider, fact.account, fact.provider_ref, fact.event_id,
-       fact.amount_minor, fact.currency, fact.decline_code, fact.occurred_at, fact.source, fact.method,
-       fact.card_brand, fact.card_last4, fact.risk_score, fact.risk_result
+       fact.amount_minor, fact.currency, fact.decline_code, fact.decline_reason, fact.occurred_at, fact.source,
+       fact.method, fact.card_brand, fact.card_last4, fact.risk_score, fact.risk_result
   from jsonb_to_recordset($3) as fact (
        kind text, operation text, provider text, account text, provider_ref text, event_id text,
-       amount_minor bigint, currency text, decline_code text, occurred_at timestamptz, source text,
-       method text, card_brand text, card_last4 text, risk_score numeric, risk_result text)
+       amount_minor bigint, currency text, decline_code text, decline_reason text, occurred_at timestamptz,
+       source text, method text, card_brand text, card_last4 text, risk_score numeric, risk_result text)
  order by fact.kind, fact.operation, fact.amount_minor desc nulls last
 on conflict (tenant_id, payment_id, kind, operation) do update
    set amount_minor = greatest(payment_operations.amount_minor, excluded.amount_minor),
@@ -92,13 +92,14 @@ on conflict (tenant_id, payment_id, kind, operation) do update
        method = coalesce(payment_operations.method, excluded.method),
        card_brand = coalesce(payment_operations.card_brand, excluded.card_brand),
        card_last4 = coalesce(payment_operations.card_last4, excluded.card_last4),
+       decline_reason = coalesce(payment_operations.decline_reason, excluded.decline_reason),
        risk_score = coalesce(payment_operations.risk_score, excluded.risk_score),
        risk_result = coalesce(payment_operations.risk_result, excluded.risk_result)
 """
 
 OPERATIONS = """
 select kind, operation, provider, account, provider_ref, event_id, amount_minor, currency, decline_code,
-       occurred_at, source, method, card_brand, card_last4, risk_score, risk_result
+       decline_reason, occurred_at, source, method, card_brand, card_last4, risk_score, risk_result
   from payment_operations where tenant_id = $1 and payment_id = $2 order by occurred_at, kind, operation
 """
 

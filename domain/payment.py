@@ -76,7 +76,8 @@ class PaymentFact(Value):
     charge, capture or refund it is about: two tellings of one operation count once. `amount` is what that
     operation moved. With what it was tried is told where the provider tells it: the `method` (card, ideal …),
     of a card what may be kept (`card_brand`, `card_last4`), and the check for fraud (`risk_score` from 0.00,
-    no risk, to 9.99).
+    no risk, to 9.99). A decline has our word for why (`decline_code`, `domain.decline`) and the provider's
+    own, for operators alone (`decline_reason`).
     """
 
     event_id: str
@@ -90,6 +91,7 @@ class PaymentFact(Value):
     occurred_at: datetime
     source: FactSource
     decline_code: str | None = None
+    decline_reason: str | None = None
     method: str | None = None
     card_brand: str | None = None
     card_last4: str | None = None

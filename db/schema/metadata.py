@@ -10,6 +10,7 @@ from db.schema import (  # noqa: F401 - importing a noun adds its tables
     notice,
     payment,
     pricing,
+    limit,
     tenant,
     ticket,
     webhook,

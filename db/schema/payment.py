@@ -171,6 +171,7 @@ class PaymentOperation(TenantRow, table=True):
 
 class Refund(TenantRow, table=True):
     """One giving back, ours (`n`-th of the payment) or the provider's own (without `n`).
+    decline_reason: MaybeWords
 
     `calls` counts how often the provider was asked for it.
     """

@@ -14,6 +14,7 @@ from domain.money import Money
 from domain.payment import Closing, FactKind, FactSource, PaymentFact, RiskResult
 from providers.gateway import RefundStatus
 from providers.stripe_gateway.amount import from_stripe
+from providers.stripe_gateway.decline import Reason, reason
 
 Json = dict[str, Any]
 
@@ -44,44 +45,6 @@ _RISKS = {"normal": RiskResult.PASSED, "elevated": RiskResult.REVIEW, "highest":
 # Radar counts to 100, we to this.
 RISKIEST = Decimal("9.99")
 
-# Why a bank said no, in our few words; Stripe has some fifty, and what it may add is "declined".
-_DECLINES: Mapping[str, str] = {
-    "insufficient_funds": "insufficient_funds",
-    "withdrawal_count_limit_exceeded": "insufficient_funds",
-    "expired_card": "expired_card",
-    "incorrect_cvc": "incorrect_cvc",
-    "invalid_cvc": "incorrect_cvc",
-    "authentication_required": "authentication_required",
-    "payment_intent_authentication_failure": "authentication_failed",
-    "processing_error": "processing_error",
-    "try_again_later": "processing_error",
-    "reenter_transaction": "processing_error",
-    "issuer_not_available": "processing_error",
-    **dict.fromkeys(
-        ("fraudulent", "lost_card", "stolen_card", "pickup_card", "merchant_blacklist", "security_violation"),
-        "fraud_suspected",
-    ),
-    **dict.fromkeys(
-        ("card_not_supported", "currency_not_supported", "payment_method_provider_decline"),
-        "method_unavailable",
-    ),
-    **dict.fromkeys(
-        (
-            "card_declined",
-            "generic_decline",
-            "do_not_honor",
-            "call_issuer",
-            "card_velocity_exceeded",
-            "incorrect_number",
-            "invalid_account",
-            "not_permitted",
-            "no_action_taken",
-            "transaction_not_allowed",
-        ),
-        "card_declined",
-    ),
-}
-
 
 @dataclass(frozen=True)
 class Heard:
@@ -99,11 +62,11 @@ class Heard:
         *,
         operation: str = "",
         amount: Money | None = None,
-        decline_code: str | None = None,
+        why: Reason | None = None,
         charge: Json | None = None,
     ) -> PaymentFact:
-        """Write down what was heard about an intent, session or refund; `charge` tells with what it was
-        tried.
+        """Write down what was heard about an intent, session or refund; `why` a try failed, and with what
+        `charge` it was tried.
         """
         return PaymentFact(
             event_id=self.event or ":".join(filter(None, ("look", about["id"], kind.value, operation))),
@@ -114,9 +77,10 @@ class Heard:
             provider_ref=_paid_by(about),
             operation=operation,
             amount=amount,
-            occurred_at=instant(self.at or about["created"]),
+            occurred_at=instant(self.at or (charge or about)["created"]),
             source=FactSource.WEBHOOK if self.event else FactSource.API,
-            decline_code=decline_code,
+            decline_code=why.decline.value if why else None,
+            decline_reason=why.said if why else None,
             **(_tried_with(charge) if charge else {}),
         )
 
@@ -124,11 +88,6 @@ class Heard:
 def instant(seconds: int) -> datetime:
     """Give Stripe's Unix seconds as an instant, UTC."""
     return datetime.fromtimestamp(seconds, UTC)
-
-
-def decline_code(code: str | None, reason: str | None) -> str:
-    """Give our word for why a bank said no; the issuer's reason counts before Stripe's code."""
-    return _DECLINES.get(reason or "") or _DECLINES.get(code or "") or "declined"
 
 
 def standing(heard: Heard, intent: Json, charge: Json | None = None) -> PaymentFact:
@@ -155,18 +114,17 @@ def decline(heard: Heard, intent: Json) -> PaymentFact | None:
     if not error:
         return None
     method = (error.get("payment_method") or {}).get("id", "")
-    code = decline_code(error.get("code"), error.get("decline_code"))
+    why = reason(error.get("code"), error.get("decline_code"))
     operation = error.get("charge") or f"{intent['id']}/{method}"
-    return heard.fact(FactKind.DECLINED, intent, operation=operation, decline_code=code)
+    return heard.fact(FactKind.DECLINED, intent, operation=operation, why=why)
 
 
 def declined_charge(heard: Heard, intent: Json, charge: Json) -> PaymentFact | None:
     """Tell of a try to pay that a bank declined, also when a later one succeeded."""
     if charge["status"] != "failed":
         return None
-    reason = (charge.get("outcome") or {}).get("reason")
-    code = decline_code(charge.get("failure_code"), reason)
-    return heard.fact(FactKind.DECLINED, intent, operation=charge["id"], decline_code=code, charge=charge)
+    why = reason(charge.get("failure_code"), (charge.get("outcome") or {}).get("reason"))
+    return heard.fact(FactKind.DECLINED, intent, operation=charge["id"], why=why, charge=charge)
 
 
 def _tried_with(charge: Json) -> Json:

@@ -14,7 +14,7 @@ from providers.gateway import (
     Refused,
     StateConflict,
 )
-from providers.stripe_gateway.fact import decline_code
+from providers.stripe_gateway.decline import reason
 
 # Stripe says 400 for what the object's state does not allow; these codes tell it from a faulty request.
 _CONFLICTS = frozenset(
@@ -37,7 +37,7 @@ def of_stripe(error: stripe.StripeError) -> GatewayTrouble:
         return of_connection(error.__cause__)
     if isinstance(error, stripe.CardError):
         detail = _detail(error)
-        return Declined(decline_code(detail.get("code"), detail.get("decline_code")))
+        return Declined(reason(detail.get("code"), detail.get("decline_code")).decline.value)
     return _by_status(error)
 
 

@@ -15,7 +15,7 @@ FLOORS = ("domain", "workflows", "providers", "db", "activities", "api")
 NOUNS = {
     "audit", "booking", "catalog", "event", "health", "inventory", "ledger", "notice", "payment", "pricing",
     "quote", "refund", "tenant", "ticket", "webhook", "aftercare", "cancellation", "payout", "user",
-    "channel",
+    "channel", "passenger", "consent", "checkout", "billing", "country", "case", "decline", "limit",
 }  # fmt: skip
 PLUMBING = {
     "domain": {"ids", "money", "refusal", "value"},

@@ -1,0 +1,105 @@
+"""Counting what callers ask, for all processes: one statement per request, and who may not ask at all.
+
+Subjects and addresses are keyed hashes: what lies here tells nobody who asked. The counters are not logged,
+so a crash of the server begins them anew.
+"""
+
+from datetime import timedelta
+
+from db.session import Connection, Database
+from domain.ids import PaymentId, TenantId
+from domain.limit import BlockKind, Policy, Use
+
+# A period begins with its first request, so nobody meets the edge of a minute of the clock.
+SPEND = """
+insert into rate_limits as limits (policy, subject, begun_at, used)
+values ($1, $2, clock_timestamp(), 1)
+on conflict (policy, subject) do update
+   set used = case when limits.begun_at > clock_timestamp() - $3::interval then limits.used + 1 else 1 end,
+       begun_at = case when limits.begun_at > clock_timestamp() - $3::interval
+                       then limits.begun_at else clock_timestamp() end
+returning used, ceil(extract(epoch from begun_at + $3::interval - clock_timestamp()))::int as resets_in
+"""
+
+TRY = """
+insert into payment_tries (tenant_id, address, payment_id) values ($1, $2, $3) on conflict do nothing
+"""
+TRIED = """
+select count(*)::int as used,
+       ceil(extract(epoch from min(tried_at) + $3::interval - now()))::int as resets_in
+  from payment_tries where tenant_id = $1 and address = $2 and tried_at > now() - $3::interval
+"""
+
+BLOCK = """
+insert into blocks (tenant_id, kind, subject, reason, blocked_by) values ($1, $2, $3, $4, $5)
+on conflict (tenant_id, kind, subject) do update
+   set reason = excluded.reason, blocked_by = excluded.blocked_by, blocked_at = now()
+"""
+UNBLOCK = "delete from blocks where tenant_id = $1 and kind = $2 and subject = $3"
+BLOCKED = "select reason from blocks where tenant_id = $1 and kind = $2 and subject = $3"
+
+FORGET = (
+    "delete from rate_limits where begun_at < now() - interval '1 day'",
+    "delete from payment_tries where tried_at < now() - interval '1 day'",
+)
+
+
+async def spend(database: Database, policy: Policy, subject: str) -> Use:
+    """Count one request of a subject, in a transaction of its own: it counts whatever becomes of it."""
+    async with database.across() as connection:
+        row = await connection.fetchrow(SPEND, policy.name, subject, timedelta(seconds=policy.seconds))
+    assert row is not None  # noqa: S101 - an upsert always answers
+    return Use(policy=policy, used=row["used"], resets_in=row["resets_in"])
+
+
+async def try_to_pay(
+    connection: Connection, tenant_id: TenantId, address: str, payment_id: PaymentId, policy: Policy
+) -> Use:
+    """Count an attempt to pay from an address; the same payment counts once, however often it is asked for.
+
+    In the transaction that claims the payment's key: who is refused has not tried.
+    """
+    await connection.execute(TRY, tenant_id, address, payment_id)
+    row = await connection.fetchrow(TRIED, tenant_id, address, timedelta(seconds=policy.seconds))
+    assert row is not None  # noqa: S101 - a count always answers
+    return Use(policy=policy, used=row["used"], resets_in=row["resets_in"] or 0)
+
+
+async def attempt_is_suspicious(
+    connection: Connection,
+    tenant_id: TenantId,
+    address: str,
+    *,
+    attempts: int = 10,
+    within: timedelta = timedelta(minutes=10),
+) -> bool:
+    """Say whether more attempts to pay than `attempts` came from an address lately, over all bookings: then a
+    person should look at the next one before it is accepted (PAY-25).
+    """
+    row = await connection.fetchrow(TRIED, tenant_id, address, within)
+    return row is not None and row["used"] > attempts
+
+
+async def block(
+    connection: Connection, tenant_id: TenantId, kind: BlockKind, subject: str, *, reason: str, by: str
+) -> None:
+    """Let a user (by id) or an address (by its hash) neither book nor pay; a repeat changes the reason."""
+    await connection.execute(BLOCK, tenant_id, kind.value, subject, reason, by)
+
+
+async def unblock(connection: Connection, tenant_id: TenantId, kind: BlockKind, subject: str) -> bool:
+    """Take a block back; tells whether there was one."""
+    done: str = await connection.execute(UNBLOCK, tenant_id, kind.value, subject)
+    return done != "DELETE 0"
+
+
+async def blocked(connection: Connection, tenant_id: TenantId, kind: BlockKind, subject: str) -> str | None:
+    """Give the reason why somebody is blocked; nothing for who is not."""
+    reason: str | None = await connection.fetchval(BLOCKED, tenant_id, kind.value, subject)
+    return reason
+
+
+async def forget(connection: Connection) -> None:
+    """Forget what no limit counts any more, in a transaction of the relay's."""
+    for statement in FORGET:
+        await connection.execute(statement)
