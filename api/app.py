@@ -28,6 +28,7 @@ from api.deps import BASE, House, Rules, Tokens
 from api.feed import Feed
 from api.middleware import BodyLimit, SafeHeaders, Watch
 from api.openapi import describer
+from api.operator import booking as attended, case, webhook as inbox
 from api.recent import Recent
 from api.waker import Waker
 from db import catalog as sales, event, relay
@@ -43,7 +44,10 @@ from providers.token import BookingTokens, KeyRing, TicketTokens, UserTokens
 from settings import Settings, SettingsInvalid
 from workflows.client import Sagas
 
-PARTS = (accept, look, decide, payment, stream, catalog, pricing, ticket, webhook, health, key, page)
+PARTS = (
+    *(accept, look, decide, payment, stream, catalog, pricing, ticket, webhook),
+    *(inbox, case, attended, health, key, page),
+)
 
 # A server that is down must not make callers wait: by default the SDK tries for ten seconds.
 SOON_AWAY = RetryConfig(

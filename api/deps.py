@@ -57,6 +57,7 @@ class Permission(StrEnum):
     LIST_BOOKINGS = "list_bookings"
     PAY = "pay"
     CANCEL = "cancel"
+    OPERATE = "operate"
 
 
 class Reach(StrEnum):
@@ -72,6 +73,9 @@ _P = Permission
 _GUEST = {_P.READ_BOOKING, _P.PAY, _P.CANCEL}
 _STAFF = {_P.SEE_CATALOGUE, _P.READ_BOOKING, _P.LIST_BOOKINGS}
 
+# Operators of the platform itself: they also see what belongs to no tenant yet.
+PLATFORM = "platform"
+
 # Role → what it may, and whose. A role that is not here may nothing.
 GRANTS: Mapping[str, tuple[frozenset[Permission], Reach]] = {
     "channel": (frozenset({_P.SEE_CATALOGUE, _P.BOOK}), Reach.NONE),
@@ -79,7 +83,9 @@ GRANTS: Mapping[str, tuple[frozenset[Permission], Reach]] = {
     "user": (frozenset({_P.SEE_CATALOGUE, _P.BOOK, _P.LIST_BOOKINGS, *_GUEST}), Reach.OWN),
     "staff": (frozenset(_STAFF), Reach.TENANT),
     "organizer": (frozenset({*_STAFF, _P.CANCEL}), Reach.TENANT),
-    "admin": (frozenset({*_STAFF, _P.CANCEL}), Reach.TENANT),
+    "operator": (frozenset({*_STAFF, _P.CANCEL, _P.OPERATE}), Reach.TENANT),
+    "admin": (frozenset({*_STAFF, _P.CANCEL, _P.OPERATE}), Reach.TENANT),
+    PLATFORM: (frozenset({*_STAFF, _P.CANCEL, _P.OPERATE}), Reach.TENANT),
 }
 
 
@@ -93,6 +99,11 @@ class Caller:
     user_id: str | None = None
     booking_id: BookingId | None = None
     channel: Channel | None = None
+
+    @property
+    def is_platform(self) -> bool:
+        """Say whether it is one of the platform's own people."""
+        return PLATFORM in self.roles
 
     def may(self, permission: Permission) -> bool:
         """Say whether any of the caller's roles grants this."""

@@ -48,6 +48,8 @@ REFUSALS: Mapping[type[Refusal], tuple[int, str]] = {
     refusal.AlreadyPaid: (409, "Nothing is due"),
     refusal.AttemptsExhausted: (409, "No attempt to pay is left"),
     refusal.NothingToRetry: (409, "No step waits to be retried"),
+    refusal.EventClosed: (409, "The event is processed or ignored already"),
+    refusal.CaseClosed: (409, "The case is closed already"),
     refusal.PaymentRefused: (402, "The payment did not go through"),
     refusal.PaymentDeclined: (402, "The payment was declined"),
     refusal.PaymentNotCompleted: (402, "The payment is not completed"),

@@ -46,7 +46,8 @@ with due as (
 )
 update webhook_events w set next_at = now() + $2, attempts = w.attempts + 1
   from due where w.id = due.id
-returning w.id, w.provider, w.account, w.event_id, w.kind, w.body, w.attempts, w.received_at
+returning w.id, w.provider, w.account, w.event_id, w.kind, w.body, w.attempts, w.received_at,
+          w.tries <> '[]' as tried
 """
 
 NOTICES_TOLD = """
@@ -56,12 +57,14 @@ update notices set told_at = now() where tenant_id = $1 and id = any($2) and tol
 EVENT_TOLD = """
 update webhook_events
    set status = $2, cause = $3, tenant_id = coalesce($4, tenant_id), payment_id = coalesce($5, payment_id),
-       told_at = now()
+       told_at = now(), tries = tries || jsonb_build_object('at', now(), 'status', $2::text, 'cause', $3::text)
  where id = $1 and told_at is null
 """
 
 EVENT_PUT_OFF = """
-update webhook_events set status = $2, cause = $3, next_at = now() + coalesce($4, interval '0')
+update webhook_events
+   set status = $2, cause = $3, next_at = now() + coalesce($4, interval '0'),
+       tries = tries || jsonb_build_object('at', now(), 'status', $2::text, 'cause', $3::text)
  where id = $1 and told_at is null
 """
 
@@ -106,7 +109,7 @@ WAKE = "notify holdfast_relay"
 
 
 class Event(NamedTuple):
-    """A leased event of the inbox; `attempts` counts this lease."""
+    """A leased event of the inbox; `attempts` counts this lease; `tried` says that it was read before."""
 
     id: UUID
     provider: str
@@ -116,6 +119,7 @@ class Event(NamedTuple):
     body: bytes
     attempts: int
     received_at: datetime
+    tried: bool
 
 
 class Overdue(NamedTuple):
@@ -214,6 +218,7 @@ async def owner(
 
 
 def _request(tenant_id: TenantId, row: Record, grace: timedelta) -> BookingRequest:
+    terms = SalesTerms.model_validate(row["terms"])
     return BookingRequest(
         tenant_id=tenant_id,
         booking_id=row["id"],
@@ -221,5 +226,6 @@ def _request(tenant_id: TenantId, row: Record, grace: timedelta) -> BookingReque
         offer_id=row["offer_id"],
         summary=row["summary"],
         grace=grace,
-        attempts=SalesTerms.model_validate(row["terms"]).payment_attempts,
+        attempts=terms.payment_attempts,
+        partner_within=terms.partner_within,
     )

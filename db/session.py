@@ -44,6 +44,7 @@ STATEMENTS = 300
 
 # `begin` takes no parameters. The value is 32 hexadecimal digits, whatever the caller passes.
 BEGIN_AS_TENANT = "begin; select set_config('app.tenant_id', '{tenant_id.hex}', true)"
+AS_PLATFORM = "select set_config('app.platform', 'on', true)"
 SHOW = "select set_config('app.shown', $1, true)"
 
 
@@ -99,6 +100,16 @@ class Database:
     async def tenant(self, tenant_id: UUID) -> AsyncIterator[Connection]:
         """Run a transaction that sees and writes the rows of one tenant; it is undone by any exception."""
         async with self._transaction(BEGIN_AS_TENANT.format(tenant_id=UUID(int=tenant_id.int))) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def operator(self, tenant_id: UUID, *, platform: bool) -> AsyncIterator[Connection]:
+        """Run a transaction of an operator: of one tenant's rows and, for the `platform`'s own people, of
+        what reached the platform and belongs to no tenant yet.
+        """
+        async with self.tenant(tenant_id) as connection:
+            if platform:
+                await connection.execute(AS_PLATFORM)
             yield connection
 
     @asynccontextmanager

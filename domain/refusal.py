@@ -19,7 +19,9 @@
     │   ├── IllegalMove          no such move from the present state
     │   ├── AlreadyPaid          nothing is due
     │   ├── AttemptsExhausted    the last allowed attempt was declined
-    │   └── NothingToRetry       no step is parked
+    │   ├── NothingToRetry       no step is parked
+    │   ├── EventClosed          the provider's event is processed or ignored
+    │   └── CaseClosed           somebody has closed the case
     └── PaymentRefused       the money
         ├── PaymentDeclined      the buyer's bank says no
         ├── PaymentNotCompleted  the provider has not got the money
@@ -125,6 +127,14 @@ class AttemptsExhausted(WrongState):
 
 class NothingToRetry(WrongState):
     """Raised when an operator retries a step and none is parked."""
+
+
+class EventClosed(WrongState):
+    """Raised when an event of the inbox is processed or ignored already."""
+
+
+class CaseClosed(WrongState):
+    """Raised when a case is closed already; facts: `closed_by`."""
 
 
 class PaymentRefused(Refusal):

@@ -8,11 +8,12 @@ import structlog
 
 from activities.relay.loop import BATCH
 from activities.relay.telling import LEASE, SOON, Sagas, Untold, tell_each
-from db import payment as payments, relay as due
+from db import case, payment as payments, relay as due
 from db.payment import Address
 from db.relay import Event
 from db.session import OUTAGES, Connection, Database
 from domain.booking import OPEN
+from domain.case import CaseKind
 from domain.ids import PaymentId, TenantId
 from domain.payment import FactKind, PaymentFact
 from domain.refusal import Unknown
@@ -92,13 +93,13 @@ class Inbox:
                 tenant_id=verdict.tenant_id,
                 payment_id=verdict.payment_id,
             )
+            if event.tried and verdict.status != "parked":
+                note = f"{verdict.status} when tried again"
+                await case.close(connection, verdict.tenant_id, event.id, closed_by="holdfast", note=note)
 
     async def _put_off(self, event: Event, verdict: "Verdict") -> None:
         """Try again 2, 4, 8, 16 and 32 seconds later; then it is a person's."""
         again_in = LADDER[event.attempts - 1] if event.attempts <= len(LADDER) else None
-        if again_in is None:
-            log.error("an event found nobody", event_id=event.event_id, kind=event.kind, cause=verdict.cause)
-            NEEDS_ATTENTION.labels("dead webhook").inc()
         async with self.database.across() as connection:
             await due.event_put_off(
                 connection,
@@ -107,6 +108,12 @@ class Inbox:
                 cause=verdict.cause,
                 again_in=again_in,
             )
+            dead = again_in is None and await case.open_case(
+                connection, None, CaseKind.WEBHOOK, event.id, cause=verdict.cause
+            )
+        if dead:
+            log.error("an event found nobody", event_id=event.event_id, kind=event.kind, cause=verdict.cause)
+            NEEDS_ATTENTION.labels("dead webhook").inc()
 
     async def _verdict(self, event: Event) -> "Verdict":
         """Find out what an event is worth, and tell what is news."""

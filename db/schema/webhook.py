@@ -1,14 +1,24 @@
 """The inbox: what providers told us, kept as it came."""
 
+from typing import Annotated, Any
 from uuid import UUID
 
 from sqlalchemy import Index, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
 
 from db.schema.base import Id, MaybeInstant, Row, Stamped, Tally, Words, one_of
 
+Tries = Annotated[
+    list[dict[str, Any]], Field(sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'::jsonb")})
+]
+
 
 class WebhookEvent(Row, table=True):
-    """One authentic event; it is the provider account's until it is matched with a tenant's payment."""
+    """One authentic event; it is the provider account's until it is matched with a tenant's payment.
+
+    `attempts` counts since it came or was last replayed; `tries` keeps them all.
+    """
 
     __tablename__ = "webhook_events"
     __table_args__ = (
@@ -16,6 +26,11 @@ class WebhookEvent(Row, table=True):
         Index("uq_webhook_events_event_id", "provider", "account", "event_id", unique=True),
         Index("ix_webhook_events_untold", "next_at", postgresql_where=text("told_at is null")),
         Index("ix_webhook_events_payment", "tenant_id", "payment_id"),
+        Index(
+            "ix_webhook_events_attention",
+            "id",
+            postgresql_where=text("status in ('parked', 'failed', 'dead')"),
+        ),
     )
 
     id: Id
@@ -33,3 +48,4 @@ class WebhookEvent(Row, table=True):
     tenant_id: UUID | None
     payment_id: UUID | None
     received_at: Stamped
+    tries: Tries

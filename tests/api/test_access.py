@@ -62,6 +62,17 @@ ASKED: list[tuple[Permission, str, str, dict[str, Any] | None]] = [
     (Permission.PAY, "POST", "/bookings/{booking}/payments", {"return_url": RETURN}),
     (Permission.PAY, "POST", "/bookings/{booking}/confirm", {"provider_ref": "pi_x"}),
     (Permission.CANCEL, "POST", "/bookings/{booking}/cancel", {}),
+    (Permission.OPERATE, "GET", "/admin/webhook-events", None),
+    (Permission.OPERATE, "GET", "/admin/webhook-events/{any}", None),
+    (Permission.OPERATE, "GET", "/admin/webhook-events/{any}/body", None),
+    (Permission.OPERATE, "POST", "/admin/webhook-events/{any}/replay", {"reason": "why"}),
+    (Permission.OPERATE, "POST", "/admin/webhook-events/{any}/ignore", {"reason": "why"}),
+    (Permission.OPERATE, "GET", "/admin/cases", None),
+    (Permission.OPERATE, "GET", "/admin/cases/{any}", None),
+    (Permission.OPERATE, "POST", "/admin/cases/{any}/close", {"note": "what"}),
+    (Permission.OPERATE, "POST", "/admin/transactions/{any}/investigate", None),
+    (Permission.OPERATE, "GET", "/admin/bookings/{booking}/attempts", None),
+    (Permission.OPERATE, "POST", "/admin/sagas/{booking}/retry", {"reason": "why"}),
 ]
 
 
@@ -89,7 +100,7 @@ async def asked(
     return await door.http.request(method, url, json=body, headers={**key, **headers})
 
 
-ROLES = ["user", "staff", "organizer", "admin", "cashier", "security", "partner", "nobody"]
+ROLES = ["user", "staff", "organizer", "operator", "platform", "admin", "cashier", "security", "partner", "nobody"]
 
 
 @pytest.mark.parametrize("role", [*ROLES, "channel", "booking"])

@@ -122,8 +122,10 @@ FORBIDDEN: dict[str, list[str]] = {
         "delete from bookings",
         "delete from tickets",
         "delete from holds",
-        "select body from webhook_events",
-        "update webhook_events set status = 'processed'",
+        "update webhook_events set body = ''",
+        "delete from webhook_events",
+        "delete from cases",
+        "update cases set cause = ''",
         "truncate bookings",
         "alter table bookings disable row level security",
         "create table mine (id int)",
@@ -159,7 +161,8 @@ APPEND_ONLY = (
     "ledger_entries",
     "events",
     "audit_entries",
-    "booking_lines",
+    "consents",
+    "billings",
     "step_answers",
 )
 

@@ -19,8 +19,8 @@ NOUNS = {
 }  # fmt: skip
 PLUMBING = {
     "domain": {"ids", "money", "refusal", "value"},
-    "workflows": {"names", "steps", "saga", "client"},
-    "providers": {"gateway", "stripe_gateway", "mail", "letter", "token", "qr"},
+    "workflows": {"names", "steps", "saga", "client", "codec"},
+    "providers": {"gateway", "stripe_gateway", "mail", "letter", "token", "qr", "seal"},
     "db": {"session", "base", "metadata", "roles", "demo", "relay", "idempotency", "reference", "step"},
     "activities": {"failure", "relay"},
     "api": {
@@ -37,7 +37,7 @@ PLUMBING = {
             "openapi",
             "feed",
         ),
-        *("access", "key", "recent"),
+        *("access", "key", "recent", "operator", "codec"),
     },
 }
 
