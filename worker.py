@@ -30,6 +30,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.aftercare import AftercareActivities
 from activities.booking import BookingActivities
+from activities.case import Cases
 from activities.failure import Failures
 from activities.health import Check, told_on
 from activities.inventory import InventoryActivities
@@ -188,6 +189,7 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
             "activities": [
                 inventory.hold_places,
                 inventory.keep_places,
+                inventory.ask_judge,
                 inventory.release_places,
                 booking.confirm_booking,
                 booking.end_booking,
@@ -206,6 +208,7 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
             "activities": [
                 payment.create_payment,
                 payment.check_payment,
+                payment.capture_payment,
                 payment.close_payment,
                 payment.return_payment,
                 refund.refund_payment,
@@ -227,7 +230,7 @@ def workers(
         Worker(
             built.temporal,
             task_queue=f"{built.settings.queue_prefix}{queue}",
-            interceptors=[Failures(), *interceptors],
+            interceptors=[Cases(built.app), Failures(), *interceptors],
             workflow_failure_exception_types=failing,
             max_concurrent_activities=50,
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),

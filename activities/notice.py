@@ -4,11 +4,12 @@ import asyncio
 
 from temporalio import activity
 
-from db import catalog, notice as notices, tenant as tenants, ticket as tickets
+from db import case, catalog, notice as notices, tenant as tenants, ticket as tickets
 from db.booking import read
 from db.booking.read import Booking
 from db.notice import Notice
 from db.session import Connection, Database
+from domain.case import CaseKind
 from domain.money import Money
 from domain.notice import SendNotice, SendResult, Sent
 from domain.ticket import Ticket
@@ -34,7 +35,7 @@ class NoticeActivities:
         async with self._app.tenant(ask.tenant_id) as connection:
             notice = await notices.claim(connection, ask)
             if notice.result is not None:
-                return await self._settled(connection, ask, notice.result)
+                return await self._settled(connection, ask, notice, notice.result)
             occasion = await self._occasion(connection, ask, notice)
         written = await asyncio.to_thread(letter.write, occasion)
         result = SendResult.ACCEPTED
@@ -47,10 +48,17 @@ class NoticeActivities:
         except OutcomeUnknown:
             result = SendResult.UNKNOWN
         async with self._app.tenant(ask.tenant_id) as connection:
-            return await self._settled(connection, ask, result)
+            return await self._settled(connection, ask, notice, result)
 
-    async def _settled(self, connection: Connection, ask: SendNotice, result: SendResult) -> Sent:
+    async def _settled(
+        self, connection: Connection, ask: SendNotice, notice: Notice, result: SendResult
+    ) -> Sent:
         await notices.settle(connection, ask, result)
+        if result is SendResult.UNKNOWN:
+            kind, booking_id = CaseKind.NOTICE, notice.booking_id
+            await case.open_case(
+                connection, ask.tenant_id, kind, ask.notice_id, cause="maybe_sent", booking_id=booking_id
+            )
         return Sent(result=result)
 
     async def _occasion(self, connection: Connection, ask: SendNotice, notice: Notice) -> Occasion:
