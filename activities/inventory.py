@@ -2,9 +2,11 @@
 
 from temporalio import activity
 
-from db import inventory
+from db import checkout, inventory
 from db.session import Database
+from domain.booking import AskJudge
 from domain.inventory import Hold, HoldPlaces, KeepPlaces, Kept
+from domain.refusal import InvalidRequest
 from workflows import steps
 
 
@@ -27,10 +29,22 @@ class InventoryActivities:
     async def keep_places(self, ask: KeepPlaces) -> Kept:
         """Keep the places a grace longer; the booking awaits its payment. A repeat gives the same.
 
+        Refuses HoldEnded, BookingEnded, InvalidRequest (a passenger or consent is missing).
+        """
+        async with self._app.tenant(ask.tenant_id) as connection:
+            kept = await inventory.keep_places(connection, ask)
+            if not ask.again and (lacks := await checkout.missing(connection, ask.tenant_id, ask.booking_id)):
+                raise InvalidRequest("Something is missing before it can be paid.", errors=lacks)
+            return kept
+
+    @activity.defn(name=steps.ask_judge.name)
+    async def ask_judge(self, ask: AskJudge) -> Kept:
+        """Let the booking wait for a partner or reviewer, its places kept meanwhile. A repeat gives the same.
+
         Refuses HoldEnded, BookingEnded.
         """
         async with self._app.tenant(ask.tenant_id) as connection:
-            return await inventory.keep_places(connection, ask)
+            return await inventory.ask_judge(connection, ask)
 
     @activity.defn(name=steps.release_places.name)
     async def release_places(self, ask: HoldPlaces) -> None:

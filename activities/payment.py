@@ -7,6 +7,7 @@ and a slow request is met, then the next one, for a provider replays a failure t
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -19,6 +20,7 @@ from domain.ids import BookingId, PaymentId, TenantId
 from domain.payment import (
     AftercareRequest,
     AskPayment,
+    CapturePayment,
     Checkout,
     Closed,
     Closing,
@@ -29,8 +31,8 @@ from domain.payment import (
     PaymentReport,
     PaymentStatus,
 )
-from domain.refusal import BookingEnded, Unknown
-from providers.gateway import Gateway, Gateways, Opened, Order, Refused
+from domain.refusal import BookingEnded, PaymentNotCompleted, Unknown
+from providers.gateway import Gateway, Gateways, Opened, Order, Refused, StateConflict
 from workflows import steps
 
 TRIES_PER_KEY = 2
@@ -59,6 +61,8 @@ class PaymentActivities:
             written = await payments.opened(
                 connection, ask.tenant_id, opened.provider_ref, _checkout(ask, opened)
             )
+            if opened.facts:
+                await payments.record(connection, ask.tenant_id, row.id, opened.facts)
         if written.status is PaymentStatus.CANCELLED or written.checkout is None:
             # Given up while this call was on its way: nobody waits for it, and nobody may pay.
             await gateway.close_checkout(opened.provider_ref, op_key=f"{row.id}:close:late")
@@ -74,6 +78,23 @@ class PaymentActivities:
         facts = await gateway.fetch(row.id, ref) if ref else ()
         return await self._record(ask.tenant_id, row.id, facts)
 
+    @activity.defn(name=steps.capture_payment.name)
+    async def capture_payment(self, ask: CapturePayment) -> PaymentReport:
+        """Take what was authorised; taken already is done. Refuses PaymentNotCompleted, Unknown."""
+        row = await self._row(ask.tenant_id, ask.booking_id, ask.payment_id)
+        async with self._payment.tenant(ask.tenant_id) as connection:
+            await payments.ask_to_capture(connection, ask.tenant_id, row.id, ask.amount)
+        gateway = gateway_of(self._gateways, row.provider, row.account)
+        ref = await _reference(gateway, row)
+        if ref is None:
+            raise PaymentNotCompleted("Nothing was authorised.", status=row.status.value)
+        with suppress(StateConflict):  # taken already, or gone: what the provider says next tells which
+            await gateway.capture(ref, ask.amount, op_key=f"{row.id}:capture:1")
+        report = await self._record(ask.tenant_id, row.id, await gateway.fetch(row.id, ref))
+        if not report.captured_minor:
+            raise PaymentNotCompleted("The authorisation is gone.", status=report.status.value)
+        return report
+
     @activity.defn(name=steps.close_payment.name)
     async def close_payment(self, ask: AskPayment) -> Closed:
         """Make sure that nothing more can be paid, or learn that it was or may yet be. Refuses Unknown."""
@@ -83,14 +104,20 @@ class PaymentActivities:
 
     @activity.defn(name=steps.return_payment.name)
     async def return_payment(self, ask: CreatePayment) -> None:
-        """Close the checkout, or hand the money that was taken to its aftercare. Never asked for: nothing."""
+        """Close the checkout, release what was authorised, or hand the money that was taken to its aftercare.
+
+        Never asked for: nothing.
+        """
         try:
             row = await self._row(ask.tenant_id, ask.booking_id, ask.payment_id)
         except Unknown:
             return
         _, facts = await self._close(row, f"{row.id}:return:1")
         report = await self._record(ask.tenant_id, row.id, facts)
-        taken = [fact for fact in facts if fact.kind in (FactKind.CAPTURED, FactKind.AUTHORIZED)]
+        if report.status is PaymentStatus.AUTHORIZED:
+            facts = await self._void(row)
+            report = await self._record(ask.tenant_id, row.id, facts)
+        taken = [fact for fact in facts if fact.kind is FactKind.CAPTURED]
         if taken and report.kept_minor > 0:
             request = AftercareRequest(
                 tenant_id=ask.tenant_id, booking_id=ask.booking_id, payment_id=row.id, reference=ask.reference
@@ -105,6 +132,16 @@ class PaymentActivities:
             return Closing.CLOSED, (_never_opened(row),)
         closing = await gateway.close_checkout(ref, op_key=op_key)
         return closing, await gateway.fetch(row.id, ref)
+
+    async def _void(self, row: Payment) -> Sequence[PaymentFact]:
+        """Release what was authorised, and give what the provider says then."""
+        gateway = gateway_of(self._gateways, row.provider, row.account)
+        ref = await _reference(gateway, row)
+        if ref is None:
+            return ()
+        with suppress(StateConflict):  # taken meanwhile
+            await gateway.void(ref, op_key=f"{row.id}:void:1")
+        return await gateway.fetch(row.id, ref)
 
     async def _row(self, tenant_id: TenantId, booking_id: BookingId, payment_id: PaymentId) -> Payment:
         async with self._payment.tenant(tenant_id) as connection:
@@ -152,6 +189,8 @@ def _order(ask: CreatePayment) -> Order:
         hosted=ask.wish.hosted,
         return_url=ask.wish.return_url,
         expires_at=ask.expires_at,
+        manual_capture=ask.wish.manual,
+        method=ask.wish.method,
     )
 
 
@@ -162,6 +201,7 @@ def _checkout(ask: CreatePayment, opened: Opened) -> Checkout:
         provider=ask.wish.provider,
         payment_url=opened.payment_url,
         client_secret=opened.client_secret,
+        paid=any(fact.kind is FactKind.CAPTURED for fact in opened.facts),
         expires_at=min(filter(None, (ask.expires_at, opened.expires_at)), default=None),
     )
 

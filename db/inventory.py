@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from db import event, step
 from db.session import Connection, Record
-from domain.booking import ENDED, BookingStatus, Trigger, sources
-from domain.event import INVENTORY_RESERVED
+from domain.booking import ENDED, AskJudge, BookingStatus, Judge, Trigger, sources
+from domain.event import INVENTORY_RESERVED, PARTNER_ASKED, REVIEW_ASKED
 from domain.ids import BookingId, CounterId, PaymentId, SlotId, TenantId
 from domain.inventory import Hold, HoldPlaces, KeepPlaces, Kept, OpenPayment
 from domain.money import Money, zero
@@ -114,7 +114,7 @@ update counters c set held = c.held - bought.places, sold = c.sold + bought.plac
 
 # Where a booking and its latest hold stand, by the database's clock.
 STANDING = """
-select b.status, b.slot_id, b.due_minor, b.currency, b.expires_at, b.terms, now() as at,
+select b.status, b.slot_id, b.due_minor, b.total_minor, b.currency, b.expires_at, b.terms, now() as at,
        hold.rows, hold.active, hold.bought, hold.kept_until
   from bookings b
   cross join lateral (
@@ -148,14 +148,15 @@ update bookings set status = 'held', expires_at = $4 where tenant_id = $1 and id
 """
 
 TRIED = """
-select id, amount_minor, currency, provider, account, status, declines from payments
+select id, amount_minor, currency, provider, account, manual, review, settles_seconds, status, declines
+  from payments
  where tenant_id = $1 and booking_id = $2 order by created_at, id
 """
 STILL_OF_INTEREST = {"pending", "processing", "requires_action", "authorized", "captured", "conflicted"}
 
 KEEP = """
 update holds
-   set kept_until = greatest(kept_until, case when $4 then now() else expires_at end + $3)
+   set kept_until = greatest(kept_until, case when $4 then now() else coalesce(expires_at, now()) end + $3)
  where tenant_id = $1 and booking_id = $2 and status = 'active' and ($4 or expires_at > now())
 returning kept_until, kept_until - now() as left
 """
@@ -163,6 +164,23 @@ returning kept_until, kept_until - now() as left
 AWAIT_PAYMENT = """
 update bookings set status = 'awaiting_payment' where tenant_id = $1 and id = $2 and status = any($3)
 """
+
+AWAIT_JUDGE = """
+update bookings set status = $4 where tenant_id = $1 and id = $2 and status = any($3)
+"""
+# Which state a booking waits in, and which it may come from: paid is passed through.
+JUDGED = {
+    Judge.REVIEWER: (BookingStatus.PAYMENT_REVIEW, sources(Trigger.REVIEW_ASKED)),
+    Judge.PARTNER: (
+        BookingStatus.AWAITING_PARTNER,
+        [
+            *sources(Trigger.PARTNER_ASKED),
+            *sources(Trigger.PAYMENT_VERIFIED),
+            *sources(Trigger.REVIEW_ACCEPTED),
+        ],
+    ),
+}
+ASKED = {Judge.REVIEWER: REVIEW_ASKED, Judge.PARTNER: PARTNER_ASKED}
 
 
 class Room(NamedTuple):
@@ -254,7 +272,8 @@ async def hold_places(connection: Connection, request: HoldPlaces) -> Hold:
     if status in ENDED or status in (BookingStatus.CANCELLING, BookingStatus.REFUNDING):
         raise BookingEnded("This booking has ended.", status=status.value)
     if status in (BookingStatus.PAID, BookingStatus.CONFIRMED):
-        return Hold(left=None, expires_at=standing["expires_at"], due=zero(standing["currency"]))
+        nothing = zero(standing["currency"])
+        return Hold(left=None, expires_at=standing["expires_at"], due=nothing, total=nothing)
     if not standing["rows"]:
         return await _take(connection, request, standing)
     hold = await _hold(connection, request, standing, standing["expires_at"])
@@ -282,8 +301,9 @@ async def keep_places(connection: Connection, request: KeepPlaces) -> Kept:
     standing = await _standing(connection, request.tenant_id, request.booking_id)
     if first := await step.first_answer(connection, request.tenant_id, key, Kept):
         return first.model_copy(update={"left": first.kept_until - standing["at"]})
+    longer = request.settles_within or timedelta(0)
     kept = await connection.fetch(
-        KEEP, request.tenant_id, request.booking_id, request.grace, request.again > 0
+        KEEP, request.tenant_id, request.booking_id, request.grace + longer, request.again > 0
     )
     moved = await connection.execute(
         AWAIT_PAYMENT, request.tenant_id, request.booking_id, sources(Trigger.CHECKOUT_OPENED)
@@ -292,6 +312,31 @@ async def keep_places(connection: Connection, request: KeepPlaces) -> Kept:
         raise BookingEnded("This booking has ended.", status=standing["status"])
     if not kept or len(kept) < standing["rows"]:
         raise HoldEnded("The time to pay is over.", ended_at=_told(standing["expires_at"]))
+    answer = Kept(left=kept[0]["left"], kept_until=kept[0]["kept_until"])
+    return await step.keep_answer(connection, request.tenant_id, key, answer)
+
+
+async def ask_judge(connection: Connection, request: AskJudge) -> Kept:
+    """Let the booking wait for a partner or reviewer, and keep its places until their time is over.
+
+    A repeat answers the same instant. Refuses Unknown, HoldEnded and BookingEnded.
+    """
+    key = f"ask_judge:{request.booking_id}:{request.judge}"
+    standing = await _standing(connection, request.tenant_id, request.booking_id)
+    if first := await step.first_answer(connection, request.tenant_id, key, Kept):
+        return first.model_copy(update={"left": first.kept_until - standing["at"]})
+    keeping, from_now = request.within + request.grace, True
+    kept = await connection.fetch(KEEP, request.tenant_id, request.booking_id, keeping, from_now)
+    waits_in, from_states = JUDGED[request.judge]
+    moved = await connection.execute(
+        AWAIT_JUDGE, request.tenant_id, request.booking_id, from_states, waits_in.value
+    )
+    if moved == "UPDATE 0":
+        raise BookingEnded("This booking has ended.", status=standing["status"])
+    if not kept or len(kept) < standing["rows"]:
+        raise HoldEnded("The places were taken back.", ended_at=_told(standing["expires_at"]))
+    asked = event.Told(request.booking_id, ASKED[request.judge], {"until": kept[0]["kept_until"].isoformat()})
+    await event.append(connection, request.tenant_id, asked)
     answer = Kept(left=kept[0]["left"], kept_until=kept[0]["kept_until"])
     return await step.keep_answer(connection, request.tenant_id, key, answer)
 
@@ -349,6 +394,7 @@ async def _hold(
         left=None if expires_at is None else max(timedelta(0), expires_at - standing["at"]),
         expires_at=expires_at,
         due=Money(minor=standing["due_minor"], currency=standing["currency"]),
+        total=Money(minor=standing["total_minor"], currency=standing["currency"]),
         declines=sum(row["declines"] for row in tried),
         open_payments=tuple(
             OpenPayment(
@@ -356,6 +402,9 @@ async def _hold(
                 amount=Money(minor=row["amount_minor"], currency=row["currency"]),
                 provider=row["provider"],
                 account=row["account"],
+                manual=row["manual"],
+                review=row["review"],
+                settles_within=_seconds(row["settles_seconds"]),
             )
             for row in tried
             if row["status"] in STILL_OF_INTEREST
@@ -373,6 +422,10 @@ async def _standing(connection: Connection, tenant_id: TenantId, booking_id: Boo
 def sold_out(slot_id: SlotId, asked: int, left: int) -> SoldOut:
     """Say that fewer places are left than asked."""
     return SoldOut("There are not enough places left.", slot_id=str(slot_id), asked=asked, left=max(0, left))
+
+
+def _seconds(seconds: int | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _deadline(row: Record) -> datetime | None:

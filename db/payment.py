@@ -52,6 +52,7 @@ update payments
 PAYMENT = """
 select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
        captured_minor, refunded_minor, declines, decline_code, provider_ref, checkout, transaction_reference,
+       manual,
        card_brand, card_last4, risk_score, risk_result, created_at, authorized_at, captured_at
   from payments where tenant_id = $1 and id = $2
 """
@@ -59,6 +60,7 @@ select id, booking_id, provider, account, method, hosted, return_url, amount_min
 OF_BOOKING = """
 select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
        captured_minor, refunded_minor, declines, decline_code, provider_ref, checkout, transaction_reference,
+       manual,
        card_brand, card_last4, risk_score, risk_result, created_at, authorized_at, captured_at
   from payments where tenant_id = $1 and booking_id = $2 order by created_at, id
 """
@@ -69,37 +71,40 @@ select tenant_id, booking_id, id as payment_id from payments
 """
 
 LOCK = """
-select id, booking_id, provider, account, amount_minor, currency, status, declines from payments
+select id, booking_id, provider, account, amount_minor, currency, status, declines, to_capture_minor
+  from payments
  where tenant_id = $1 and id = $2 for no key update
 """
 
 ADD = """
 insert into payment_operations (tenant_id, payment_id, kind, operation, provider, account, provider_ref,
                                 event_id, amount_minor, currency, decline_code, decline_reason, occurred_at,
-                                source, method, card_brand, card_last4, risk_score, risk_result)
+                                source, method, card_brand, card_last4, risk_score, risk_result, refund_id)
 select distinct on (fact.kind, fact.operation)
        $1, $2, fact.kind, fact.operation, fact.provider, fact.account, fact.provider_ref, fact.event_id,
        fact.amount_minor, fact.currency, fact.decline_code, fact.decline_reason, fact.occurred_at, fact.source,
-       fact.method, fact.card_brand, fact.card_last4, fact.risk_score, fact.risk_result
+       fact.method, fact.card_brand, fact.card_last4, fact.risk_score, fact.risk_result, fact.refund_id
   from jsonb_to_recordset($3) as fact (
        kind text, operation text, provider text, account text, provider_ref text, event_id text,
        amount_minor bigint, currency text, decline_code text, decline_reason text, occurred_at timestamptz,
-       source text, method text, card_brand text, card_last4 text, risk_score numeric, risk_result text)
+       source text, method text, card_brand text, card_last4 text, risk_score numeric, risk_result text,
+       refund_id uuid)
  order by fact.kind, fact.operation, fact.amount_minor desc nulls last
 on conflict (tenant_id, payment_id, kind, operation) do update
    set amount_minor = greatest(payment_operations.amount_minor, excluded.amount_minor),
        decline_code = coalesce(payment_operations.decline_code, excluded.decline_code),
+       decline_reason = coalesce(payment_operations.decline_reason, excluded.decline_reason),
        method = coalesce(payment_operations.method, excluded.method),
        card_brand = coalesce(payment_operations.card_brand, excluded.card_brand),
        card_last4 = coalesce(payment_operations.card_last4, excluded.card_last4),
-       decline_reason = coalesce(payment_operations.decline_reason, excluded.decline_reason),
        risk_score = coalesce(payment_operations.risk_score, excluded.risk_score),
-       risk_result = coalesce(payment_operations.risk_result, excluded.risk_result)
+       risk_result = coalesce(payment_operations.risk_result, excluded.risk_result),
+       refund_id = coalesce(payment_operations.refund_id, excluded.refund_id)
 """
 
 OPERATIONS = """
 select kind, operation, provider, account, provider_ref, event_id, amount_minor, currency, decline_code,
-       decline_reason, occurred_at, source, method, card_brand, card_last4, risk_score, risk_result
+       decline_reason, occurred_at, source, method, card_brand, card_last4, risk_score, risk_result, refund_id
   from payment_operations where tenant_id = $1 and payment_id = $2 order by occurred_at, kind, operation
 """
 
@@ -133,6 +138,10 @@ select exists (select from payment_operations
 # What is known of a payment, and of its booking's payments together.
 REPORT = """
 select p.id, p.status, p.currency, p.amount_minor, p.captured_minor, p.decline_code,
+       p.review or p.risk_result is not distinct from 'review' as review,
+       (select coalesce(sum(other.amount_minor), 0)::bigint from payments other
+         where other.tenant_id = p.tenant_id and other.booking_id = p.booking_id
+           and other.status = 'authorized') as booking_authorized_minor,
        given.minor as refunded_minor, given.n as refunds, given.failed as refunds_failed,
        (select coalesce(sum(other.captured_minor), 0)::bigint
           from payments other
@@ -154,6 +163,7 @@ select p.id, p.status, p.currency, p.amount_minor, p.captured_minor, p.decline_c
 """
 
 EVENTS = {
+    PaymentStatus.AUTHORIZED: types.PAYMENT_AUTHORIZED,
     PaymentStatus.CAPTURED: types.PAYMENT_CAPTURED,
     PaymentStatus.FAILED: types.PAYMENT_FAILED,
     PaymentStatus.CANCELLED: types.PAYMENT_CANCELLED,
@@ -180,6 +190,7 @@ class Payment(NamedTuple):
     provider_ref: str | None
     checkout: Checkout | None
     transaction_reference: str
+    manual: bool
     card_brand: str | None
     card_last4: str | None
     risk_score: Decimal | None
@@ -216,6 +227,9 @@ async def create(connection: Connection, request: CreatePayment) -> Payment:
         wish.amount.minor,
         wish.amount.currency,
         request.reference,
+        wish.manual,
+        None if wish.settles_within is None else int(wish.settles_within.total_seconds()),
+        wish.review,
     )
     if written == "INSERT 0 1":
         data = {"booking_id": str(request.booking_id), "amount": wish.amount.model_dump()}
@@ -224,6 +238,13 @@ async def create(connection: Connection, request: CreatePayment) -> Payment:
     if (payment.booking_id, payment.amount) != (request.booking_id, wish.amount):
         raise PaymentMismatch("This payment is another booking's.")
     return payment
+
+
+async def ask_to_capture(
+    connection: Connection, tenant_id: TenantId, payment_id: PaymentId, amount: Money
+) -> None:
+    """Write how much of an authorisation is taken, before the provider hears of it; the first word stays."""
+    await connection.execute(TO_CAPTURE, tenant_id, payment_id, amount.minor)
 
 
 async def count_create(connection: Connection, tenant_id: TenantId, payment_id: PaymentId) -> int:
@@ -277,7 +298,9 @@ async def record(
         raise Unknown("There is no such payment.")
     await connection.execute(ADD, tenant_id, payment_id, [_stored(fact) for fact in facts])
     known = [_fact(payment_id, fact) for fact in await connection.fetch(OPERATIONS, tenant_id, payment_id)]
-    state = fold(Money(minor=row["amount_minor"], currency=row["currency"]), known)
+    asked, taking = Money(minor=row["amount_minor"], currency=row["currency"]), row["to_capture_minor"]
+    to_capture = None if taking is None else Money(minor=taking, currency=row["currency"])
+    state = fold(asked, known, to_capture=to_capture)
     await _post_captures(connection, tenant_id, payment_id, row, known)
     await refund.record(connection, tenant_id, row["booking_id"], payment_id, known)
     await _update(connection, tenant_id, payment_id, row, state, known)
@@ -286,6 +309,8 @@ async def record(
 
 async def is_known(connection: Connection, tenant_id: TenantId, fact: PaymentFact) -> bool:
     """Say whether what a fact tells was recorded before, by whichever telling."""
+    if fact.kind is FactKind.REFUNDED and not fact.operation and fact.amount:
+        return await refund.covers(connection, tenant_id, fact.payment_id, fact.amount.minor)
     known: bool = await connection.fetchval(KNOWN, tenant_id, fact.payment_id, fact.kind.value, _about(fact))
     return known
 
@@ -307,7 +332,9 @@ async def report(
         refunds=row["refunds"],
         refunds_failed=row["refunds_failed"],
         decline_code=row["decline_code"],
+        review=row["review"],
         booking_kept_minor=row["booking_kept_minor"],
+        booking_authorized_minor=row["booking_authorized_minor"],
         booking_declines=row["booking_declines"],
     )
 

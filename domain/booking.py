@@ -74,7 +74,10 @@ MOVES: dict[tuple[BookingStatus, Trigger], BookingStatus] = {
     (_S.HELD, _T.NOTHING_TO_PAY): _S.CONFIRMED,
     **{(state, _T.PROVIDERS_REFUSED): _S.FAILED for state in (_S.HELD, _S.AWAITING_PAYMENT)},
     **{(state, _T.HOLD_TIME_OVER): _S.EXPIRED for state in (_S.HELD, _S.AWAITING_PAYMENT, _S.PAYMENT_REVIEW)},
-    **{(state, _T.CANCELLED_UNPAID): _S.CANCELLED for state in (_S.HELD, _S.AWAITING_PAYMENT)},
+    **{
+        (state, _T.CANCELLED_UNPAID): _S.CANCELLED
+        for state in (_S.HELD, _S.AWAITING_PAYMENT, _S.PAYMENT_REVIEW)
+    },
     (_S.AWAITING_PAYMENT, _T.CHECKOUT_OPENED): _S.AWAITING_PAYMENT,
     (_S.AWAITING_PAYMENT, _T.DECLINED): _S.AWAITING_PAYMENT,
     (_S.AWAITING_PAYMENT, _T.ATTEMPTS_USED_UP): _S.FAILED,
@@ -83,7 +86,7 @@ MOVES: dict[tuple[BookingStatus, Trigger], BookingStatus] = {
     (_S.PAYMENT_REVIEW, _T.REVIEW_ACCEPTED): _S.PAID,
     (_S.PAYMENT_REVIEW, _T.REVIEW_DECLINED): _S.FAILED,
     (_S.AWAITING_PAYMENT, _T.PAYMENT_VERIFIED): _S.PAID,
-    (_S.PAID, _T.PARTNER_ASKED): _S.AWAITING_PARTNER,
+    **{(state, _T.PARTNER_ASKED): _S.AWAITING_PARTNER for state in (_S.HELD, _S.PAID)},
     (_S.PAID, _T.TICKETS_ISSUED): _S.CONFIRMED,
     (_S.AWAITING_PARTNER, _T.PARTNER_ACCEPTED): _S.CONFIRMED,
     (_S.CONFIRMED, _T.AMENDED): _S.CONFIRMED,
@@ -138,7 +141,8 @@ class BookingRequest(Value):
 
     `grace` is how long places stay kept behind the deadline while a checkout is being closed; `attempts` how
     many declines end the booking; `put_off` how often, at most, the deadline is put off while the provider
-    says *processing*.
+    says *processing*. A partner who must accept has `partner_within` to do so (none: instant confirmation), a
+    reviewer `review_within`. A run whose history has `history_limit` events goes on as a new one.
     """
 
     tenant_id: TenantId
@@ -149,6 +153,9 @@ class BookingRequest(Value):
     grace: timedelta = timedelta(minutes=2)
     attempts: int = 5
     put_off: int = 1
+    partner_within: timedelta | None = None
+    review_within: timedelta = timedelta(hours=24)
+    history_limit: int = 8_000
 
 
 class ConfirmBooking(Value):
@@ -167,12 +174,16 @@ class Confirmed(Value):
 
 
 class EndReason(StrEnum):
-    """Why a booking ended without being confirmed; decides its final state."""
+    """Why a booking ended without being confirmed; decides its final state.
+
+    Whoever waits for a partner has paid: *refused* and *cancelled* then give the money back.
+    """
 
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     FAILED = "failed"
     REJECTED = "rejected"
+    REFUSED = "refused"
 
 
 class EndBooking(Value):
@@ -193,6 +204,35 @@ class Ended(Value):
     status: BookingStatus
 
 
+class Judge(StrEnum):
+    """Who may have to accept a booking that is paid for: the partner who delivers, or who reviews a risk."""
+
+    PARTNER = "partner"
+    REVIEWER = "reviewer"
+
+
+class AskJudge(Value):
+    """Ask somebody to accept a booking, and keep its places until `within` is over and a `grace` more.
+
+    A repeat gives the first answer.
+    """
+
+    tenant_id: TenantId
+    booking_id: BookingId
+    judge: Judge
+    within: timedelta
+    grace: timedelta
+
+
+class Verdict(Value):
+    """What whoever must accept says; `by` is a role, `cause` a code, never a person's words."""
+
+    judge: Judge
+    accepted: bool
+    by: str
+    cause: str = ""
+
+
 class CancelBooking(Value):
     """The wish to cancel before confirmation; `by` is a role (buyer, operator), `cause` a code."""
 
@@ -209,8 +249,8 @@ class Outcome(Value):
 
 
 class Progress(Value):
-    """Where a run stands, for a person or a client that comes back: the step in hand or the wait, and what is
-    left.
+    """Where a run stands, for a person or a client that comes back: the step in hand or the wait, who has to
+    accept now, and what is left.
     """
 
     step: str
@@ -219,3 +259,4 @@ class Progress(Value):
     open_payment: PaymentId | None = None
     parked: str | None = None
     due: Money | None = None
+    judge: Judge | None = None

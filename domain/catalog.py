@@ -2,7 +2,7 @@
 places there are).
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import Field
@@ -58,6 +58,16 @@ class SalesTerms(Value):
     billing_address: bool = False
     refund_until_hours: int = Field(default=24, ge=0)
     late_refund_percent: int = Field(default=0, ge=0, le=100)
+
+    @property
+    def partner_within(self) -> timedelta | None:
+        """How long a partner has to accept; nothing where a booking is confirmed at once."""
+        return timedelta(seconds=self.partner_seconds) if self.partner_accepts else None
+
+    @property
+    def authorises_first(self) -> bool:
+        """Whether the money is only taken once everybody has accepted."""
+        return self.capture is Capture.MANUAL or self.partner_accepts
 
 
 class Variant(Value):

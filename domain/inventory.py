@@ -42,19 +42,23 @@ class OpenPayment(Value):
     amount: Money
     provider: str = ""
     account: str = ""
+    manual: bool = False
+    settles_within: timedelta | None = None
+    review: bool = False
 
 
 class Hold(Value):
     """What a booking holds. `left` is the time left to pay by the database's clock (none: no deadline,
     nothing is due); `expires_at` is what the buyer is told.
 
-    `due` is what has to be paid until the booking can be confirmed; `declines` and `open_payments` are what
-    the rows know of earlier attempts.
+    `due` is what has to be paid until the booking can be confirmed, `total` what may be paid at most;
+    `declines` and `open_payments` are what the rows know of earlier attempts.
     """
 
     left: timedelta | None
     expires_at: datetime | None
     due: Money
+    total: Money
     declines: int = 0
     open_payments: tuple[OpenPayment, ...] = ()
 
@@ -64,7 +68,7 @@ class KeepPlaces(Value):
     being decided.
 
     `payment_id` names the attempt: a repeat for the same payment gives the first answer; `again` counts the
-    times a deadline was put off.
+    times a deadline was put off; then `settles_within` may keep them longer than the grace.
     """
 
     tenant_id: TenantId
@@ -72,6 +76,7 @@ class KeepPlaces(Value):
     payment_id: PaymentId
     grace: timedelta
     again: int = 0
+    settles_within: timedelta | None = None
 
 
 class Kept(Value):

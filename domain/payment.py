@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import Field
 
-from domain.ids import BookingId, PaymentId, TenantId
+from domain.ids import BookingId, PaymentId, RefundId, TenantId
 from domain.money import Money
 from domain.value import Value
 
@@ -77,7 +77,7 @@ class PaymentFact(Value):
     operation moved. With what it was tried is told where the provider tells it: the `method` (card, ideal …),
     of a card what may be kept (`card_brand`, `card_last4`), and the check for fraud (`risk_score` from 0.00,
     no risk, to 9.99). A decline has our word for why (`decline_code`, `domain.decline`) and the provider's
-    own, for operators alone (`decline_reason`).
+    own, for operators alone (`decline_reason`). Of a refund `refund_id` is the label that we gave it.
     """
 
     event_id: str
@@ -97,14 +97,16 @@ class PaymentFact(Value):
     card_last4: str | None = None
     risk_score: Decimal | None = None
     risk_result: RiskResult | None = None
+    refund_id: RefundId | None = None
 
 
 class PaymentState(Value):
     """What the facts of one payment add up to; amounts in minor units of `asked`'s currency, one entry per
-    provider operation.
+    provider operation. `to_capture` is what we have asked to take of an authorisation, if less than all.
     """
 
     asked: Money
+    to_capture: Money | None = None
     status: PaymentStatus = PaymentStatus.PENDING
     authorized: dict[str, int] = Field(default_factory=dict)
     captured: dict[str, int] = Field(default_factory=dict)
@@ -123,15 +125,19 @@ class PaymentState(Value):
         return sum(self.refunded.values())
 
 
-# A later word never lowers an earlier, stronger one: facts may come in any order.
+# Nothing was granted, and nothing will be.
+LAPSED = frozenset({PaymentStatus.FAILED, PaymentStatus.CANCELLED, PaymentStatus.EXPIRED})
+
+# A later word never lowers an earlier, stronger one: facts may come in any order. An authorisation may still
+# be released or lapse; what was taken was taken.
 _RANK = {
     PaymentStatus.PENDING: 0,
     PaymentStatus.REQUIRES_ACTION: 1,
     PaymentStatus.PROCESSING: 2,
-    PaymentStatus.FAILED: 3,
-    PaymentStatus.EXPIRED: 4,
-    PaymentStatus.CANCELLED: 5,
-    PaymentStatus.AUTHORIZED: 6,
+    PaymentStatus.AUTHORIZED: 3,
+    PaymentStatus.FAILED: 4,
+    PaymentStatus.EXPIRED: 5,
+    PaymentStatus.CANCELLED: 6,
     PaymentStatus.CAPTURED: 7,
     PaymentStatus.CONFLICTED: 8,
 }
@@ -163,15 +169,24 @@ def reduce(state: PaymentState, fact: PaymentFact) -> PaymentState:
         moved: dict[str, int] = getattr(state, fact.kind.value)
         key = fact.operation or fact.provider_ref
         changes = {fact.kind.value: {**moved, key: max(moved.get(key, 0), fact.amount.minor)}}
-        if fact.kind is not FactKind.REFUNDED and fact.amount.minor != state.asked.minor:
+        if fact.amount.minor != _expected(state, fact.kind, fact.amount.minor):
             status = PaymentStatus.CONFLICTED
     best = max(state.status, status, key=_RANK.__getitem__)
     return state.model_copy(update={**changes, "status": best})
 
 
-def fold(asked: Money, facts: Iterable[PaymentFact]) -> PaymentState:
+def _expected(state: PaymentState, kind: FactKind, minor: int) -> int:
+    """Say how much an operation should have moved, in minor units; of a refund any part."""
+    if kind is FactKind.REFUNDED:
+        return minor
+    if kind is FactKind.CAPTURED and state.to_capture is not None:
+        return state.to_capture.minor
+    return state.asked.minor
+
+
+def fold(asked: Money, facts: Iterable[PaymentFact], *, to_capture: Money | None = None) -> PaymentState:
     """Give the state that `facts` add up to, from nothing."""
-    state = PaymentState(asked=asked)
+    state = PaymentState(asked=asked, to_capture=to_capture)
     for fact in facts:
         state = reduce(state, fact)
     return state
@@ -204,7 +219,8 @@ class StartPayment(Value):
     """The wish to pay: `payment_id` was made at the door and stored with the caller's key.
 
     `hosted` asks for a page of the provider's (answered with its address), else for a secret the client pays
-    with itself.
+    with itself. `manual` only authorises: the saga captures right before it confirms. `review` asks a person
+    to accept the payment before that. `settles_within` is how long a method that settles late may take.
     """
 
     payment_id: PaymentId
@@ -214,6 +230,9 @@ class StartPayment(Value):
     hosted: bool = True
     return_url: str
     method: str | None = None
+    manual: bool = False
+    review: bool = False
+    settles_within: timedelta | None = None
 
 
 class CreatePayment(Value):
@@ -236,13 +255,25 @@ class CreatePayment(Value):
 
 
 class Checkout(Value):
-    """An open checkout: where to pay (`payment_url`) or what to pay with (`client_secret`), never both."""
+    """An open checkout: where to pay (`payment_url`) or what to pay with (`client_secret`), never both; and
+    neither when it is `paid` already, as cash is.
+    """
 
     payment_id: PaymentId
     provider: str
     payment_url: str | None = None
     client_secret: str | None = None
     expires_at: datetime | None = None
+    paid: bool = False
+
+
+class CapturePayment(Value):
+    """Ask to take `amount` of what was authorised; the rest is released."""
+
+    tenant_id: TenantId
+    booking_id: BookingId
+    payment_id: PaymentId
+    amount: Money
 
 
 class AskPayment(Value):
@@ -263,8 +294,9 @@ class PaymentReport(Value):
     """What we know of one payment after asking. Amounts in minor units; `refunded_minor` counts the `refunds`
     asked for, unless they failed, as `refunds_failed` of them did.
 
-    `booking_kept_minor` and `booking_declines` add up all attempts of the booking: what was taken and not
-    given back (conflicted payments left out), and how often a bank declined.
+    `booking_kept_minor`, `booking_authorized_minor` and `booking_declines` add up all attempts of the
+    booking: what was taken and not given back, what could be taken (conflicted payments left out of both),
+    and how often a bank declined. `review` says that a person should look at the payment before it counts.
     """
 
     payment_id: PaymentId
@@ -276,13 +308,20 @@ class PaymentReport(Value):
     refunds: int = 0
     refunds_failed: int = 0
     decline_code: str | None = None
+    review: bool = False
     booking_kept_minor: int = 0
+    booking_authorized_minor: int = 0
     booking_declines: int = 0
 
     @property
     def kept_minor(self) -> int:
         """What was taken and has not gone back."""
         return self.captured_minor - self.refunded_minor
+
+    @property
+    def booking_secured_minor(self) -> int:
+        """What the booking has: taken, or to be taken whenever we want."""
+        return self.booking_kept_minor + self.booking_authorized_minor
 
 
 def adds_nothing(fact: PaymentFact, report: PaymentReport | None) -> bool:

@@ -7,6 +7,7 @@ gateway does not know is `pending`. What goes wrong is one of:
     GatewayTrouble
     ├── Declined          the buyer's bank says no; trying again is the buyer's decision
     ├── Refused           the provider will not take the request: a defect or a wrong configuration of ours
+    ├── NeedsFunds        our balance there is too small: later, and a person has to know
     ├── StateConflict     the object is in another state than we thought: ask, then decide
     ├── NotFound          the provider does not know the reference
     ├── NotExecuted       nothing happened (busy, rate limit, connection refused): same key again, later
@@ -24,6 +25,7 @@ from domain.ids import BookingId, PaymentId, TenantId
 from domain.money import Money
 from domain.payment import Closing, PaymentFact
 from domain.value import Value
+from providers.vault import Stored, Vault
 
 # What may be a key of the inbox. What an authentic event calls itself otherwise is not readable.
 NAME = r"^[!-~]{1,255}$"
@@ -46,6 +48,10 @@ class Declined(GatewayTrouble):
 
 class Refused(GatewayTrouble):
     """Raised when the provider rejects the request itself; a person has to look."""
+
+
+class NeedsFunds(GatewayTrouble):
+    """Raised when our balance at the provider is too small; nothing happened."""
 
 
 class StateConflict(GatewayTrouble):
@@ -74,7 +80,9 @@ class Order(Value):
     """What a checkout is opened for.
 
     `expires_at` is when it should lapse by itself, where the provider can; `description` is shown to the
-    buyer.
+    buyer. `method` is the one to offer; without one, all that settle at once. With `manual_capture` the money
+    is only authorised. With `stored` it is tried at once with what the provider keeps for the buyer, who may
+    still be asked by their bank.
     """
 
     tenant_id: TenantId
@@ -87,15 +95,20 @@ class Order(Value):
     return_url: str
     expires_at: datetime | None = None
     manual_capture: bool = False
+    method: str | None = None
+    stored: Stored | None = None
 
 
 class Opened(Value):
-    """An open checkout: its reference at the provider, and where or with what to pay."""
+    """An open checkout: its reference at the provider, and where or with what to pay; or `facts` of a payment
+    that needs nobody any more, as cash does, or that was tried with a stored method.
+    """
 
     provider_ref: str
     payment_url: str | None = None
     client_secret: str | None = None
     expires_at: datetime | None = None
+    facts: tuple[PaymentFact, ...] = ()
 
 
 class RefundStatus(StrEnum):
@@ -141,6 +154,10 @@ class Gateway(Protocol):
     def account(self) -> str:
         """Our name of the account."""
 
+    @property
+    def vault(self) -> Vault | None:
+        """The means of payment kept for buyers; nothing where the provider keeps none."""
+
     async def open_checkout(self, order: Order, *, op_key: str) -> Opened:
         """Open a checkout; the same key opens the same one.
 
@@ -154,9 +171,21 @@ class Gateway(Protocol):
         """
 
     async def close_checkout(self, provider_ref: str, *, op_key: str) -> Closing:
-        """Make sure that it cannot be paid any more, or learn why not.
+        """Make sure that it cannot be paid any more, or learn why not. What is authorised counts as paid.
 
         Raises NotFound, NotExecuted, OutcomeUnknown.
+        """
+
+    async def capture(self, provider_ref: str, amount: Money, *, op_key: str) -> None:
+        """Take `amount` of what was authorised; the rest is released.
+
+        Raises StateConflict (taken already, or no longer authorised), Refused, NotExecuted, OutcomeUnknown.
+        """
+
+    async def void(self, provider_ref: str, *, op_key: str) -> None:
+        """Release what was authorised; released already is done.
+
+        Raises StateConflict (taken already), NotExecuted, OutcomeUnknown.
         """
 
     async def fetch(self, payment_id: PaymentId, provider_ref: str) -> Sequence[PaymentFact]:
@@ -166,7 +195,7 @@ class Gateway(Protocol):
         """
 
     async def refund(self, provider_ref: str, amount: Money, *, refund_id: str, op_key: str) -> RefundAnswer:
-        """Give money back. Raises Refused, StateConflict, NotExecuted, OutcomeUnknown."""
+        """Give money back. Raises NeedsFunds, Refused, StateConflict, NotExecuted, OutcomeUnknown."""
 
     async def find_refund(self, provider_ref: str, *, refund_id: str) -> RefundAnswer | None:
         """Look for a refund that an earlier call may have made, by our refund id."""

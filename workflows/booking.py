@@ -18,31 +18,51 @@ from domain.booking import (
     BookingRequest,
     BookingStatus,
     CancelBooking,
-    ConfirmBooking,
-    EndBooking,
     EndReason,
+    Judge,
     Outcome,
     Progress,
+    Verdict,
 )
 from domain.ids import PaymentId
-from domain.inventory import Hold, HoldPlaces, KeepPlaces, OpenPayment
+from domain.inventory import Hold, OpenPayment
 from domain.payment import (
-    AskPayment,
+    LAPSED,
     Checkout,
     Closing,
     CreatePayment,
-    HandOver,
     PaymentFact,
     PaymentReport,
+    PaymentStatus,
     StartPayment,
     adds_nothing,
 )
-from domain.refusal import AlreadyPaid, AttemptsExhausted, BookingEnded, IllegalMove, NothingToRetry, Unknown
+from domain.refusal import (
+    AlreadyPaid,
+    AttemptsExhausted,
+    BookingEnded,
+    IllegalMove,
+    NothingToRetry,
+    PaymentDeclined,
+    PaymentNotCompleted,
+    Unknown,
+)
 from workflows import names, steps
+from workflows.asking import Asking
 from workflows.saga import CANCELLED, EXPIRED, Saga, given_up, is_refusal, reason, regardless
 
+# Who must accept has said no, or nothing in time.
+REFUSED = {Judge.PARTNER: "PartnerRefused", Judge.REVIEWER: "ReviewDeclined"}
+SILENT = {Judge.PARTNER: "PartnerSilent", Judge.REVIEWER: EXPIRED}
+
 # What ends a saga, and the end it gives the booking; anything else has failed.
-ENDS = {EXPIRED: EndReason.EXPIRED, "HoldEnded": EndReason.EXPIRED, CANCELLED: EndReason.CANCELLED}
+ENDS = {
+    EXPIRED: EndReason.EXPIRED,
+    "HoldEnded": EndReason.EXPIRED,
+    CANCELLED: EndReason.CANCELLED,
+    REFUSED[Judge.PARTNER]: EndReason.REFUSED,
+    SILENT[Judge.PARTNER]: EndReason.REFUSED,
+}
 ENDS_IF_NEVER_HELD = {"SoldOut": EndReason.REJECTED, "SalesClosed": EndReason.REJECTED}
 ENDS_IF_HELD = {"SoldOut": EndReason.EXPIRED, "SalesClosed": EndReason.EXPIRED}
 
@@ -63,11 +83,13 @@ class BookingWorkflow:
     """The saga of one booking, under the id `booking:<booking id>`."""
 
     @workflow.init
-    def __init__(self, request: BookingRequest) -> None:
+    def __init__(self, request: BookingRequest, carried: list[PaymentFact] | None = None) -> None:
         self.request = request
+        self.asking = Asking(request)
         self.saga = Saga()
         self.hold: Hold | None = None
         self.deadline: datetime | None = None
+        self.timer: asyncio.Task[None] | None = None
         self.over = False
         self.put_off = 0
         self.wishes: list[Wish] = []
@@ -75,46 +97,53 @@ class BookingWorkflow:
         self.cancellation: CancelBooking | None = None
         self.open: CreatePayment | None = None  # the checkout that may be paid now
         self.reports: dict[PaymentId, PaymentReport] = {}
-        self.kept_minor = 0
+        self.secured_minor = 0
         self.declines = 0
-        self.facts: dict[str, PaymentFact] = {}
+        self.facts = {fact.event_id: fact for fact in carried or ()}
         self.heard: set[str] = set()
         self.unanswered: set[str] = set()  # facts about which the provider could not be asked
-        self.asks = 0
+        self.judge: Judge | None = None  # who has to accept now
+        self.verdicts: dict[Judge, Verdict] = {}
         self.outcome: Outcome | None = None
 
     @workflow.run
-    async def run(self, request: BookingRequest) -> Outcome:
-        """Hold the places; wait until it is paid, given up, or the hold ends; confirm it; hand on what came
-        too late.
+    async def run(self, request: BookingRequest, carried: list[PaymentFact] | None = None) -> Outcome:
+        """Hold the places; wait until it is paid, given up, or the hold ends; have it accepted by whoever
+        must; take the money and confirm; hand on what came too late.
+
+        `carried` are facts that an earlier, too long run of the same booking has not used.
         """
         async with self.saga as saga:
-            self.hold = await saga.do(steps.hold_places, self.places())
+            self.hold = await saga.do(steps.hold_places, self.asking.places())
             await self.paid_or_given_up_or_over(self.hold)
-            await saga.cross(steps.confirm_booking, self.confirmation())
+            await self.accepted_by_all()
+            await self.capture()
+            await saga.cross(steps.confirm_booking, self.asking.confirmation())
         return await regardless(self.close())
 
-    # --- the wait
+    # --- the wait for the money
 
     async def paid_or_given_up_or_over(self, hold: Hold) -> None:
         self.declines = hold.declines
-        self.count_down(hold.left)
+        if hold.left is not None and not self.settled:
+            self.count_down(hold.left)
         self.take_over(hold.open_payments)
         while not self.settled:
             await workflow.wait_condition(self.has_work)
             await self.act()
+            self.begin_anew_if_long()
 
     def take_over(self, payments: Sequence[OpenPayment]) -> None:
         """Look after what a run that is lost has asked the provider for: as if this one had done it."""
         for payment in payments:
             ask = StartPayment(**payment.model_dump(), return_url="")
-            self.open = self.payment(ask)
+            self.open = self.asking.payment(ask, self.deadline)
             self.saga.take_over(steps.create_payment, self.open)
             self.to_check.append(payment.payment_id)
 
     @property
     def settled(self) -> bool:
-        return self.hold is not None and self.kept_minor >= self.hold.due.minor
+        return self.hold is not None and self.secured_minor >= self.hold.due.minor
 
     def has_work(self) -> bool:
         return bool(self.cancellation or self.news or self.to_check or self.wishes or self.over)
@@ -123,6 +152,7 @@ class BookingWorkflow:
         """Do the most pressing thing: a cancellation wins, then what the provider says, then the deadline,
         then a new wish to pay.
         """
+        declines = self.declines
         if self.cancellation:
             raise given_up(CANCELLED, self.cancellation.cause)
         if self.news or self.to_check:
@@ -131,8 +161,25 @@ class BookingWorkflow:
             await self.close_checkout(EXPIRED)
         else:
             await self.open_checkout(self.wishes[0])
+        if self.put_off and not self.settled and (self.lapsed or self.declines > declines):
+            raise given_up(PaymentDeclined.__name__)  # the deadline was put off for this answer
         if self.declines >= self.request.attempts and not self.settled:
             await self.close_checkout(AttemptsExhausted.__name__)
+
+    @property
+    def lapsed(self) -> bool:
+        report = self.reports.get(self.open.payment_id) if self.open else None
+        return report is not None and report.status in LAPSED
+
+    def begin_anew_if_long(self) -> None:
+        """Go on as a new run before the history is too long; nothing is lost, for the new run takes over what
+        the rows know, and the facts that nobody has used.
+        """
+        length = workflow.info().get_current_history_length()
+        if length < self.request.history_limit or self.wishes or not workflow.all_handlers_finished():
+            return
+        unused = [fact for event_id, fact in self.facts.items() if event_id not in self.heard]
+        workflow.continue_as_new(args=[self.request, unused])
 
     @property
     def news(self) -> list[PaymentFact]:
@@ -155,7 +202,7 @@ class BookingWorkflow:
 
     async def check(self, payment_id: PaymentId) -> bool:
         try:
-            self.note(await self.saga.do(steps.check_payment, self.asking(payment_id)))
+            self.note(await self.saga.do(steps.check_payment, self.asking.about(payment_id)))
         except FailureError as error:
             if is_cancelled_exception(error):
                 raise
@@ -166,7 +213,7 @@ class BookingWorkflow:
 
     def note(self, report: PaymentReport) -> None:
         self.reports[report.payment_id] = report
-        self.kept_minor = report.booking_kept_minor
+        self.secured_minor = report.booking_secured_minor
         self.declines = max(self.declines, report.booking_declines)
 
     async def open_checkout(self, wish: Wish) -> None:
@@ -189,15 +236,18 @@ class BookingWorkflow:
         """Open one checkout, after closing the one before: never two at a time."""
         if self.open:
             await self.close_before(self.open)
-        await self.saga.do(steps.keep_places, self.keeping(ask.payment_id))
-        self.open = self.payment(ask)
+            self.refuse_too_much(ask)  # the one before may have been paid meanwhile
+        await self.saga.do(steps.keep_places, self.asking.keeping(ask.payment_id))
+        self.open = self.asking.payment(ask, self.deadline)
         checkout = await self.saga.do(steps.create_payment, self.open)
+        if checkout.paid:
+            self.to_check.append(ask.payment_id)
         self.tell(f"waits for the payment of {ask.amount}")
         return checkout
 
     async def close_before(self, earlier: CreatePayment) -> None:
         closing = await self.closed(earlier)
-        if closing is Closing.PAID:
+        if closing is Closing.PAID and self.settled:
             raise steps.refused(AlreadyPaid("The payment before this one has gone through."))
         if closing is Closing.PROCESSING:
             raise steps.refused(
@@ -223,15 +273,21 @@ class BookingWorkflow:
             raise given_up(why) from None
         if closing is Closing.PROCESSING and self.put_off < self.request.put_off:
             self.put_off += 1
-            kept = await self.saga.do(steps.keep_places, self.keeping(self.open.payment_id))
-            self.count_down(kept.left)
+            await self.wait_for_the_bank(self.open.wish)
         elif not self.settled:
             raise given_up(why)
+
+    async def wait_for_the_bank(self, wish: StartPayment) -> None:
+        """Put the deadline off, for a method that settles late until it has."""
+        keeping = self.asking.keeping(wish.payment_id, again=self.put_off, settles_within=wish.settles_within)
+        kept = await self.saga.do(steps.keep_places, keeping)
+        self.count_down(kept.left)
+        self.tell("waits for the bank")
 
     async def closed(self, payment: CreatePayment) -> Closing:
         """Close a checkout and note what became of it; a payment that was never written down is closed."""
         try:
-            closed = await self.saga.do(steps.close_payment, self.asking(payment.payment_id))
+            closed = await self.saga.do(steps.close_payment, self.asking.about(payment.payment_id))
         except FailureError as error:
             if reason(error) == Unknown.__name__:
                 return Closing.CLOSED
@@ -239,17 +295,58 @@ class BookingWorkflow:
         self.note(closed.report)
         return closed.closing
 
+    async def capture(self) -> None:
+        """Take what was only authorised so far."""
+        for report in [*self.reports.values()]:
+            if report.status is PaymentStatus.AUTHORIZED:
+                self.note(await self.saga.do(steps.capture_payment, self.asking.capture(report)))
+
+    # --- who else must accept
+
+    async def accepted_by_all(self) -> None:
+        """Have a risky payment accepted by a reviewer, and then the booking by its partner."""
+        if any(report.review for report in self.reports.values()):
+            await self.accepted_by(Judge.REVIEWER)
+        if self.request.partner_within is not None:
+            await self.accepted_by(Judge.PARTNER)
+
+    async def accepted_by(self, judge: Judge) -> None:
+        """Wait until `judge` accepts; a no, and silence until the deadline, end the booking."""
+        asked = await self.saga.do(steps.ask_judge, self.asking.judge(judge))
+        self.judge = judge
+        self.count_down(asked.left - self.request.grace)
+        self.tell(f"waits for the {judge}")
+        while judge not in self.verdicts:
+            await workflow.wait_condition(lambda: judge in self.verdicts or self.has_work())
+            await self.act_while_judged(judge)
+        self.judge = None
+        if not self.verdicts[judge].accepted:
+            raise given_up(REFUSED[judge], self.verdicts[judge].cause)
+
+    async def act_while_judged(self, judge: Judge) -> None:
+        """Do the most pressing thing while somebody decides: the money must stay, more of it is not taken."""
+        if self.cancellation:
+            raise given_up(CANCELLED, self.cancellation.cause)
+        if self.news or self.to_check:
+            await self.hear()
+            if not self.settled:
+                raise given_up(PaymentNotCompleted.__name__)
+        elif self.over and judge not in self.verdicts:
+            raise given_up(SILENT[judge])
+        self.turn_away(steps.refused(AlreadyPaid("This booking is paid for.")))
+
     # --- the deadline
 
-    def count_down(self, left: timedelta | None) -> None:
-        self.over = False
-        if left is not None and not self.settled:
-            self.deadline = workflow.now() + left
-            self.tell("holds places")
-            asyncio.create_task(self.strike(left))  # noqa: RUF006 - the workflow's event loop keeps its tasks
+    def count_down(self, left: timedelta) -> None:
+        """Let the wait be over when `left` has passed."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.over, self.deadline = False, workflow.now() + left
+        self.tell("holds places")
+        self.timer = asyncio.create_task(self.strike(left))
 
     async def strike(self, left: timedelta) -> None:
-        await workflow.sleep(left, summary="the hold ends")
+        await workflow.sleep(left, summary="the wait ends")
         self.over = True
 
     # --- the end
@@ -261,22 +358,20 @@ class BookingWorkflow:
         self.outcome = await self.end()
         workflow.upsert_search_attributes([names.BOOKING_STATUS.value_set(self.outcome.status.value)])
         self.tell(f"ended: {self.outcome.status.value}")
-        for wish in self.wishes:
-            if not wish.answer.done():
-                wish.answer.set_exception(self.ended())
+        self.turn_away(self.ended())
         await workflow.wait_condition(workflow.all_handlers_finished)
         while unused := self.unused:
-            await self.saga.cross(steps.hand_over, self.handing_over(unused[0]))
+            await self.saga.cross(steps.hand_over, self.asking.handing_over(unused[0]))
             self.heard.add(unused[0].event_id)
         return self.outcome
 
     async def end(self) -> Outcome:
         if not self.saga.trouble:
             return Outcome(status=BookingStatus.CONFIRMED)
-        ended = await self.saga.cross(steps.end_booking, self.ending())
-        return Outcome(
-            status=ended.status, cause=refusal.code_of(self.saga.reason), undone=tuple(self.saga.undone)
-        )
+        ends = ENDS | (ENDS_IF_HELD if self.hold else ENDS_IF_NEVER_HELD)
+        why, cause = ends.get(self.saga.reason, EndReason.FAILED), refusal.code_of(self.saga.reason)
+        ended = await self.saga.cross(steps.end_booking, self.asking.ending(why, cause))
+        return Outcome(status=ended.status, cause=cause, undone=tuple(self.saga.undone))
 
     async def end_known(self) -> Outcome:
         await workflow.wait_condition(lambda: self.outcome is not None)
@@ -291,61 +386,15 @@ class BookingWorkflow:
         status = self.outcome.status.value if self.outcome else "ending"
         return steps.refused(BookingEnded("This booking has ended.", status=status))
 
-    # --- what the steps are asked
-
-    def places(self) -> HoldPlaces:
-        return HoldPlaces(tenant_id=self.request.tenant_id, booking_id=self.request.booking_id)
-
-    def confirmation(self) -> ConfirmBooking:
-        return ConfirmBooking(tenant_id=self.request.tenant_id, booking_id=self.request.booking_id)
-
-    def ending(self) -> EndBooking:
-        ends = ENDS | (ENDS_IF_HELD if self.hold else ENDS_IF_NEVER_HELD)
-        return EndBooking(
-            tenant_id=self.request.tenant_id,
-            booking_id=self.request.booking_id,
-            reason=ends.get(self.saga.reason, EndReason.FAILED),
-            cause=refusal.code_of(self.saga.reason),
-        )
-
-    def keeping(self, payment_id: PaymentId) -> KeepPlaces:
-        return KeepPlaces(
-            tenant_id=self.request.tenant_id,
-            booking_id=self.request.booking_id,
-            payment_id=payment_id,
-            grace=self.request.grace,
-            again=self.put_off,
-        )
-
-    def payment(self, ask: StartPayment) -> CreatePayment:
-        return CreatePayment(
-            tenant_id=self.request.tenant_id,
-            booking_id=self.request.booking_id,
-            reference=self.request.reference,
-            wish=ask,
-            summary=self.request.summary,
-            expires_at=self.deadline,
-        )
-
-    def asking(self, payment_id: PaymentId) -> AskPayment:
-        self.asks += 1
-        return AskPayment(
-            tenant_id=self.request.tenant_id,
-            booking_id=self.request.booking_id,
-            payment_id=payment_id,
-            n=self.asks,
-        )
-
-    def handing_over(self, fact: PaymentFact) -> HandOver:
-        return HandOver(
-            tenant_id=self.request.tenant_id,
-            booking_id=self.request.booking_id,
-            reference=self.request.reference,
-            fact=fact,
-        )
+    def turn_away(self, no: ApplicationError) -> None:
+        """Say no to everybody who waits to pay."""
+        for wish in self.wishes:
+            if not wish.answer.done():
+                wish.answer.set_exception(no)
+        self.wishes.clear()
 
     def tell(self, what: str) -> None:
-        until = f" until {self.deadline:%H:%M:%S} UTC" if self.deadline and not self.outcome else ""
+        until = f" until {self.deadline:%d %b %H:%M:%S} UTC" if self.deadline and not self.outcome else ""
         workflow.set_current_details(f"**{self.request.reference}** {what}{until}")
 
     # --- messages
@@ -376,18 +425,21 @@ class BookingWorkflow:
             raise steps.refused(
                 AttemptsExhausted("Every allowed attempt was declined.", attempts=self.request.attempts)
             )
-        if self.hold and ask.amount.minor > self.hold.due.minor - self.kept_minor:
+        self.refuse_too_much(ask)
+
+    def refuse_too_much(self, ask: StartPayment) -> None:
+        if self.hold and (self.settled or ask.amount.minor > self.hold.total.minor - self.secured_minor):
             raise steps.refused(AlreadyPaid("Less is due than this payment asks for."))
 
     @workflow.update
     async def check_payment(self, payment_id: PaymentId) -> Progress:
         """Ask the provider about a payment now, because the buyer says it is paid; answers when it is known,
-        and for paid ones when the booking has ended.
+        and for paid ones when the booking has ended or waits for somebody to accept it.
         """
         self.to_check.append(payment_id)
         await workflow.wait_condition(lambda: payment_id not in self.to_check or self.outcome is not None)
         if self.settled:
-            await self.end_known()
+            await workflow.wait_condition(lambda: self.outcome is not None or self.judge is not None)
         return self.status()
 
     @check_payment.validator
@@ -396,6 +448,27 @@ class BookingWorkflow:
             raise self.ended()
         if not isinstance(payment_id, UUID):  # a wish by hand without a payload
             raise steps.refused(Unknown())
+
+    @workflow.update
+    async def decide(self, verdict: Verdict) -> Outcome:
+        """Accept or refuse the booking, as the partner or reviewer it waits for; answers how it ended, or
+        where it stands if somebody else must accept as well.
+        """
+        self.verdicts[verdict.judge] = verdict
+        await workflow.wait_condition(
+            lambda: self.outcome is not None or self.judge not in (None, verdict.judge)
+        )
+        return self.outcome or Outcome(status=BookingStatus.AWAITING_PARTNER)
+
+    @decide.validator
+    def may_decide(self, verdict: Verdict) -> None:
+        if self.outcome:
+            raise self.ended()
+        if self.judge is not verdict.judge or verdict.judge in self.verdicts:
+            waits_for = self.judge.value if self.judge else "nobody"
+            raise steps.refused(
+                IllegalMove("This booking does not wait for this answer.", status=waits_for, trigger="decide")
+            )
 
     @workflow.update
     async def cancel(self, wish: CancelBooking) -> Outcome:
@@ -425,11 +498,13 @@ class BookingWorkflow:
     @workflow.query
     def status(self) -> Progress:
         """Where the run stands."""
+        waits = f"waits for the {self.judge}" if self.judge else "waits for the payment"
         return Progress(
-            step=self.saga.step or (self.outcome.status.value if self.outcome else "waits for the payment"),
+            step=self.saga.step or (self.outcome.status.value if self.outcome else waits),
             attempts_left=max(0, self.request.attempts - self.declines),
             deadline=self.deadline,
             open_payment=self.open.payment_id if self.open else None,
             parked=self.saga.parked,
             due=self.hold.due if self.hold else None,
+            judge=self.judge,
         )

@@ -28,7 +28,7 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.booking import BookingRequest, BookingStatus, CancelBooking, Outcome, Progress
+from domain.booking import BookingRequest, BookingStatus, CancelBooking, Outcome, Progress, Verdict
 from domain.ids import BookingId, PaymentId
 from domain.notice import SendNotice
 from domain.payment import AftercareRequest, Checkout, PaymentFact, StartPayment
@@ -116,6 +116,15 @@ class Sagas:
     async def cancel(self, request: BookingRequest, wish: CancelBooking) -> Outcome:
         """Wish to cancel an unconfirmed booking; answers how it ended. Raises refusals, Away, Unanswered."""
         outcome: Outcome = await self._wish(request, BookingWorkflow.cancel, wish, "cancel")
+        return outcome
+
+    async def decide(self, request: BookingRequest, verdict: Verdict) -> Outcome:
+        """Answer for the partner or reviewer that a booking waits for; tells how it ended, or that another
+        has to accept as well. Raises refusals (IllegalMove when it does not wait for this), Away, Unanswered.
+        """
+        outcome: Outcome = await self._wish(
+            request, BookingWorkflow.decide, verdict, names.verdict_update(verdict.judge)
+        )
         return outcome
 
     async def retry_step(self, request: BookingRequest, wish_id: str) -> Progress:

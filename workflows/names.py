@@ -41,6 +41,11 @@ def notice(notice_id: UUID) -> str:
     return f"notice:{notice_id}"
 
 
+def verdict_update(judge: str) -> str:
+    """Name the update by which a partner or reviewer answers: each has one word."""
+    return f"decide:{judge}"
+
+
 def payment_update(payment_id: UUID) -> str:
     """Name the update that wishes for a payment; the same id is the same wish."""
     return f"payment:{payment_id}"

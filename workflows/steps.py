@@ -14,11 +14,12 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from domain import refusal
-from domain.booking import ConfirmBooking, Confirmed, EndBooking, Ended
+from domain.booking import AskJudge, ConfirmBooking, Confirmed, EndBooking, Ended
 from domain.inventory import Hold, HoldPlaces, KeepPlaces, Kept
 from domain.notice import SendNotice, Sent
 from domain.payment import (
     AskPayment,
+    CapturePayment,
     Checkout,
     Closed,
     CreatePayment,
@@ -77,12 +78,13 @@ release_places = Step[HoldPlaces, None]("release_places", type(None), schedule_t
 # BookingEnded.
 hold_places = Step[HoldPlaces, Hold]("hold_places", Hold, undo=release_places)
 
-# Keeps the places a grace behind `expires_at` (with `again`, behind now), and makes the booking
-# `awaiting_payment`. A repeat for the same payment answers the first. Refuses HoldEnded (somebody has taken
-# the places back, or the time is over), BookingEnded, InvalidRequest (a consent or passenger is missing).
+# Keeps the places a grace behind `expires_at` (with `again`, behind now, or until a late method settles), and
+# makes the booking `awaiting_payment`. A repeat for the same payment answers the first. Refuses HoldEnded
+# (somebody has taken the places back, or the time is over), BookingEnded, InvalidRequest (a consent or
+# passenger is missing).
 keep_places = Step[KeepPlaces, Kept]("keep_places", Kept)
 
-# Closes the checkout or voids the authorisation of this payment; money that was taken is handed to its
+# Closes the checkout and voids the authorisation of this payment; money that was taken is handed to its
 # aftercare. Never asked for: nothing done.
 return_payment = Step[CreatePayment, None](
     "return_payment", type(None), queue=names.PROVIDERS, start_to_close=PROVIDER_CALL, schedule_to_close=ALARM
@@ -119,6 +121,21 @@ close_payment = Step[AskPayment, Closed](
     start_to_close=PROVIDER_CALL,
     schedule_to_close=timedelta(seconds=90),
 )
+
+# Takes what was authorised, right before the pivot; undone by `return_payment`. Taken already: nothing done.
+# Refuses PaymentNotCompleted (the authorisation is gone), Unknown.
+capture_payment = Step[CapturePayment, PaymentReport](
+    "capture_payment",
+    PaymentReport,
+    queue=names.PROVIDERS,
+    start_to_close=PROVIDER_CALL,
+    schedule_to_close=timedelta(hours=1),
+    about=lambda ask: f"{ask.amount}",
+)
+
+# Writes that a partner or reviewer has to accept the booking, tells them, and keeps the places until their
+# time is over. A repeat answers the first. Refuses HoldEnded, BookingEnded.
+ask_judge = Step[AskJudge, Kept]("ask_judge", Kept)
 
 # The pivot, in one transaction: hold purchased (taken anew if it was lost), tickets, books, booking
 # confirmed, events, notices owed. A repeat answers the same. Refuses PaymentNotCompleted (less is paid than

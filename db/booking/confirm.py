@@ -62,10 +62,12 @@ GO_BACK = """
 update bookings set status = 'refunding' where tenant_id = $1 and id = $2 and status = any($3)
 """
 
-ON_TIME = sources(Trigger.PAYMENT_VERIFIED) + sources(Trigger.TICKETS_ISSUED)
-FREE = sources(Trigger.NOTHING_TO_PAY)
+PAID = sources(Trigger.PAYMENT_VERIFIED) + sources(Trigger.TICKETS_ISSUED)
+ACCEPTED = sources(Trigger.PARTNER_ACCEPTED) + sources(Trigger.REVIEW_ACCEPTED)  # by whoever had to
+ON_TIME = PAID + ACCEPTED
+FREE = sources(Trigger.NOTHING_TO_PAY) + sources(Trigger.PARTNER_ACCEPTED)
 LATE = sources(Trigger.LATE_MONEY_HONOURED)
-LOST = sorted({*ON_TIME, BookingStatus.HELD.value})  # its run is gone: the row never ended
+LOST = sorted({*PAID, BookingStatus.HELD.value})  # its run is gone: the row never ended
 UNPAID_ENDS = sorted({*LATE, BookingStatus.CANCELLED.value})  # from where money goes back
 
 ALREADY_PAID, BOOKED, CONFLICTED = "already_paid", "booked_again", "conflicted"

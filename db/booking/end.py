@@ -21,13 +21,17 @@ TRIGGERS = {
         Trigger.HOLD_REFUSED,
     ),
     EndReason.REJECTED: (Trigger.HOLD_REFUSED, Trigger.HOLD_TIME_OVER),
+    EndReason.REFUSED: (Trigger.CANCELLED_UNPAID,),
 }
+# Who waits for a partner has paid: whatever the reason, the money goes back.
+PAID = (BookingStatus.PAID, BookingStatus.AWAITING_PARTNER)
 MOVES = {
     reason: {
         source: move(BookingStatus(source), trigger).value
         for trigger in reversed(triggers)
         for source in sources(trigger)
     }
+    | {state.value: move(state, Trigger.MONEY_GOES_BACK).value for state in PAID}
     for reason, triggers in TRIGGERS.items()
 }
 
@@ -36,11 +40,13 @@ EVENTS = {
     BookingStatus.CANCELLED: types.BOOKING_CANCELLED,
     BookingStatus.FAILED: types.BOOKING_FAILED,
     BookingStatus.REJECTED: types.BOOKING_FAILED,
+    BookingStatus.REFUNDING: types.BOOKING_CANCELLED,
 }
 NOTICES = {
     BookingStatus.EXPIRED: NoticeKind.BOOKING_EXPIRED,
     BookingStatus.CANCELLED: NoticeKind.BOOKING_CANCELLED,
     BookingStatus.FAILED: NoticeKind.BOOKING_FAILED,
+    BookingStatus.REFUNDING: NoticeKind.BOOKING_CANCELLED,
 }
 
 END = """
@@ -99,6 +105,10 @@ async def end_booking(connection: Connection, request: EndBooking) -> Ended:
     )
     if status in NOTICES:
         await notice.owe(connection, request.tenant_id, request.booking_id, NOTICES[status])
+    if status is BookingStatus.REFUNDING:
+        # What was only authorised need not go back.
+        back = await _refunded(connection, request.tenant_id, request.booking_id)
+        status = BookingStatus.REFUNDED if back else status
     return Ended(status=status)
 
 
@@ -129,12 +139,18 @@ async def record_refund(connection: Connection, request: LateMoney) -> None:
             version=row["version"],
             data={"amount": amount},
         )
-    moved = await connection.execute(
-        REFUNDED, request.tenant_id, request.booking_id, sources(Trigger.REFUND_DONE)
-    )
-    if moved == "UPDATE 1":
-        told = Told(request.booking_id, types.BOOKING_REFUNDED, {"payment_id": str(request.payment_id)})
-        await event.append(connection, request.tenant_id, told)
+    await _refunded(connection, request.tenant_id, request.booking_id)
+
+
+async def _refunded(connection: Connection, tenant_id: TenantId, booking_id: BookingId) -> bool:
+    """Let a booking that is `refunding` be refunded once nothing of its money is left with us; says if it
+    became so.
+    """
+    moved = await connection.execute(REFUNDED, tenant_id, booking_id, sources(Trigger.REFUND_DONE))
+    if moved == "UPDATE 0":
+        return False
+    await event.append(connection, tenant_id, Told(booking_id, types.BOOKING_REFUNDED, {}))
+    return True
 
 
 async def mark_told(connection: Connection, tenant_id: TenantId, booking_ids: list[BookingId]) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from db import idempotency, inventory
+from db import consent, idempotency, inventory, passenger
 from db.booking.read import Booking, Contact, find
 from db.idempotency import Key, Stored
 from db.reference import next_reference
@@ -22,9 +22,12 @@ from db.session import Connection, Database, Record
 from domain import event
 from domain.booking import BookingStatus
 from domain.catalog import SalesTerms
+from domain.consent import ConsentText
 from domain.ids import BookingId, ChannelId, CounterId, OfferId, QuoteId, SlotId, TenantId
 from domain.money import Money
+from domain.passenger import Passenger
 from domain.pricing import Line
+from domain.ticket import Delivery
 from domain.value import Value
 
 PLACE = """
@@ -57,9 +60,9 @@ accepted as (
     insert into bookings
         (tenant_id, id, offer_id, slot_id, expires_at, channel_id, source, reference, starts_at, quote_id,
          status, cause, total_minor, due_minor, currency, terms, summary, locale, contact_name, contact_email,
-         contact_phone, user_id)
+         contact_phone, user_id, delivery)
     select $1, $2, $3, $4, now() + make_interval(secs => $7), $12, $13, $14, $15, $16,
-           'held', '', $17, $18, $19, $20, $21, $22, $23, $24, $25, $26
+           'held', '', $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $33
      where exists (select from taken)
     returning created_at, expires_at
 ),
@@ -99,7 +102,7 @@ class Placement(Value):
 
     `wanted` are places by counter, in lock order; `hold_seconds` the time to pay (none: nothing is due);
     `reference` is drawn in the tenant's pattern when it is not given. Without a `key` each call is a new
-    booking.
+    booking. `consents` are texts that the buyer agreed to from `address`.
     """
 
     tenant_id: TenantId
@@ -118,6 +121,10 @@ class Placement(Value):
     summary: str
     contact: Contact
     locale: str = "en"
+    delivery: Delivery = Delivery.EMAIL
+    passengers: tuple[Passenger, ...] = ()
+    consents: tuple[ConsentText, ...] = ()
+    address: str = ""
     quote_id: QuoteId | None = None
     user_id: str | None = None
     key: Key | None = None
@@ -152,15 +159,27 @@ async def place(database: Database, placement: Placement) -> Placed:
 async def _try(database: Database, placement: Placement) -> Placed:
     reference = placement.reference or await next_reference(database, placement.tenant_id)
     async with database.tenant(placement.tenant_id) as connection:
-        if row := await _write(connection, placement, reference):
-            return Placed(_booking(placement, reference, row), repeated=False)
+        if placed := await _accept(connection, placement, reference):
+            return placed
         if before := await _made_before(connection, placement):
             return before
         await inventory.check_on_sale(connection, placement.tenant_id, placement.slot_id)
         await inventory.make_room(connection, placement.tenant_id, placement.slot_id, placement.wanted)
-        if row := await _write(connection, placement, reference):
-            return Placed(_booking(placement, reference, row), repeated=False)
+        if placed := await _accept(connection, placement, reference):
+            return placed
         raise inventory.sold_out(placement.slot_id, max(placement.wanted.values()), 0)
+
+
+async def _accept(connection: Connection, placement: Placement, reference: str) -> Placed | None:
+    row = await _write(connection, placement, reference)
+    if row is None:
+        return None
+    booking = _booking(placement, reference, row)
+    await passenger.write(connection, booking.tenant_id, booking.id, placement.passengers)
+    await consent.write(
+        connection, booking.tenant_id, booking.id, placement.consents, address=placement.address
+    )
+    return Placed(booking, repeated=False)
 
 
 async def _made_before(connection: Connection, placement: Placement) -> Placed | None:
@@ -206,6 +225,7 @@ async def _write(connection: Connection, placement: Placement, reference: str) -
         [line.unit.minor for line in placement.lines],
         [event.BOOKING_INITIATED, event.INVENTORY_RESERVED],
         [_initiated(placement, reference), {"slot_id": str(placement.slot_id)}],
+        placement.delivery.value,
     )
 
 

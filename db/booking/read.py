@@ -11,7 +11,8 @@ from domain.ids import BookingId, ChannelId, OfferId, SlotId, TenantId, VariantI
 from domain.money import Money
 from domain.pricing import Line
 from domain.refusal import Unknown
-from domain.value import Value
+from domain.ticket import Delivery
+from domain.value import Sealed, Value
 
 
 class Contact(Value):
@@ -19,7 +20,7 @@ class Contact(Value):
 
     name: str
     email: str
-    phone: str | None = None
+    phone: Sealed | None = None
 
 
 class Booking(Value):
@@ -41,6 +42,7 @@ class Booking(Value):
     terms: SalesTerms
     summary: str
     locale: str
+    delivery: Delivery = Delivery.EMAIL
     contact: Contact
     user_id: str | None = None
     created_at: datetime
@@ -58,6 +60,7 @@ class Booking(Value):
             summary=self.summary,
             grace=grace,
             attempts=self.terms.payment_attempts,
+            partner_within=self.terms.partner_within,
         )
 
 
@@ -139,6 +142,7 @@ def booking_of(row: Record) -> Booking:
         terms=SalesTerms.model_validate(row["terms"]),
         summary=row["summary"],
         locale=row["locale"],
+        delivery=Delivery(row["delivery"]),
         contact=Contact(name=row["contact_name"], email=row["contact_email"], phone=row["contact_phone"]),
         user_id=row["user_id"],
         created_at=row["created_at"],

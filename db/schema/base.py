@@ -28,6 +28,7 @@ Minor = Annotated[int, Field(sa_type=BigInteger)]
 MinorSum = Annotated[int, Field(sa_type=BigInteger, sa_column_kwargs=_NOTHING)]
 Tally = Annotated[int, Field(sa_column_kwargs=_NOTHING)]
 CurrencyCode = Annotated[str, Field(sa_type=CHAR(3))]
+Flag = Annotated[bool, Field(sa_column_kwargs={"server_default": text("false")})]
 Json = Annotated[dict[str, Any], Field(sa_type=JSONB)]
 
 MaybeInstant = Annotated[datetime | None, Field(sa_type=DateTime(timezone=True))]

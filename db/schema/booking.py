@@ -1,8 +1,9 @@
 """Bookings: what was accepted, under which terms, and where it stands."""
 
+from typing import Annotated
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, Index, Text, text
 from sqlmodel import Field
 
 from db.schema.base import (
@@ -22,6 +23,7 @@ from db.schema.base import (
     refers_to,
 )
 from domain.booking import BookingStatus
+from domain.ticket import Delivery
 
 
 class Booking(TenantRow, table=True):
@@ -36,6 +38,7 @@ class Booking(TenantRow, table=True):
     __table_args__ = (
         one_of("status", BookingStatus),
         one_of("source", ("web", "mobile", "api")),
+        one_of("delivery", Delivery),
         CheckConstraint("due_minor between 0 and total_minor", name="due_within_total"),
         Index("uq_bookings_reference", "tenant_id", "reference", unique=True),
         Index("ix_bookings_buyer", "tenant_id", text("lower(contact_email)"), "offer_id"),
@@ -45,8 +48,12 @@ class Booking(TenantRow, table=True):
             "tenant_id",
             "starts_at",
             "status",
-            postgresql_where=text("status in ('held', 'awaiting_payment', 'paid', 'confirmed')"),
+            postgresql_where=text(
+                "status in ('held', 'awaiting_payment', 'payment_review', 'paid', 'awaiting_partner',"
+                " 'confirmed')"
+            ),
         ),
+        Index("ix_bookings_source", "tenant_id", "source", "created_at"),
         Index("ix_bookings_newest", "tenant_id", "created_at", "id"),
         Index(
             "ix_bookings_user",
@@ -54,6 +61,13 @@ class Booking(TenantRow, table=True):
             "user_id",
             "created_at",
             postgresql_where=text("user_id is not null"),
+        ),
+        Index(
+            "ix_bookings_overdue",
+            "expires_at",
+            postgresql_where=text(
+                "status in ('held', 'awaiting_payment', 'payment_review', 'paid', 'awaiting_partner')"
+            ),
         ),
         Index("ix_bookings_untold", "next_at", postgresql_where=text("saga_started_at is null")),
     )
@@ -74,6 +88,7 @@ class Booking(TenantRow, table=True):
     terms: Json
     summary: Words
     locale: Words
+    delivery: Annotated[str, Field(sa_type=Text, sa_column_kwargs={"server_default": text("'email'")})]
     contact_name: Words
     contact_email: Words
     contact_phone: MaybeWords

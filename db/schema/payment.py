@@ -4,12 +4,13 @@ from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Numeric, text
+from sqlalchemy import CheckConstraint, Index, Numeric, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from db.schema.base import (
     CurrencyCode,
+    Flag,
     Id,
     Instant,
     KeyWords,
@@ -28,6 +29,7 @@ from db.schema.base import (
     refers_to,
 )
 from domain.payment import FactKind, FactSource, PaymentStatus, RiskResult
+from domain.refund import Hindrance, RefundStatus
 
 RiskScore = Annotated[Decimal | None, Field(sa_type=Numeric(3, 2))]
 # SQLModel keeps the plain name for itself.
@@ -41,7 +43,8 @@ class Payment(TenantRow, table=True):
     """One attempt.
 
     Status and sums are the fold of its operations. `checkout` is what the buyer pays with. `create_calls`
-    counts how often the provider was asked to open it: the number in the key comes from it. Of a card
+    counts how often the provider was asked to open it: the number in the key comes from it. A `manual` one is
+    authorised first, and `to_capture_minor` is what was asked of that. Of a card
     stands here what may be kept; its number, expiry and holder never.
     """
 
@@ -57,6 +60,11 @@ class Payment(TenantRow, table=True):
         CheckConstraint("length(ip_address) <= 45", name="address_fits"),
         refers_to("bookings", "booking_id"),
         Index(None, "tenant_id", "booking_id"),
+        Index(
+            "ix_payments_open",
+            "created_at",
+            postgresql_where=text("status in ('pending', 'processing', 'requires_action', 'authorized')"),
+        ),
         Index("ix_payments_provider_status", "tenant_id", "provider", "status"),
         Index(None, "tenant_id", "status"),
         Index(None, "tenant_id", "booking_reference"),
@@ -82,6 +90,10 @@ class Payment(TenantRow, table=True):
     return_url: Words
     amount_minor: Minor
     currency: CurrencyCode
+    manual: Flag
+    to_capture_minor: MaybeMinor
+    settles_seconds: int | None
+    review: Flag
     status: Words
     authorized_minor: MinorSum
     captured_minor: MinorSum
@@ -159,6 +171,7 @@ class PaymentOperation(TenantRow, table=True):
     amount_minor: MaybeMinor
     currency: MaybeCurrency
     decline_code: MaybeWords
+    decline_reason: MaybeWords
     occurred_at: Instant
     source: Words
     recorded_at: Stamped
@@ -167,22 +180,32 @@ class PaymentOperation(TenantRow, table=True):
     card_last4: MaybeWords
     risk_score: RiskScore
     risk_result: MaybeWords
+    refund_id: UUID | None
 
 
 class Refund(TenantRow, table=True):
     """One giving back, ours (`n`-th of the payment) or the provider's own (without `n`).
-    decline_reason: MaybeWords
 
-    `calls` counts how often the provider was asked for it.
+    `original_ref` and `provider_ref` are the provider's references of what was paid and of what went back.
+    `calls` counts how often the provider was asked for it, `key_calls` of them under the `key_n`-th key since
+    `keyed_at`. Until `told_at` is set nobody has told Temporal; the relay asks again from `next_at`.
     """
 
     __tablename__ = "refunds"
     __table_args__ = (
-        one_of("status", ("pending", "processing", "completed", "failed")),
+        one_of("status", RefundStatus),
+        one_of("hindrance", Hindrance),
         CheckConstraint("amount_minor > 0", name="some_amount"),
+        CheckConstraint("length(reason) <= 500", name="reason_fits"),
         refers_to("payments", "payment_id"),
         Index("uq_refunds_n", "tenant_id", "payment_id", "n", unique=True),
+        Index("uq_refunds_reference", "tenant_id", "reference", unique=True),
+        Index("uq_refunds_retry_of", "tenant_id", "retry_of", unique=True),
+        Index("ix_refunds_tenant_id_payment_id", "tenant_id", "payment_id"),
+        Index("ix_refunds_tenant_id_booking_id", "tenant_id", "booking_id"),
         Index(None, "tenant_id", "status"),
+        Index("ix_refunds_untold", "next_at", postgresql_where=text("told_at is null")),
+        Index("ix_refunds_open", "created_at", postgresql_where=text("status in ('pending', 'processing')")),
         Index(
             "uq_refunds_provider_ref",
             "tenant_id",
@@ -197,11 +220,25 @@ class Refund(TenantRow, table=True):
     booking_id: UUID
     payment_id: UUID
     n: int | None
+    reference: Words
+    original_ref: MaybeWords
     amount_minor: Minor
     currency: CurrencyCode
     status: Words
     cause: Words
+    reason: Annotated[str, Field(sa_type=Text, sa_column_kwargs={"server_default": text("''")})]
+    initiated_by: Annotated[str, Field(sa_type=Text, sa_column_kwargs={"server_default": text("'holdfast'")})]
+    retry_of: UUID | None
     provider_ref: MaybeWords
+    hindrance: MaybeWords
+    failure_code: MaybeWords
     calls: Tally
+    key_n: Tally
+    key_calls: Tally
+    keyed_at: MaybeInstant
     created_at: Stamped
-    completed_at: MaybeInstant
+    changed_at: Stamped
+    processed_at: MaybeInstant
+    told_at: MaybeInstant
+    next_at: Stamped
+    tellings: Tally

@@ -14,6 +14,7 @@ from domain.money import Money
 from domain.payment import Closing, PaymentFact
 from observability.call import outgoing
 from providers.gateway import (
+    Declined,
     GatewayTrouble,
     NotExecuted,
     Opened,
@@ -28,6 +29,8 @@ from providers.stripe_gateway import fact, trouble, webhook
 from providers.stripe_gateway.amount import from_stripe, to_stripe
 from providers.stripe_gateway.fact import Heard, Json
 from providers.stripe_gateway.order import intent_wish, opened_intent, opened_session, session_wish
+from providers.stripe_gateway.vault import StripeVault
+from providers.vault import Vault
 
 stripe.enable_telemetry = (
     False  # otherwise it writes a file in the home directory and sends details of the host
@@ -70,10 +73,15 @@ class StripeGateway:
             max_network_retries=0,  # retries are the saga's
             http_client=stripe.AIOHTTPClient(timeout=TIMEOUT, session=http),
         ).v1
+        self.vault: Vault | None = StripeVault(self._stripe, self._call)
 
     async def open_checkout(self, order: Order, *, op_key: str) -> Opened:
-        """Open a hosted page or an intent; the same key opens the same one, whatever changed meanwhile."""
+        """Open a hosted page or an intent, or try a stored method; the same key opens the same one, whatever
+        changed meanwhile.
+        """
         try:
+            if order.stored:
+                return await self._charge_stored(order, op_key)
             if order.hosted:
                 now = datetime.fromtimestamp(self._clock(), UTC)
                 wish = session_wish(order, now)
@@ -89,6 +97,23 @@ class StripeGateway:
             if found is None:
                 raise
             return found
+
+    async def _charge_stored(self, order: Order, op_key: str) -> Opened:
+        """Confirm an intent with a stored method while the buyer waits: paid, declined, or the bank asks.
+
+        A decline leaves the intent behind, and says so in its facts.
+        """
+        wish = intent_wish(order)
+        try:
+            making = self._stripe.payment_intents.create_async(wish, {"idempotency_key": op_key})
+            opened = opened_intent(await self._call("charge_stored", making))
+        except Declined:
+            found = await self.find_checkout(order.payment_id)
+            if found is None:
+                raise
+            opened = found
+        facts = tuple(await self.fetch(order.payment_id, opened.provider_ref))
+        return opened.model_copy(update={"client_secret": None, "facts": facts})
 
     async def find_checkout(self, payment_id: PaymentId) -> Opened | None:
         """Look through what was made since the payment's id was; the newest, a page before an intent.
@@ -124,6 +149,28 @@ class StripeGateway:
         except StateConflict:
             return await self._why_not_cancelled(provider_ref)
         return Closing.CLOSED
+
+    async def capture(self, provider_ref: str, amount: Money, *, op_key: str) -> None:  # noqa: ARG002 - the protocol's
+        """Take what an intent was authorised for, once: a second capture meets a state that does not allow
+        it, so no idempotency key goes with it (Stripe would replay a 500 that it has stored).
+        """
+        intent = await self._paid_intent(provider_ref)
+        if intent is None:
+            raise StateConflict("nothing_authorized")
+        taking = self._stripe.payment_intents.capture_async(
+            intent["id"], {"amount_to_capture": to_stripe(amount)}
+        )
+        await self._call("capture", taking)
+
+    async def void(self, provider_ref: str, *, op_key: str) -> None:  # noqa: ARG002 - the protocol's
+        """Cancel an intent that is authorised; one that is cancelled already is done."""
+        intent = await self._paid_intent(provider_ref)
+        if intent is None or intent["status"] == "canceled":
+            return
+        releasing = self._stripe.payment_intents.cancel_async(
+            intent["id"], {"cancellation_reason": "abandoned"}
+        )
+        await self._call("void", releasing)
 
     async def fetch(self, payment_id: PaymentId, provider_ref: str) -> Sequence[PaymentFact]:
         """Give where it stands, every declined try, and every refund that is settled."""

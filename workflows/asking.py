@@ -1,0 +1,103 @@
+"""What the saga of a booking asks of its steps, written down from its request."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from domain.booking import AskJudge, BookingRequest, ConfirmBooking, EndBooking, EndReason, Judge
+from domain.ids import PaymentId
+from domain.inventory import HoldPlaces, KeepPlaces
+from domain.money import Money
+from domain.payment import (
+    AskPayment,
+    CapturePayment,
+    CreatePayment,
+    HandOver,
+    PaymentFact,
+    PaymentReport,
+    StartPayment,
+)
+
+
+@dataclass
+class Asking:
+    """Writes requests; `asks` counts the questions about payments, so that each is a new one."""
+
+    request: BookingRequest
+    asks: int = 0
+
+    def places(self) -> HoldPlaces:
+        """Ask for the booking's places, or to give them back."""
+        return HoldPlaces(tenant_id=self.request.tenant_id, booking_id=self.request.booking_id)
+
+    def keeping(
+        self, payment_id: PaymentId, *, again: int = 0, settles_within: timedelta | None = None
+    ) -> KeepPlaces:
+        """Ask to keep the places while a payment is made; `again` and later, while it is decided."""
+        return KeepPlaces(
+            tenant_id=self.request.tenant_id,
+            booking_id=self.request.booking_id,
+            payment_id=payment_id,
+            grace=self.request.grace,
+            again=again,
+            settles_within=settles_within if again else None,
+        )
+
+    def payment(self, wish: StartPayment, expires_at: datetime | None) -> CreatePayment:
+        """Ask for a checkout that nobody may pay after `expires_at`."""
+        return CreatePayment(
+            tenant_id=self.request.tenant_id,
+            booking_id=self.request.booking_id,
+            reference=self.request.reference,
+            wish=wish,
+            summary=self.request.summary,
+            expires_at=expires_at,
+        )
+
+    def about(self, payment_id: PaymentId) -> AskPayment:
+        """Ask about a payment, or to close it."""
+        self.asks += 1
+        return AskPayment(
+            tenant_id=self.request.tenant_id,
+            booking_id=self.request.booking_id,
+            payment_id=payment_id,
+            n=self.asks,
+        )
+
+    def capture(self, report: PaymentReport) -> CapturePayment:
+        """Ask for the money that a payment was authorised for."""
+        return CapturePayment(
+            tenant_id=self.request.tenant_id,
+            booking_id=self.request.booking_id,
+            payment_id=report.payment_id,
+            amount=Money(minor=report.asked_minor, currency=report.currency),
+        )
+
+    def judge(self, judge: Judge) -> AskJudge:
+        """Ask a partner or reviewer to accept."""
+        waits = {Judge.PARTNER: self.request.partner_within, Judge.REVIEWER: self.request.review_within}
+        return AskJudge(
+            tenant_id=self.request.tenant_id,
+            booking_id=self.request.booking_id,
+            judge=judge,
+            within=waits[judge] or timedelta(0),
+            grace=self.request.grace,
+        )
+
+    def confirmation(self) -> ConfirmBooking:
+        """Ask for the pivot."""
+        return ConfirmBooking(tenant_id=self.request.tenant_id, booking_id=self.request.booking_id)
+
+    def ending(self, reason: EndReason, cause: str) -> EndBooking:
+        """Ask for the end of a booking that was not confirmed."""
+        return EndBooking(
+            tenant_id=self.request.tenant_id, booking_id=self.request.booking_id, reason=reason, cause=cause
+        )
+
+    def handing_over(self, fact: PaymentFact) -> HandOver:
+        """Ask that a fact be told to its payment's aftercare."""
+        return HandOver(
+            tenant_id=self.request.tenant_id,
+            booking_id=self.request.booking_id,
+            reference=self.request.reference,
+            fact=fact,
+        )
