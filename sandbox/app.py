@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from sandbox import checkout, payment, refund
+from sandbox import checkout, debit, payment, refund
 from sandbox.control import buyer, look, operate
 from sandbox.pages import mailbox, overview, pay
 from sandbox.schedule import Schedule
@@ -26,6 +26,7 @@ Door = Callable[[Request], Awaitable[Response]]
 JOBS = {
     "attempt.settle": payment.settle,
     "attempt.lapse": payment.lapse,
+    "debit.collect": debit.collect_in_time,
     "refund.succeed": refund.succeed,
     "refund.fail": refund.fail,
     "checkout.expire": checkout.expire_in_time,

@@ -4,15 +4,19 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from sandbox import payment as payments
+from sandbox.bank import BankAccount
 from sandbox.card import Card
-from sandbox.payment import Outcome, Payment
+from sandbox.payment import Capture, MethodType, Outcome, Payment
 from sandbox.record import Json, Record
 from sandbox.work import Work
 
 
 @dataclass(kw_only=True)
 class Checkout(Record):
-    """One buyer's page; the payment is made at the first try."""
+    """One buyer's page; the payment is made at the first try.
+
+    `complete` with a payment that is still processing: the buyer has done their part, the bank has not.
+    """
 
     kind: ClassVar[str] = "checkout"
 
@@ -23,7 +27,8 @@ class Checkout(Record):
     cancel_url: str | None = None
     status: Literal["open", "complete", "expired"] = "open"
     payment: str | None = None
-    capture: Literal["automatic", "automatic_async", "manual"] = "automatic_async"
+    capture: Capture = "automatic_async"
+    takes: list[MethodType] = field(default_factory=lambda: ["card"])
     reference: str | None = None
     email: str | None = None
     buyer: Json | None = None
@@ -53,13 +58,13 @@ def open_checkout(work: Work, checkout: Checkout) -> Checkout:
     return checkout
 
 
-def pay(work: Work, checkout: Checkout, card: Card, buyer: Json) -> Outcome:
-    """Try to pay with a card, as the page's form and the control API do."""
+def pay(work: Work, checkout: Checkout, means: Card | BankAccount, buyer: Json) -> Outcome:
+    """Try to pay with a card or from a bank account, as the page's form and the control API do."""
     if checkout.status != "open":
         raise Closed(checkout)
     checkout.buyer = buyer
     payment = _payment_of(work, checkout)
-    method = payments.new_method(work, card, billing=buyer)
+    method = payments.new_method(work, means, billing=buyer)
     outcome = payments.submit(work, payment, method)
     return _settled(work, checkout, outcome)
 
@@ -84,6 +89,7 @@ def _payment_of(work: Work, checkout: Checkout) -> Payment:
         amount=checkout.amount,
         currency=checkout.currency,
         capture=checkout.capture,
+        takes=checkout.takes,
         checkout=checkout.id,
         metadata=checkout.payment_metadata,
         about=dict(checkout.about.get("payment", {})),
@@ -93,10 +99,11 @@ def _payment_of(work: Work, checkout: Checkout) -> Payment:
 
 
 def _settled(work: Work, checkout: Checkout, outcome: Outcome) -> Outcome:
-    if outcome == "paid":
+    done = outcome in ("paid", "processing")
+    if done:
         checkout.status = "complete"
     work.save(checkout)
-    if outcome == "paid":
+    if done:
         work.tell("checkout.completed", checkout)
     return outcome
 

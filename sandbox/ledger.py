@@ -11,10 +11,10 @@ from typing import ClassVar, Literal
 from sandbox.record import Json, Record
 from sandbox.work import Work
 
-FEE_RATE, FEE_FIXED = Decimal("0.015"), 25
+FEE_RATE, FEE_FIXED, FEE_OF_DEBIT = Decimal("0.015"), 25, 35
 SETTLING_SECONDS = 2 * 24 * 3600
 
-MovementType = Literal["charge", "refund", "refund_failure"]
+MovementType = Literal["charge", "payment", "refund", "payment_refund", "refund_failure"]
 
 
 class BooksDoNotBalance(AssertionError):
@@ -45,10 +45,13 @@ class Movement(Record):
         return self.amount - self.fee
 
 
-def fee_of(amount: int) -> int:
-    """Return what the provider keeps of a charge: 1.5 % and 25 minor units, never more than the charge."""
+def fee_of(amount: int, *, debit: bool = False) -> int:
+    """Return what the provider keeps of a charge, never more than the charge.
+
+    1.5 % and 25 minor units of a card's, 35 minor units of a direct debit's.
+    """
     share = (FEE_RATE * amount).quantize(Decimal(1), ROUND_HALF_EVEN)
-    return min(amount, int(share) + FEE_FIXED)
+    return min(amount, FEE_OF_DEBIT if debit else int(share) + FEE_FIXED)
 
 
 def move(

@@ -1,24 +1,37 @@
 """Payments, provider-neutral: what a buyer owes, each try to pay it, and what became of the money.
 
     unstarted -> unconfirmed -> needs_action -> authorized -> captured
-                                                            -> cancelled (from all but captured)
+                             -> processing -----------------> captured
+                                                            -> cancelled (from all but these two)
 
-A declined try falls back to `unstarted`; the same payment may be tried again.
+A declined try falls back to `unstarted`; the same payment may be tried again. `processing` waits for a bank.
 """
 
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from sandbox import card as cards, ledger
+from sandbox import bank, card as cards, ledger
+from sandbox.bank import BankAccount
 from sandbox.card import Card, Decline
 from sandbox.record import Json, Record
 from sandbox.work import Work
 
-Status = Literal["unstarted", "unconfirmed", "needs_action", "authorized", "captured", "cancelled"]
-Outcome = Literal["paid", "declined", "needs_action"]
+Status = Literal[
+    "unstarted", "unconfirmed", "needs_action", "processing", "authorized", "captured", "cancelled"
+]
+Capture = Literal["automatic", "automatic_async", "manual"]
+MethodType = Literal["card", "debit"]
+Outcome = Literal["paid", "processing", "declined", "needs_action"]
 
 HOLD_SECONDS = 7 * 24 * 3600
 SETTLE_AFTER_SECONDS = 1
+
+
+class NotTaken(Exception):
+    """Raised when a payment does not take this type of method; nothing has changed."""
+
+    def __init__(self, payment: "Payment", method: "Method") -> None:
+        super().__init__(f"{payment.id} takes {', '.join(payment.takes)}, no {method.type}")
 
 
 class Unexpected(Exception):
@@ -37,7 +50,8 @@ class Payment(Record):
 
     amount: int
     currency: str
-    capture: Literal["automatic", "automatic_async", "manual"] = "automatic_async"
+    capture: Capture = "automatic_async"
+    takes: list[MethodType] = field(default_factory=lambda: ["card"])
     status: Status = "unstarted"
     method: str | None = None
     attempt: str | None = None
@@ -61,18 +75,25 @@ class Payment(Record):
 
 @dataclass(kw_only=True)
 class Method(Record):
-    """A buyer's means of payment: one of the test cards."""
+    """A buyer's means of payment: one of the test cards, or of the test bank accounts."""
 
     kind: ClassVar[str] = "method"
 
-    card: str
+    card: str | None = None
+    iban: str | None = None
     customer: str | None = None
+    detached: bool = False
     billing: Json = field(default_factory=dict)
 
     @property
-    def behaviour(self) -> Card:
-        """Return how this card behaves."""
-        return cards.BY_NUMBER[self.card]
+    def type(self) -> MethodType:
+        """Return what kind of means this is."""
+        return "card" if self.card is not None else "debit"
+
+    @property
+    def behaviour(self) -> Card | BankAccount:
+        """Return how this card or bank account behaves."""
+        return cards.BY_NUMBER[self.card] if self.card is not None else bank.BY_IBAN[self.iban or ""]
 
 
 @dataclass(kw_only=True)
@@ -85,11 +106,12 @@ class Attempt(Record):
     method: str
     amount: int
     currency: str
-    status: Literal["succeeded", "failed"]
+    status: Literal["pending", "succeeded", "failed"]
     authorized: bool = False
     captured: int = 0
     refunded: int = 0
     hold_ends: int | None = None
+    collects_at: int | None = None
     released: bool = False
     movement: str | None = None
     decline: Json | None = None
@@ -101,6 +123,11 @@ class Attempt(Record):
         """Return the payment this is a try of."""
         return self.payment
 
+    @property
+    def by_debit(self) -> bool:
+        """Return whether a bank collects it."""
+        return self.collects_at is not None
+
 
 def open_payment(work: Work, payment: Payment) -> Payment:
     """Write down a new payment and tell of it."""
@@ -109,13 +136,16 @@ def open_payment(work: Work, payment: Payment) -> Payment:
     return payment
 
 
-def new_method(work: Work, card: Card, customer: str | None = None, billing: Json | None = None) -> Method:
-    """Make a means of payment out of a test card."""
+def new_method(
+    work: Work, means: Card | BankAccount, customer: str | None = None, billing: Json | None = None
+) -> Method:
+    """Make a means of payment out of a test card or bank account."""
     method = Method(
         id=work.new_id("method"),
         account=work.account.id,
         created=work.now,
-        card=card.number,
+        card=means.number if isinstance(means, Card) else None,
+        iban=means.iban if isinstance(means, BankAccount) else None,
         customer=customer,
         billing=billing or {},
     )
@@ -132,8 +162,12 @@ def submit(
     """
     if payment.status not in ("unstarted", "unconfirmed", "needs_action"):
         raise Unexpected(payment, "confirm")
+    if method.type not in payment.takes:
+        raise NotTaken(payment, method)
     card = method.behaviour
     payment.method = method.id
+    if isinstance(card, BankAccount):
+        return _debit(work, payment, method, card)
     if card.challenge and not challenged:
         if absent:
             return _decline(work, payment, method, cards.AUTHENTICATION_REQUIRED)
@@ -162,10 +196,10 @@ def _told(decline: Decline, method: str) -> Json:
 
 
 def _new_attempt(
-    work: Work, payment: Payment, method: Method, status: Literal["succeeded", "failed"]
+    work: Work, payment: Payment, method: Method, status: Literal["pending", "succeeded", "failed"]
 ) -> Attempt:
     return Attempt(
-        id=work.new_id("attempt"),
+        id=work.new_id("attempt" if method.type == "card" else "debit"),
         account=work.account.id,
         created=work.now,
         payment=payment.id,
@@ -180,36 +214,63 @@ def _decline(
     work: Work, payment: Payment, method: Method, decline: Decline, *, challenged: bool = False
 ) -> Outcome:
     attempt = _new_attempt(work, payment, method, "failed")
-    attempt.decline, attempt.challenged = _told(decline, method.id), challenged
+    attempt.challenged = challenged
     work.add(attempt)
+    turn_down(work, payment, attempt, decline)
+    return "declined"
+
+
+def turn_down(work: Work, payment: Payment, attempt: Attempt, decline: Decline) -> None:
+    """Let a try fail; the payment may be tried again."""
+    attempt.status, attempt.decline = "failed", _told(decline, attempt.method)
     payment.status, payment.method, payment.attempt = "unstarted", None, attempt.id
     payment.decline = attempt.decline | {"attempt": attempt.id}
+    work.save(attempt)
     work.save(payment)
     work.tell("attempt.failed", attempt)
     work.tell("payment.declined", payment)
-    return "declined"
+
+
+def _debit(work: Work, payment: Payment, method: Method, means: BankAccount) -> Outcome:
+    attempt = _new_attempt(work, payment, method, "pending")
+    attempt.collects_at = work.now + bank.settle_seconds(work) + means.slower
+    payment.status, payment.attempt, payment.decline = "processing", attempt.id, None
+    work.add(attempt)
+    work.save(payment)
+    work.later("debit.collect", attempt.id, attempt.collects_at)
+    work.tell("attempt.pending", attempt)
+    work.tell("payment.processing", payment)
+    return "processing"
 
 
 def _authorize(work: Work, payment: Payment, method: Method, *, challenged: bool) -> Outcome:
     attempt = _new_attempt(work, payment, method, "succeeded")
-    attempt.authorized, attempt.challenged = True, challenged
-    payment.attempt, payment.authorized, payment.decline = attempt.id, payment.amount, None
-    if payment.capture == "manual":
-        attempt.hold_ends, payment.status = work.now + HOLD_SECONDS, "authorized"
-        work.later("attempt.lapse", attempt.id, attempt.hold_ends)
-        work.add(attempt)
-        work.save(payment)
-        work.tell("attempt.authorized", attempt)
-        work.tell("payment.authorized", payment)
-        return "paid"
-    attempt.captured = payment.captured = payment.amount
-    payment.status = "captured"
+    attempt.challenged = challenged
     work.add(attempt)
+    if payment.capture != "manual":
+        take(work, payment, attempt)
+        return "paid"
+    attempt.authorized, payment.authorized = True, payment.amount
+    attempt.hold_ends, payment.status = work.now + HOLD_SECONDS, "authorized"
+    payment.attempt, payment.decline = attempt.id, None
+    work.later("attempt.lapse", attempt.id, attempt.hold_ends)
+    work.save(attempt)
+    work.save(payment)
+    work.tell("attempt.authorized", attempt)
+    work.tell("payment.authorized", payment)
+    return "paid"
+
+
+def take(work: Work, payment: Payment, attempt: Attempt) -> None:
+    """Let a try succeed, with all of the money taken at once."""
+    attempt.status, attempt.authorized, attempt.captured = "succeeded", True, payment.amount
+    payment.authorized = payment.captured = payment.amount
+    payment.status, payment.attempt, payment.decline = "captured", attempt.id, None
+    work.save(attempt)
     work.save(payment)
     work.tell("attempt.succeeded", attempt)
     work.tell("payment.captured", payment)
     _book(work, payment, attempt)
-    return "paid"
 
 
 def _book(work: Work, payment: Payment, attempt: Attempt) -> None:
@@ -226,11 +287,11 @@ def settle(work: Work, attempt_id: str) -> None:
         return
     movement = ledger.move(
         work,
-        "charge",
+        "payment" if attempt.by_debit else "charge",
         source=attempt.id,
         currency=attempt.currency,
         amount=attempt.captured,
-        fee=ledger.fee_of(attempt.captured),
+        fee=ledger.fee_of(attempt.captured, debit=attempt.by_debit),
     )
     attempt.movement = movement.id
     work.save(attempt)
@@ -255,7 +316,7 @@ def capture(work: Work, payment: Payment, amount: int) -> Attempt:
 
 def cancel(work: Work, payment: Payment, reason: str | None) -> None:
     """Give the payment up and release what was held."""
-    if payment.status in ("captured", "cancelled"):
+    if payment.status in ("processing", "captured", "cancelled"):
         raise Unexpected(payment, "cancel")
     held = payment.status == "authorized"
     payment.status, payment.cancelled_at, payment.cancel_reason = "cancelled", work.now, reason

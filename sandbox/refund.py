@@ -54,7 +54,13 @@ def create(
         metadata=metadata,
         about=about,
     )
-    movement = ledger.move(work, "refund", source=refund.id, currency=refund.currency, amount=-amount)
+    movement = ledger.move(
+        work,
+        "payment_refund" if attempt.by_debit else "refund",
+        source=refund.id,
+        currency=refund.currency,
+        amount=-amount,
+    )
     refund.movement = movement.id
     work.add(refund)
     _change_refunded(work, payment, attempt, amount)

@@ -1,13 +1,17 @@
 """Playing the buyer: what the hosted page's form and Stripe.js would do, in one call."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from fastapi import APIRouter, HTTPException
 
-from sandbox import card as cards, checkout as checkouts, payment as payments
+from sandbox import bank, card as cards, checkout as checkouts, debit, payment as payments
 from sandbox.account import Account
+from sandbox.bank import BankAccount
 from sandbox.card import Card
 from sandbox.checkout import Checkout
-from sandbox.control.wish import Purchase, Reply
-from sandbox.payment import Payment
+from sandbox.control.wish import Purchase, Reply, Verdict
+from sandbox.payment import NotTaken, Payment
 from sandbox.record import Json, Record
 from sandbox.work import Work, World
 
@@ -21,6 +25,7 @@ def routes(world: World) -> APIRouter:
         ("/checkout/{checkout_id}/pay", part.pay_checkout),
         ("/payment_intents/{payment_id}/pay", part.pay_payment),
         ("/payments/{payment_id}/challenge", part.challenge),
+        ("/payments/{payment_id}/settle", part.settle),
     ):
         router.add_api_route(path, answer, methods=["POST"], response_model=None)
     return router
@@ -35,32 +40,34 @@ def owner(world: World, cls: type[Record], record_id: str) -> Account:
 
 
 class Buyer:
-    """Somebody with a test card."""
+    """Somebody with a test card or bank account, and their bank."""
 
     def __init__(self, world: World) -> None:
         self.world = world
 
     async def pay_checkout(self, checkout_id: str, wish: Purchase) -> Json:
         """Pay a hosted checkout as its page would."""
-        card, account = _card(wish), owner(self.world, Checkout, checkout_id)
+        means, account = _means(wish), owner(self.world, Checkout, checkout_id)
         with self.world.work(account) as work:
             checkout = work.get(Checkout, checkout_id)
             if checkout.status != "open":
                 raise HTTPException(409, f"checkout is {checkout.status}")
-            outcome = checkouts.pay(work, checkout, card, {"email": wish.email, "name": wish.name})
+            with _taken():
+                outcome = checkouts.pay(work, checkout, means, {"email": wish.email, "name": wish.name})
             return _told(work, outcome, work.get(Payment, checkout.payment or ""))
 
     async def pay_payment(self, payment_id: str, wish: Purchase) -> Json:
         """Pay a payment as a browser with its client secret would."""
-        card, account = _card(wish), owner(self.world, Payment, payment_id)
+        means, account = _means(wish), owner(self.world, Payment, payment_id)
         with self.world.work(account) as work:
             payment = work.get(Payment, payment_id)
             if payment.status not in ("unstarted", "unconfirmed"):
                 raise HTTPException(409, f"payment is {payment.status}")
             if payment.checkout is not None:
                 raise HTTPException(409, f"payment belongs to {payment.checkout}")
-            method = payments.new_method(work, card, billing={"email": wish.email, "name": wish.name})
-            return _told(work, payments.submit(work, payment, method), payment)
+            method = payments.new_method(work, means, billing={"email": wish.email, "name": wish.name})
+            with _taken():
+                return _told(work, payments.submit(work, payment, method), payment)
 
     async def challenge(self, payment_id: str, wish: Reply) -> Json:
         """Pass the challenge of a payment with the right code, fail it with any other."""
@@ -75,6 +82,15 @@ class Buyer:
                 work.get(Payment, payment_id),
             )
 
+    async def settle(self, payment_id: str, wish: Verdict) -> Json:
+        """Have the bank tell now what came of a direct debit."""
+        account = owner(self.world, Payment, payment_id)
+        with self.world.work(account) as work:
+            payment = work.get(Payment, payment_id)
+            if payment.status != "processing":
+                raise HTTPException(409, f"payment is {payment.status}")
+            return _told(work, debit.collect(work, payment, succeeds=wish.succeeds), payment)
+
 
 def answer_challenge(work: Work, payment: Payment, *, passed: bool) -> payments.Outcome:
     """Go on with a payment after its challenge was passed or failed."""
@@ -86,11 +102,21 @@ def answer_challenge(work: Work, payment: Payment, *, passed: bool) -> payments.
     )
 
 
-def _card(wish: Purchase) -> Card:
-    card = cards.find(wish.card)
-    if card is None:
-        raise HTTPException(422, "not a test card of the sandbox")
-    return card
+def _means(wish: Purchase) -> Card | BankAccount:
+    means = cards.find(wish.card) if wish.iban is None else bank.find(wish.iban)
+    if means is None:
+        raise HTTPException(
+            422, f"not a test {'card' if wish.iban is None else 'bank account'} of the sandbox"
+        )
+    return means
+
+
+@contextmanager
+def _taken() -> Iterator[None]:
+    try:
+        yield
+    except NotTaken as refusal:
+        raise HTTPException(422, str(refusal)) from None
 
 
 def _told(work: Work, outcome: payments.Outcome, payment: Payment) -> Json:

@@ -4,9 +4,9 @@ import asyncio
 
 from fastapi import APIRouter, HTTPException
 
-from sandbox import fault, webhook
+from sandbox import bank, fault, webhook
 from sandbox.account import Account
-from sandbox.control.wish import Advance, Hook, Reset, Retries, Seed, Trouble, Wait
+from sandbox.control.wish import Advance, Bank, Hook, Reset, Retries, Seed, Trouble, Wait
 from sandbox.event import Endpoint, Event
 from sandbox.fault import Fault
 from sandbox.record import Json, NotFound
@@ -29,6 +29,7 @@ def routes(world: World, schedule: Schedule, deliverer: Deliverer) -> APIRouter:
         ("DELETE", "/faults", part.clear_faults),
         ("DELETE", "/faults/{number}", part.clear_fault),
         ("PUT", "/accounts/{key}/endpoints", part.put_endpoint),
+        ("PUT", "/accounts/{key}/bank", part.set_bank),
         ("PUT", "/webhooks", part.set_retries),
         ("GET", "/deliveries", part.deliveries),
         ("POST", "/deliveries/drain", part.drain),
@@ -153,6 +154,12 @@ class Operate:
             )
             work.add(endpoint)
         return {"id": endpoint.id}
+
+    async def set_bank(self, key: str, wish: Bank) -> Json:
+        """Set how long banks take, by an account's clock, for debits that begin from now on."""
+        with self.world.work(resolve(self.world, key, make=True)) as work:
+            bank.set_settle_seconds(work, wish.settle_seconds)
+        return {"settle_seconds": wish.settle_seconds}
 
     async def set_retries(self, wish: Retries) -> Json:
         """Set how long deliverers wait between attempts, for all providers."""

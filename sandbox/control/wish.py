@@ -62,11 +62,24 @@ class Trouble(Wish):
 
 
 class Purchase(Wish):
-    """What a buyer types: a test card's number, token or name."""
+    """What a buyer types: number, token or name of a test card, or IBAN, token or name of a bank account."""
 
     card: str = "4242424242424242"
+    iban: str | None = None
     email: str | None = "buyer@example.com"
     name: str | None = "Test Buyer"
+
+
+class Bank(Wish):
+    """How long banks take to tell what came of a direct debit."""
+
+    settle_seconds: int = Field(ge=0, le=365 * 24 * 3600)
+
+
+class Verdict(Wish):
+    """What the bank says of a direct debit; null for what its test account is made for."""
+
+    succeeds: bool | None = None
 
 
 class Reply(Wish):

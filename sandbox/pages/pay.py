@@ -1,7 +1,9 @@
 """The hosted checkout and the challenge: plain forms, no JavaScript needed."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -9,18 +11,21 @@ from fastapi import APIRouter, HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from sandbox import card as cards, checkout as checkouts, door
+from sandbox import bank, card as cards, checkout as checkouts, door
+from sandbox.bank import BankAccount
+from sandbox.card import Card
 from sandbox.checkout import Checkout
 from sandbox.control.buyer import CHALLENGE_CODE, answer_challenge, owner
 from sandbox.pages.page import render
 from sandbox.pages.payee import payee_of
-from sandbox.payment import Payment
+from sandbox.payment import MethodType, Payment
 from sandbox.record import Json, NotFound
 from sandbox.work import Work, World
 
 EXPIRY = re.compile(r"\s*(\d{1,2})\s*/\s*(?:20)?(\d{2})\s*")
 MAX_FORM = 10_000
-FIELDS = ("card", "expiry", "cvc", "name", "email")
+NOTHING: Mapping[str, str] = MappingProxyType({})
+FIELDS = ("card", "expiry", "cvc", "iban", "name", "email")
 
 
 def routes(world: World) -> APIRouter:
@@ -41,34 +46,35 @@ class Pay:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    async def show(self, checkout_id: str) -> Response:
-        """Show a checkout: the form while it is open, else what became of it."""
+    async def show(self, checkout_id: str, method: str = "") -> Response:
+        """Show a checkout: the form of a method while it is open, else what became of it."""
         with self.world.work(owner(self.world, Checkout, checkout_id)) as work:
             checkout = _found(work, Checkout, checkout_id)
             decline = work.get(Payment, checkout.payment).decline if checkout.payment else None
-            return _page(work, checkout, {}, {} if decline is None else {"card": _sentence(decline)})
+            chosen = _chosen(checkout, method)
+            return _page(work, checkout, chosen, wrong=_refused(decline) if chosen == "card" else {})
 
-    async def submit(self, checkout_id: str, request: Request) -> Response:
+    async def submit(self, checkout_id: str, request: Request, method: str = "") -> Response:
         """Try to pay with what was typed."""
         account, typed = owner(self.world, Checkout, checkout_id), await _form(request)
         with self.world.work(account) as work:
             checkout = _found(work, Checkout, checkout_id)
+            chosen = _chosen(checkout, method)
             if checkout.status != "open":
-                return _page(work, checkout, typed, {})
-            wrong = _wrong(typed, work.now)
+                return _page(work, checkout, chosen, typed)
+            wrong = _wrong_account(typed) if chosen == "debit" else _wrong_card(typed, work.now)
             if wrong:
-                return _page(work, checkout, typed, wrong, 422)
-            card = cards.BY_NUMBER[_digits(typed["card"])]
+                return _page(work, checkout, chosen, typed, wrong, 422)
             buyer = {"email": typed["email"], "name": typed["name"]}
-            outcome = checkouts.pay(work, checkout, card, buyer)
+            outcome = checkouts.pay(work, checkout, _means(chosen, typed), buyer)
             payment = work.get(Payment, checkout.payment or "")
-            if outcome == "paid":
+            if outcome in ("paid", "processing"):
                 return RedirectResponse(
                     payee_of(work.world, work.account.provider).after_checkout(work, checkout), 303
                 )
             if outcome == "needs_action":
                 return RedirectResponse(f"/pay/{payment.id}/challenge", 303)
-            return _page(work, checkout, typed, {"card": _sentence(payment.decline or {})}, 402)
+            return _page(work, checkout, chosen, typed, _refused(payment.decline), 402)
 
     async def show_challenge(self, payment_id: str) -> Response:
         """Show the bank's question, or that there is none any more."""
@@ -121,17 +127,42 @@ async def _form(request: Request) -> dict[str, str]:
     return dict.fromkeys(FIELDS, "") | dict(pairs)
 
 
-def _wrong(typed: dict[str, str], now: int) -> dict[str, str]:
+def _chosen(checkout: Checkout, method: str) -> MethodType:
+    """Return the method a buyer has chosen among those of the checkout; its first where that is none."""
+    return next((each for each in checkout.takes if each == method), checkout.takes[0])
+
+
+def _means(chosen: MethodType, typed: dict[str, str]) -> Card | BankAccount:
+    return bank.BY_IBAN[_iban(typed)] if chosen == "debit" else cards.BY_NUMBER[_digits(typed["card"])]
+
+
+def _wrong_account(typed: dict[str, str]) -> dict[str, str]:
+    wrong = _wrong_email(typed)
+    if _iban(typed) not in bank.BY_IBAN:
+        wrong["iban"] = "This is not one of the test bank accounts. Real ones are never debited here."
+    if not typed["name"].strip():
+        wrong["name"] = "Enter the name of the account's holder."
+    return wrong
+
+
+def _iban(typed: dict[str, str]) -> str:
+    return typed["iban"].replace(" ", "").upper()
+
+
+def _wrong_email(typed: dict[str, str]) -> dict[str, str]:
+    right = "@" in typed["email"] and len(typed["email"]) <= 320
+    return {} if right else {"email": "Enter an e-mail address."}
+
+
+def _wrong_card(typed: dict[str, str], now: int) -> dict[str, str]:
     """Return a sentence per field that cannot be right."""
-    wrong = {}
+    wrong = _wrong_email(typed)
     if _digits(typed["card"]) not in cards.BY_NUMBER:
         wrong["card"] = "This is not one of the test cards. Real cards are never accepted here."
     if not _in_future(typed["expiry"], now):
         wrong["expiry"] = "Enter a date in the future as MM / YY."
     if not re.fullmatch(r"\d{3,4}", typed["cvc"].strip()):
         wrong["cvc"] = "Enter the three or four digits."
-    if "@" not in typed["email"] or len(typed["email"]) > 320:
-        wrong["email"] = "Enter an e-mail address."
     return wrong
 
 
@@ -146,6 +177,10 @@ def _in_future(text: str, now: int) -> bool:
     return (2000 + int(match[2]), int(match[1])) >= (today.year, today.month)
 
 
+def _refused(decline: Json | None) -> dict[str, str]:
+    return {} if decline is None else {"card": _sentence(decline)}
+
+
 def _sentence(decline: Json) -> str:
     """Return why a try failed, for buyers: some of a provider's sentences are meant for programmers."""
     if decline["code"] == cards.AUTHENTICATION_FAILED.code:
@@ -154,11 +189,16 @@ def _sentence(decline: Json) -> str:
 
 
 def _page(
-    work: Work, checkout: Checkout, typed: dict[str, str], wrong: dict[str, str], status: int = 200
+    work: Work,
+    checkout: Checkout,
+    chosen: MethodType,
+    typed: Mapping[str, str] = NOTHING,
+    wrong: Mapping[str, str] = NOTHING,
+    status: int = 200,
 ) -> Response:
     left = max(0, checkout.expires_at - work.now)
     shown = payee_of(work.world, work.account.provider).shown
-    values = {"email": checkout.email or "", "name": "", "card": "", "expiry": "", **typed}
+    values = dict.fromkeys(FIELDS, "") | {"email": checkout.email or "", **typed}
     if checkout.status == "expired":
         status = 410
     return render(
@@ -166,7 +206,10 @@ def _page(
         status,
         checkout=checkout,
         typed=values,
-        wrong=dict.fromkeys(FIELDS, "") | wrong,
+        wrong={**dict.fromkeys(FIELDS, ""), **wrong},
+        chosen=chosen,
+        stands="" if checkout.payment is None else work.get(Payment, checkout.payment).status,
+        accounts=bank.BANK_ACCOUNTS,
         left=left,
         total=shown(checkout.amount, checkout.currency),
         lines=[

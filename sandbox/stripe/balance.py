@@ -10,7 +10,13 @@ from sandbox.stripe.blank import filled
 from sandbox.stripe.call import Call
 from sandbox.work import Work
 
-CATEGORY = {"charge": "charge", "refund": "refund", "refund_failure": "refund_failure"}
+CATEGORY = {
+    "charge": "charge",
+    "payment": "charge",
+    "refund": "refund",
+    "payment_refund": "refund",
+    "refund_failure": "refund_failure",
+}
 
 
 def render(work: Work, movement: Movement) -> Json:

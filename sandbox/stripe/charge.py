@@ -1,7 +1,11 @@
 """Charges: each try to pay a payment intent, as Stripe shows it."""
 
+from datetime import UTC, datetime
+
 import stripe
 
+from sandbox.bank import BankAccount
+from sandbox.card import Card
 from sandbox.payment import Attempt, Method, Payment
 from sandbox.record import Json
 from sandbox.stripe import listing, payment_method
@@ -14,6 +18,7 @@ def render(work: Work, attempt: Attempt) -> Json:
     """Return the charge of a try."""
     payment, method = work.get(Payment, attempt.payment), work.get(Method, attempt.method)
     about, decline, paid = payment.about, attempt.decline or {}, attempt.status == "succeeded"
+    pending = attempt.status == "pending"
     refunded = attempt.amount if attempt.released else attempt.refunded
     return filled(
         stripe.Charge,
@@ -22,12 +27,12 @@ def render(work: Work, attempt: Attempt) -> Json:
         created=attempt.created,
         livemode=False,
         amount=attempt.amount,
-        amount_captured=attempt.captured,
+        amount_captured=attempt.amount if pending else attempt.captured,
         amount_refunded=refunded,
         balance_transaction=attempt.movement,
         billing_details=payment_method.billing(method),
         calculated_statement_descriptor="SANDBOX",
-        captured=attempt.captured > 0,
+        captured=pending or attempt.captured > 0,
         currency=attempt.currency,
         customer=about.get("customer"),
         description=about.get("description"),
@@ -52,10 +57,30 @@ def render(work: Work, attempt: Attempt) -> Json:
 
 
 def _details(work: Work, attempt: Attempt, method: Method) -> Json:
-    card = method.behaviour
+    means = method.behaviour
+    if isinstance(means, BankAccount):
+        return {"sepa_debit": _account(work, attempt, method, means), "type": "sepa_debit"}
+    return {"card": _card(work, attempt, method, means), "type": "card"}
+
+
+def _account(work: Work, attempt: Attempt, method: Method, account: BankAccount) -> Json:
+    due = datetime.fromtimestamp(attempt.collects_at or attempt.created, UTC)
+    return filled(
+        stripe.Charge.PaymentMethodDetails.SepaDebit,
+        bank_code=account.bank_code,
+        branch_code="",
+        country=account.country,
+        expected_debit_date=due.date().isoformat(),
+        fingerprint=payment_method.fingerprint(work, method),
+        last4=account.last4,
+        mandate=f"mandate_{work.secret('mandate', attempt.id, length=24)}",
+    )
+
+
+def _card(work: Work, attempt: Attempt, method: Method, card: Card) -> Json:
     checks = {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"}
     secured = {"authentication_flow": "challenge", "result": "authenticated", "version": "2.2.0"}
-    shown = filled(
+    return filled(
         stripe.Charge.PaymentMethodDetails.Card,
         amount_authorized=attempt.amount if attempt.authorized else None,
         brand=card.brand,
@@ -74,11 +99,18 @@ def _details(work: Work, attempt: Attempt, method: Method) -> Json:
         overcapture={"maximum_amount_capturable": attempt.amount, "status": "unavailable"},
         three_d_secure=secured if attempt.challenged else None,
     )
-    return {"card": shown, "type": "card"}
 
 
 def _outcome(attempt: Attempt, method: Method) -> Json:
     blocked = method.behaviour.name in ("radarBlock", "riskLevelHighest")
+    if attempt.status == "pending":
+        return filled(
+            stripe.Charge.Outcome,
+            network_status="approved_by_network",
+            type="authorized",
+            risk_level="not_assessed",
+            seller_message="Payment complete.",
+        )
     if attempt.status == "succeeded":
         elevated = method.behaviour.name == "riskLevelElevated"
         return filled(

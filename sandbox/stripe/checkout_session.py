@@ -4,9 +4,9 @@ import stripe
 
 from sandbox import checkout as checkouts
 from sandbox.checkout import Checkout
-from sandbox.payment import Payment
+from sandbox.payment import Capture, Payment
 from sandbox.record import Json
-from sandbox.stripe import customer, line_item, listing, money
+from sandbox.stripe import customer, line_item, listing, method_type, money
 from sandbox.stripe.address import check_email, check_url
 from sandbox.stripe.blank import filled
 from sandbox.stripe.call import Call
@@ -66,6 +66,7 @@ def render(work: Work, checkout: Checkout) -> Json:
         customer_creation=about.get("customer_creation", "if_required"),
         customer_details=_buyer(checkout),
         customer_email=checkout.email,
+        excluded_payment_method_types=about.get("excluded_payment_method_types"),
         expires_at=checkout.expires_at,
         integration_identifier=about.get("integration_identifier"),
         locale=about.get("locale"),
@@ -74,7 +75,7 @@ def render(work: Work, checkout: Checkout) -> Json:
         payment_intent=checkout.payment,
         payment_method_collection="if_required",
         payment_method_options={},
-        payment_method_types=["card"],
+        payment_method_types=[method_type.STRIPES_NAME[each] for each in checkout.takes],
         payment_status=_payment_status(work, checkout),
         phone_number_collection={"enabled": False},
         shipping_options=[],
@@ -116,6 +117,7 @@ def create(call: Call) -> Json:
     currency = lines[0]["currency"]
     amount = money.check_amount(sum(line["amount_total"] for line in lines), currency, "line_items")
     intent = call.get("payment_intent_data", {})
+    capture: Capture = intent.get("capture_method") or "automatic_async"
     reference = call.get("client_reference_id")
     if reference is not None and len(reference) > 200:
         raise invalid("client_reference_id must be at most 200 characters", "client_reference_id")
@@ -128,7 +130,8 @@ def create(call: Call) -> Json:
         expires_at=_expires_at(call),
         success_url=check_url(call.params["success_url"], "success_url"),
         cancel_url=check_url(call.params["cancel_url"], "cancel_url") if call.get("cancel_url") else None,
-        capture=intent.get("capture_method") or "automatic_async",
+        capture=capture,
+        takes=method_type.taken(call.params, currency=currency, capture=capture),
         reference=reference,
         email=check_email(call.params["customer_email"], "customer_email")
         if call.get("customer_email")
@@ -224,6 +227,7 @@ def _about(call: Call, intent: Json) -> Json:
             "billing_address_collection",
             "customer",
             "customer_creation",
+            "excluded_payment_method_types",
             "integration_identifier",
             "locale",
             "submit_type",

@@ -26,7 +26,8 @@ MOVEMENT: Load = lambda work, name: balance.render(work, work.get(Movement, name
 
 
 def _source(work: Work, name: str) -> Json:
-    return (CHARGE if name.startswith(work.face.prefixes["attempt"]) else REFUND)(work, name)
+    charges = (work.face.prefixes["attempt"], work.face.prefixes["debit"])
+    return (CHARGE if name.startswith(charges) else REFUND)(work, name)
 
 
 def _lines(work: Work, name: str) -> Json:

@@ -33,9 +33,11 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "payment.created": ("payment_intent.created",),
     "payment.needs_action": ("payment_intent.requires_action",),
     "payment.declined": ("payment_intent.payment_failed",),
+    "payment.processing": ("payment_intent.processing",),
     "payment.authorized": ("payment_intent.amount_capturable_updated",),
     "payment.captured": ("payment_intent.succeeded",),
     "payment.cancelled": ("payment_intent.canceled",),
+    "attempt.pending": ("charge.pending",),
     "attempt.succeeded": ("charge.succeeded",),
     "attempt.authorized": ("charge.succeeded",),
     "attempt.failed": ("charge.failed",),
@@ -49,10 +51,13 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "refund.failed": ("refund.updated", "refund.failed", "charge.refund.updated"),
     "refund.cancelled": ("refund.updated", "charge.refund.updated"),
     "checkout.completed": ("checkout.session.completed",),
+    "checkout.settled": ("checkout.session.async_payment_succeeded",),
+    "checkout.unsettled": ("checkout.session.async_payment_failed",),
     "checkout.expired": ("checkout.session.expired",),
     "customer.created": ("customer.created",),
     "customer.updated": ("customer.updated",),
 }
+_REDIRECT = {"authorized": "succeeded", "captured": "succeeded", "processing": "pending"}
 KEY = re.compile(r"(sk|pk|rk)_(test|live)_([A-Za-z0-9_]{6,240})")
 CHANGES = ("attempt.settled", "refund.succeeded", "refund.failed", "refund.cancelled")
 
@@ -64,6 +69,7 @@ class StripeFace:
     prefixes: Mapping[str, str] = {
         "payment": "pi_",
         "attempt": "ch_",
+        "debit": "py_",
         "refund": "re_",
         "method": "pm_",
         "movement": "txn_",
@@ -125,7 +131,7 @@ class StripeFace:
             {
                 "payment_intent": payment.id,
                 "payment_intent_client_secret": payment_intent.client_secret(work, payment),
-                "redirect_status": "succeeded" if payment.authorized else "failed",
+                "redirect_status": _REDIRECT.get(payment.status, "failed"),
             }
         )
         return f"{return_url}{'&' if '?' in return_url else '?'}{query}"

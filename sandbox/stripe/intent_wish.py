@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sandbox.payment import Payment
+from sandbox.payment import Method, Payment
 from sandbox.record import Json
-from sandbox.stripe import customer, payment_method
+from sandbox.stripe import customer, method_type, payment_method
 from sandbox.stripe.call import Call
-from sandbox.stripe.error import StripeError, only_one, unplayed
+from sandbox.stripe.error import StripeError, invalid, missing, only_one, unplayed
 
 KEPT = (
     "allowed_payment_method_types",
@@ -80,9 +80,12 @@ def kept(call: Call, before: Json) -> Json:
 def choose(call: Call, payment: Payment) -> None:
     """Note the method of payment that is named in the call, if any."""
     data, name = call.get("payment_method_data"), call.get("payment_method")
-    if data is not None and data.get("type") != "card":
+    if data is not None and data.get("type") not in ("card", "sepa_debit"):
         raise unplayed("payment_method_data[type]")
-    if data is not None and not name:
+    if data is not None and data["type"] == "sepa_debit" and name is None:
+        method = payment_method.from_bank(call.work, data, "payment_method_data")
+        payment.method, payment.status = method.id, "unconfirmed"
+    elif data is not None and not name:
         raise StripeError(
             402,
             "Sending credit card numbers directly to the Stripe API is generally unsafe. We suggest you use "
@@ -93,3 +96,17 @@ def choose(call: Call, payment: Payment) -> None:
     if name is not None:
         payment.method = payment_method.resolve(call.work, name, payment.about.get("customer")).id
         payment.status = "unconfirmed"
+
+
+def check_method(call: Call, payment: Payment, method: Method) -> None:
+    """Raise unless the intent takes this type of method, and a debit comes with its mandate."""
+    if method.type not in payment.takes:
+        takes = ", ".join(method_type.STRIPES_NAME[each] for each in payment.takes)
+        raise invalid(
+            f"The PaymentMethod provided ({method_type.STRIPES_NAME[method.type]}) is not allowed for this "
+            f"PaymentIntent. Please provide a PaymentMethod with one of the following types: {takes}.",
+            "payment_method",
+            "payment_intent_incompatible_payment_method",
+        )
+    if method.type == "debit" and not call.get("mandate_data"):
+        raise missing("mandate_data")

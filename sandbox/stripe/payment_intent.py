@@ -3,9 +3,9 @@
 import stripe
 
 from sandbox import payment as payments
-from sandbox.payment import Method, Payment
+from sandbox.payment import Method, MethodType, Payment
 from sandbox.record import Json
-from sandbox.stripe import intent_wish, listing, money, payment_method
+from sandbox.stripe import intent_wish, listing, method_type, money, payment_method
 from sandbox.stripe.blank import filled
 from sandbox.stripe.call import Call
 from sandbox.stripe.error import StripeError, card_refused, conflict, invalid, no_such
@@ -15,9 +15,19 @@ STATUS = {
     "unstarted": "requires_payment_method",
     "unconfirmed": "requires_confirmation",
     "needs_action": "requires_action",
+    "processing": "processing",
     "authorized": "requires_capture",
     "captured": "succeeded",
     "cancelled": "canceled",
+}
+OPTIONS: dict[MethodType, Json] = {
+    "card": {
+        "installments": None,
+        "mandate_options": None,
+        "network": None,
+        "request_three_d_secure": "automatic",
+    },
+    "debit": {"mandate_options": {"reference_prefix": None}},
 }
 OPEN = ("unstarted", "unconfirmed", "needs_action")
 
@@ -51,15 +61,8 @@ def render(work: Work, payment: Payment) -> Json:
         metadata=payment.metadata,
         next_action=_next_action(work, payment),
         payment_method=payment.method,
-        payment_method_options={
-            "card": {
-                "installments": None,
-                "mandate_options": None,
-                "network": None,
-                "request_three_d_secure": "automatic",
-            }
-        },
-        payment_method_types=["card"],
+        payment_method_options={method_type.STRIPES_NAME[each]: OPTIONS[each] for each in payment.takes},
+        payment_method_types=[method_type.STRIPES_NAME[each] for each in payment.takes],
         receipt_email=about.get("receipt_email"),
         setup_future_usage=about.get("setup_future_usage"),
         shipping=about.get("shipping"),
@@ -107,15 +110,17 @@ def create(call: Call) -> Json:
     currency = money.check_currency(call.params["currency"])
     amount = money.check_amount(call.params["amount"], currency)
     intent_wish.check(call)
+    about, capture = intent_wish.kept(call, {}), intent_wish.capture_manner(call)
     payment = Payment(
         id=call.work.new_id("payment"),
         account=call.work.account.id,
         created=call.work.now,
         amount=amount,
         currency=currency,
-        capture=intent_wish.capture_manner(call),
+        capture=capture,
+        takes=method_type.taken(about, currency=currency, capture=capture),
         metadata=call.metadata(),
-        about=intent_wish.kept(call, {}),
+        about=about,
     )
     intent_wish.choose(call, payment)
     payments.open_payment(call.work, payment)
@@ -143,6 +148,8 @@ def update(call: Call) -> Json:
     payment.amount = money.check_amount(call.get("amount", payment.amount), payment.currency)
     payment.capture = intent_wish.capture_manner(call, payment)
     payment.metadata, payment.about = call.metadata(payment.metadata), intent_wish.kept(call, payment.about)
+    if payment.status in OPEN:
+        _narrow(payment)
     intent_wish.choose(call, payment)
     call.work.save(payment)
     return render(call.work, payment)
@@ -161,6 +168,8 @@ def confirm(call: Call) -> Json:
         )
     intent_wish.check(call)
     payment.about = intent_wish.kept(call, payment.about)
+    payment.capture = intent_wish.capture_manner(call, payment)
+    _narrow(payment)
     intent_wish.choose(call, payment)
     return _confirm(call, payment)
 
@@ -191,7 +200,7 @@ def cancel(call: Call) -> Json:
             "payment_intent_unexpected_state",
             payment_intent=render(call.work, payment),
         )
-    if payment.status in ("captured", "cancelled"):
+    if payment.status in ("processing", "captured", "cancelled"):
         raise _unexpected(call.work, payment, "canceled")
     payments.cancel(call.work, payment, call.get("cancellation_reason"))
     return render(call.work, payment)
@@ -201,6 +210,10 @@ def list_all(call: Call) -> Json:
     """List payment intents."""
     where = listing.about("about.customer", call.get("customer"))
     return listing.listed(call, Payment, render, "/v1/payment_intents", where)
+
+
+def _narrow(payment: Payment) -> None:
+    payment.takes = method_type.taken(payment.about, currency=payment.currency, capture=payment.capture)
 
 
 def _find(call: Call) -> Payment:
@@ -240,6 +253,7 @@ def _confirm(call: Call, payment: Payment) -> Json:
             "return_url",
         )
     method = call.work.get(Method, payment.method)
+    intent_wish.check_method(call, payment, method)
     if payments.submit(call.work, payment, method, absent=absent) == "declined":
         decline = payment.decline or {}
         raise card_refused(decline, render(call.work, payment), decline.get("attempt"))

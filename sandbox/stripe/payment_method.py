@@ -1,13 +1,15 @@
-"""Payment methods: test cards, by token or as they were used."""
+"""Payment methods: test cards and bank accounts, by token or as they were used."""
 
 import stripe
 
-from sandbox import card as cards
+from sandbox import bank, card as cards
+from sandbox.bank import BankAccount
+from sandbox.card import Card
 from sandbox.payment import Method, new_method
 from sandbox.record import Json, NotFound
 from sandbox.stripe.blank import filled
 from sandbox.stripe.call import Call
-from sandbox.stripe.error import no_such
+from sandbox.stripe.error import invalid, missing, no_such
 from sandbox.work import Work
 
 EXPIRY_MONTH, EXPIRY_YEAR = 12, 2034
@@ -15,9 +17,29 @@ EXPIRY_MONTH, EXPIRY_YEAR = 12, 2034
 
 def render(work: Work, method: Method) -> Json:
     """Return the method as Stripe shows it."""
-    card = method.behaviour
+    means = method.behaviour
+    shown: Json = (
+        {"type": "card", "card": _card(work, method, means)}
+        if isinstance(means, Card)
+        else {"type": "sepa_debit", "sepa_debit": _account(work, method, means)}
+    )
+    return filled(
+        stripe.PaymentMethod,
+        id=method.id,
+        object="payment_method",
+        created=method.created,
+        billing_details=billing(method),
+        customer=method.customer,
+        livemode=False,
+        metadata={},
+        allow_redisplay="unspecified",
+        **shown,
+    )
+
+
+def _card(work: Work, method: Method, card: Card) -> Json:
     checks = {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"}
-    shown = filled(
+    return filled(
         stripe.PaymentMethod.Card,
         brand=card.brand,
         checks=checks,
@@ -31,24 +53,23 @@ def render(work: Work, method: Method) -> Json:
         networks={"available": [card.brand], "preferred": None},
         three_d_secure_usage={"supported": True},
     )
+
+
+def _account(work: Work, method: Method, account: BankAccount) -> Json:
     return filled(
-        stripe.PaymentMethod,
-        id=method.id,
-        object="payment_method",
-        type="card",
-        card=shown,
-        created=method.created,
-        billing_details=billing(method),
-        customer=method.customer,
-        livemode=False,
-        metadata={},
-        allow_redisplay="unspecified",
+        stripe.PaymentMethod.SepaDebit,
+        bank_code=account.bank_code,
+        branch_code="",
+        country=account.country,
+        fingerprint=fingerprint(work, method),
+        generated_from={"charge": None, "setup_attempt": None},
+        last4=account.last4,
     )
 
 
 def fingerprint(work: Work, method: Method) -> str:
-    """Return what is the same for the same card in one account."""
-    return work.secret("fingerprint", method.card, length=16)
+    """Return what is the same for the same card or bank account in one account."""
+    return work.secret("fingerprint", method.card or method.iban or "", length=16)
 
 
 def billing(method: Method) -> Json:
@@ -69,12 +90,35 @@ def retrieve(call: Call) -> Json:
 
 
 def resolve(work: Work, name: str, customer: str | None = None) -> Method:
-    """Return the method of this id, or a new one for a test token such as `pm_card_visa`."""
+    """Return the method of this id, or a new one for a token such as `pm_card_visa`."""
     if name.startswith("pm_card_"):
         card = cards.BY_NAME.get(name.removeprefix("pm_card_"))
         if card is not None and card.number != "4242424242424241":
             return new_method(work, card, customer)
+    if name.startswith("pm_sepaDebit_"):
+        account = bank.BY_NAME.get(name.removeprefix("pm_sepaDebit_"))
+        if account is not None:
+            return new_method(work, account, customer, {"name": "Jenny Rosen", "email": "jenny@example.com"})
     try:
         return work.get(Method, name)
     except NotFound:
         raise no_such("PaymentMethod", name, "payment_method", status=400) from None
+
+
+def from_bank(work: Work, data: Json, param: str, customer: str | None = None) -> Method:
+    """Make a method of what a caller says in `param` of a bank account; only test accounts are taken."""
+    given = data.get("sepa_debit") or {}
+    if "iban" not in given:
+        raise missing(f"{param}[sepa_debit]")
+    billing_details = data.get("billing_details") or {}
+    for name in ("name", "email"):
+        if not billing_details.get(name):
+            raise missing(f"{param}[billing_details][{name}]")
+    account = bank.BY_IBAN.get(given["iban"].replace(" ", "").upper())
+    if account is None:
+        raise invalid(
+            "The IBAN you provided is invalid: the sandbox takes its listed test accounts only.",
+            f"{param}[sepa_debit][iban]",
+            "invalid_bank_account_iban",
+        )
+    return new_method(work, account, customer, billing_details)

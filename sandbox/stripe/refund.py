@@ -16,16 +16,16 @@ STATUS = {"pending": "pending", "succeeded": "succeeded", "failed": "failed", "c
 UNPLAYED = ("origin", "refund_application_fee", "reverse_transfer")
 
 
-def render(_: Work, refund: Refund) -> Json:
+CARD_DETAILS = {
+    "card": {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"},
+    "type": "card",
+}
+BANK_DETAILS = {"eu_bank_transfer": {"reference": None, "reference_status": None}, "type": "eu_bank_transfer"}
+
+
+def render(work: Work, refund: Refund) -> Json:
     """Return the refund as Stripe shows it."""
-    details = {
-        "card": {
-            "reference_status": "pending",
-            "reference_type": "acquirer_reference_number",
-            "type": "refund",
-        },
-        "type": "card",
-    }
+    by_debit = work.get(Attempt, refund.attempt).by_debit
     return filled(
         stripe.Refund,
         id=refund.id,
@@ -42,7 +42,7 @@ def render(_: Work, refund: Refund) -> Json:
         failure_balance_transaction=refund.failure_movement,
         failure_reason=refund.failure,
         pending_reason="processing" if refund.status == "pending" else None,
-        destination_details=details,
+        destination_details=BANK_DETAILS if by_debit else CARD_DETAILS,
         instructions_email=refund.about.get("instructions_email"),
     )
 

@@ -227,3 +227,29 @@ async def test_front_page_leads_to_an_accounts_doings(shop: Shop, page: Page) ->
     assert await page.get_by_text(intent.id).first.is_visible()
     assert await page.get_by_text("booking: b1").is_visible()
     assert await page.get_by_text("payment_intent.succeeded").is_visible()
+
+
+async def test_buyer_pays_from_a_bank_account(shop: Shop, any_page: Page) -> None:
+    session = await shop.session(6125)
+    await any_page.goto(session.url)
+
+    await any_page.get_by_role("link", name="SEPA direct debit").click()
+    await any_page.get_by_label("E-mail").fill("ada@example.com")
+    await any_page.get_by_label("IBAN").fill("at61 1904 3002 3457 3201")
+    await any_page.get_by_label("Account holder").fill("Ada Lovelace")
+    assert await no_sideways_scrolling(any_page)
+    await any_page.get_by_role("button", name=re.compile("^Pay ")).click()
+
+    await any_page.wait_for_url(f"http://127.0.0.1/paid?session={session.id}")
+    assert [payment["status"] for payment in await shop.payments()] == ["processing"]
+    await any_page.goto(session.url)
+    assert await any_page.get_by_role("heading", name="Payment on its way").is_visible()
+
+
+async def test_page_names_no_method_that_the_session_does_not_take(shop: Shop, page: Page) -> None:
+    session = await shop.session(allowed_payment_method_types=["card"])
+
+    await page.goto(f"{session.url}?method=debit")
+
+    assert await page.get_by_text("SEPA").count() == 0
+    assert await page.get_by_label("Card number").is_visible()
