@@ -9,21 +9,24 @@ import stripe
 
 from tests.sandbox.conftest import Shop
 
-CARDS = [
+METHODS = [
     "pm_card_visa",
     "pm_card_visa",
     "pm_card_refundFail",
     "pm_card_pendingRefund",
     "pm_card_visa_chargeDeclined",
     "pm_card_threeDSecure2Required",
+    "pm_sepaDebit_success_at",
+    "pm_sepaDebit_failed_at",
 ]
+MANDATE = {"customer_acceptance": {"type": "offline"}}
 
 
 async def some_step(shop: Shop, chance: random.Random, intents: list[str]) -> None:
     """Do one thing or another, sensible or not."""
     calls, refunds = shop.stripe.v1.payment_intents, shop.stripe.v1.refunds
     intent = chance.choice(intents) if intents else ""
-    step = chance.randrange(9)
+    step = chance.randrange(10)
     if step <= 2 or not intents:
         manual = chance.random() < 0.4
         made = await calls.create_async(
@@ -35,7 +38,9 @@ async def some_step(shop: Shop, chance: random.Random, intents: list[str]) -> No
             }
         )
         intents.append(made.id)
-        await calls.confirm_async(made.id, {"payment_method": chance.choice(CARDS)})
+        await calls.confirm_async(
+            made.id, {"payment_method": chance.choice(METHODS), "mandate_data": MANDATE}
+        )
     elif step == 3:
         await calls.capture_async(intent, {"amount_to_capture": chance.randrange(1, 9000)})
     elif step == 4:
@@ -44,6 +49,8 @@ async def some_step(shop: Shop, chance: random.Random, intents: list[str]) -> No
         await calls.confirm_async(intent, {"payment_method": "pm_card_visa"})
     elif step == 6:
         await shop.control("POST", f"/payments/{intent}/challenge", code=chance.choice(["123456", "0"]))
+    elif step == 7:
+        await shop.control("POST", f"/payments/{intent}/settle", succeeds=chance.choice([True, False]))
     else:
         await refunds.create_async({"payment_intent": intent, "amount": chance.randrange(1, 900)})
 

@@ -117,6 +117,56 @@ async def test_manual_capture_completes_the_session_and_leaves_it_unpaid(shop: S
     assert taken.payment_status == "paid"
 
 
+async def test_hold_of_a_session_is_captured_in_part_and_the_rest_released(shop: Shop) -> None:
+    session = await shop.session(5000, payment_intent_data={"capture_method": "manual"})
+    held = await shop.pay(session.id)
+    assert await shop.event_types() == [
+        "payment_intent.created",
+        "charge.succeeded",
+        "payment_intent.amount_capturable_updated",
+        "checkout.session.completed",
+    ]
+
+    taken = await shop.stripe.v1.payment_intents.capture_async(held["payment"], {"amount_to_capture": 3000})
+
+    assert (taken.status, taken.amount_received, taken.amount_capturable) == ("succeeded", 3000, 0)
+    assert (await shop.event_types())[4:] == ["charge.captured", "payment_intent.succeeded"]
+    found = await shop.stripe.v1.checkout.sessions.retrieve_async(session.id)
+    assert found.payment_status == "paid"
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        await shop.stripe.v1.payment_intents.capture_async(held["payment"], {"amount_to_capture": 2000})
+    assert refusal.value.code == "payment_intent_unexpected_state"
+    assert [payment["captured"] for payment in await shop.payments()] == [3000]
+
+
+async def test_hold_of_a_complete_session_is_released_by_cancelling_its_intent(shop: Shop) -> None:
+    session = await shop.session(payment_intent_data={"capture_method": "manual"})
+    held = await shop.pay(session.id)
+
+    void = await shop.stripe.v1.payment_intents.cancel_async(held["payment"])
+
+    assert (void.status, void.amount_capturable) == ("canceled", 0)
+    assert (await shop.event_types())[4:] == ["charge.refunded", "payment_intent.canceled"]
+    found = await shop.stripe.v1.checkout.sessions.retrieve_async(session.id)
+    assert (found.status, found.payment_status) == ("complete", "unpaid")
+    with pytest.raises(stripe.InvalidRequestError):
+        await shop.stripe.v1.payment_intents.capture_async(held["payment"])
+    assert await shop.control("GET", f"/accounts/{shop.key}/statement") == []
+
+
+async def test_hold_of_a_session_lapses_when_nobody_captures_it(shop: Shop) -> None:
+    session = await shop.session(payment_intent_data={"capture_method": "manual"})
+    held = await shop.pay(session.id)
+
+    await shop.advance(7 * 24 * 3600 + 1)
+
+    intent = await shop.stripe.v1.payment_intents.retrieve_async(held["payment"])
+    assert (intent.status, intent.cancellation_reason) == ("canceled", "automatic")
+    assert (await shop.event_types())[4:] == ["charge.expired", "payment_intent.canceled"]
+    found = await shop.stripe.v1.checkout.sessions.retrieve_async(session.id)
+    assert (found.status, found.payment_status) == ("complete", "unpaid")
+
+
 @pytest.mark.parametrize("seconds", [60, 29 * 60, 24 * 3600 + 60, -1])
 async def test_life_of_a_session_is_half_an_hour_to_a_day(shop: Shop, seconds: int) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refusal:
