@@ -22,7 +22,21 @@ from temporalio.client import Client, RetryConfig
 from temporalio.contrib.opentelemetry import TracingInterceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from api import catalog, health, key, page, payment, pricing, problem, stream, ticket, webhook
+from api import (
+    catalog,
+    checkout,
+    consent,
+    health,
+    key,
+    page,
+    passenger,
+    payment,
+    pricing,
+    problem,
+    stream,
+    ticket,
+    webhook,
+)
 from api.booking import accept, decide, look
 from api.deps import BASE, House, Rules, Tokens
 from api.feed import Feed
@@ -39,13 +53,14 @@ from domain.ids import OfferId, SlotId, TenantId
 from observability import log as logs, trace
 from observability.trace import StatementWatch
 from providers.gateway import Accounts
+from providers.seal import Seal
 from providers.stripe_gateway.gateway import StripeGateway
 from providers.token import BookingTokens, KeyRing, TicketTokens, UserTokens
 from settings import Settings, SettingsInvalid
 from workflows.client import Sagas
 
 PARTS = (
-    *(accept, look, decide, payment, stream, catalog, pricing, ticket, webhook),
+    *(accept, look, decide, checkout, passenger, consent, payment, stream, catalog, pricing, ticket, webhook),
     *(inbox, case, attended, health, key, page),
 )
 
@@ -135,6 +150,7 @@ def house(settings: Settings, database: Database, temporal: Client, http: aiohtt
         sagas=Sagas(temporal, settings.queue_prefix, timedelta(seconds=settings.payment_answer_seconds)),
         gateways=gateways(settings, http),
         tokens=tokens(settings),
+        seal=Seal(settings.field_keys),
         waker=Waker(wake),
         feed=Feed(events),
         rules=Rules(

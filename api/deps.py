@@ -36,6 +36,7 @@ from domain.ids import BookingId, OfferId, SlotId, TenantId
 from domain.refusal import Forbidden, InvalidRequest, KeyMissing, SalesClosed, Unauthenticated, Unknown
 from providers import token
 from providers.gateway import Gateways
+from providers.seal import Seal
 from providers.token import BookingTokens, KeyRing, TicketTokens, UserTokens
 from workflows.client import Sagas
 
@@ -56,7 +57,9 @@ class Permission(StrEnum):
     READ_BOOKING = "read_booking"
     LIST_BOOKINGS = "list_bookings"
     PAY = "pay"
+    CHANGE = "change"
     CANCEL = "cancel"
+    SEE_REPORTS = "see_reports"
     OPERATE = "operate"
 
 
@@ -70,8 +73,8 @@ class Reach(StrEnum):
 
 
 _P = Permission
-_GUEST = {_P.READ_BOOKING, _P.PAY, _P.CANCEL}
-_STAFF = {_P.SEE_CATALOGUE, _P.READ_BOOKING, _P.LIST_BOOKINGS}
+_GUEST = {_P.READ_BOOKING, _P.CHANGE, _P.PAY, _P.CANCEL}
+_STAFF = {_P.SEE_CATALOGUE, _P.READ_BOOKING, _P.LIST_BOOKINGS, _P.SEE_REPORTS}
 
 # Operators of the platform itself: they also see what belongs to no tenant yet.
 PLATFORM = "platform"
@@ -91,12 +94,13 @@ GRANTS: Mapping[str, tuple[frozenset[Permission], Reach]] = {
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls: `name` tells callers apart for their idempotency keys."""
+    """Who calls: `name` tells callers apart for their idempotency keys, `email` is verified."""
 
     name: str
     tenant_id: TenantId
     roles: tuple[str, ...]
     user_id: str | None = None
+    email: str | None = None
     booking_id: BookingId | None = None
     channel: Channel | None = None
 
@@ -158,6 +162,7 @@ class House:
     sagas: Sagas
     gateways: Gateways
     tokens: Tokens
+    seal: Seal
     waker: Waker
     feed: Feed
     rules: Rules
@@ -200,7 +205,8 @@ class House:
             guest = Caller(name, opens.tenant_id, ("booking",), booking_id=opens.booking_id)
             return guest, min(soon, datetime.fromtimestamp(opens.exp, UTC))
         user = self.tokens.users.verify(shown, now)
-        known = Caller(f"user:{user.sub}", user.tenant, user.roles, user_id=user.sub)
+        email = user.email if user.email_verified else None
+        known = Caller(f"user:{user.sub}", user.tenant, user.roles, user_id=user.sub, email=email)
         return known, min(soon, datetime.fromtimestamp(user.exp, UTC))
 
     async def _channel(self, key: str) -> Channel:

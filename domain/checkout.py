@@ -15,11 +15,12 @@ from domain.value import Value
 
 
 class CheckoutStep(StrEnum):
-    """Where a buyer stands: at the passengers, at the review, or past it. Choosing is done by booking."""
+    """Which step comes next. Choosing, the first, is done by booking; from `payment` on nothing changes."""
 
     PASSENGERS = "passengers"
     REVIEW = "review"
     PAYMENT = "payment"
+    OVER = "over"
 
 
 class Given(Value):

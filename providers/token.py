@@ -38,11 +38,13 @@ V = TypeVar("V", bound=Value)
 
 
 class UserClaims(Value):
-    """What a user's token says: who, for which tenant, in which roles."""
+    """What a user's token says: who, for which tenant, in which roles; `email` as OpenID Connect has it."""
 
     sub: str
     tenant: TenantId
     roles: tuple[str, ...]
+    email: str | None = None
+    email_verified: bool = False
     jti: str
     iat: int
     exp: int
@@ -102,8 +104,11 @@ class UserTokens:
         token_id: str,
         now: datetime,
         lifetime: timedelta = USER_LIFETIME,
+        email: str | None = None,
+        email_verified: bool = False,
     ) -> str:
         """Write a token; `token_id` names it for whoever keeps a list of revoked ones."""
+        known = {"email": email, "email_verified": email_verified} if email else {}
         return self._keys.sign(
             {
                 "iss": self._issuer,
@@ -112,6 +117,7 @@ class UserTokens:
                 "tenant": str(tenant_id),
                 "roles": sorted(roles),
                 "jti": token_id,
+                **known,
                 **_times(now, lifetime),
             }
         )

@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Annotated, NamedTuple
 
 import structlog
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import JsonValue
 from uuid_utils.compat import uuid7
 
 from api import problem
 from api.body import StrictRoute
+from api.booking.people import people
 from api.booking.shape import AcceptedBooking, BookingWish
+from api.consent import address_of
 from api.deps import BASE, Caller, House, Key, Now, Parts, Permission, fingerprint, may
 from api.payment import PaymentAnswer, PaymentWish, opened, payable_through
 from api.pricing import choices, lines
@@ -91,6 +93,7 @@ async def channel_of(parts: Parts, now: Now, caller: Booker, channel_key: Channe
     ),
 )
 async def create_booking(
+    request: Request,
     parts: Parts,
     caller: Booker,
     channel: Annotated[Channel, Depends(channel_of)],
@@ -106,7 +109,7 @@ async def create_booking(
     """
     used = _used(caller, key, wish)
     try:
-        placement = await _placement(parts, caller, channel, used, wish, now)
+        placement = await _placement(parts, caller, channel, used, wish, now, address_of(request))
     except Refusal:
         # A repeat is the booking it made before, even if the same wish would be refused by now.
         before = await _made_before(parts, caller, used)
@@ -144,6 +147,7 @@ async def _placement(
     used: idempotency.Key | None,
     wish: BookingWish,
     now: datetime,
+    address: str,
 ) -> Placement:
     """Check and price a wish."""
     chosen = await _chosen(parts, caller, wish, now)
@@ -153,9 +157,13 @@ async def _placement(
         await _account(parts, channel, wish.payment)
     offer, slot = chosen.sale.offer, chosen.sale.slot
     to_pay = due(chosen.total, offer.terms)
+    booking_id = BookingId(uuid7())
+    quantity = sum(line.quantity for line in chosen.lines)
+    whole = wish.payment is not None or not to_pay
+    named = people(parts.seal, booking_id, wish, chosen.sale, places=quantity, whole=whole, now=now)
     return Placement(
         tenant_id=caller.tenant_id,
-        booking_id=BookingId(uuid7()),
+        booking_id=booking_id,
         channel_id=channel.id,
         source=channel.source,
         offer_id=offer.id,
@@ -167,8 +175,10 @@ async def _placement(
         due=to_pay,
         terms=offer.terms,
         hold_seconds=offer.terms.hold_seconds if to_pay else None,
-        summary=f"{sum(line.quantity for line in chosen.lines)} × {offer.name}",
-        contact=read.Contact(**wish.contact.model_dump()),
+        summary=f"{quantity} × {offer.name}",
+        **named._asdict(),
+        delivery=wish.delivery,
+        address=address,
         locale=wish.locale,
         quote_id=chosen.quote_id,
         user_id=caller.user_id,

@@ -12,7 +12,7 @@ from pydantic import Field, JsonValue
 from api import problem, ticket
 from api.access import Named, theirs
 from api.body import StrictRoute
-from api.booking.shape import BookingAnswer, BookingPage, ContactAnswer, step, summary
+from api.booking.shape import BookingAnswer, BookingPage, ContactAnswer, phone_place, step, summary
 from api.deps import BASE, Caller, House, Parts, Permission, may
 from api.payment import PaymentAnswer, attempt
 from api.pricing import lines
@@ -87,7 +87,8 @@ async def show(connection: Connection, parts: House, booking: Booking) -> Bookin
         cause=booking.cause or None,
         due=booking.due,
         lines=lines(booking.lines),
-        contact=ContactAnswer(**booking.contact.model_dump()),
+        contact=_contact(parts, booking),
+        delivery=booking.delivery,
         expires_at=booking.expires_at,
         confirmed_at=booking.confirmed_at,
         ended_at=booking.ended_at,
@@ -96,6 +97,12 @@ async def show(connection: Connection, parts: House, booking: Booking) -> Bookin
         payment=_payable(parts, booking, tried),
         tickets=await ticket.of(connection, parts, booking),
     )
+
+
+def _contact(parts: House, booking: Booking) -> ContactAnswer:
+    known = booking.contact
+    phone = known.phone and parts.seal.open(known.phone, place=phone_place(booking.id))
+    return ContactAnswer(name=known.name, email=known.email, phone=phone)
 
 
 async def _left(connection: Connection, booking: Booking) -> timedelta | None:

@@ -3,15 +3,20 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, JsonValue, StringConstraints
 
+from api.consent import ConsentWishes
+from api.passenger import PassengerWishes
 from api.payment import PaymentAnswer, PaymentWish
 from api.pricing import LineAnswer, Lines
 from api.shape import Answer, Email, Instant, Locale, MoneyShape, Name, Phone, Shape, example
 from api.ticket import TicketAnswer
 from db.booking.read import Booking
 from domain.booking import OPEN, BookingStatus
+from domain.ids import BookingId
 from domain.money import Money
+from domain.refusal import InvalidRequest
+from domain.ticket import Delivery
 
 
 class Contact(Shape):
@@ -22,9 +27,26 @@ class Contact(Shape):
     phone: Phone | None = None
 
 
+def phone_place(booking_id: BookingId) -> str:
+    """Name the place that a contact's phone is sealed for."""
+    return f"bookings/contact_phone/{booking_id}"
+
+
+def refuse_unreachable(delivery: Delivery, *, has_phone: bool) -> None:
+    """Refuse InvalidRequest where tickets cannot reach a buyer whose phone is not known."""
+    if delivery is Delivery.SMS and not has_phone:
+        error: JsonValue = {
+            "pointer": "/contact/phone",
+            "code": "missing",
+            "detail": "A message needs a number.",
+        }
+        raise InvalidRequest("The tickets cannot be delivered so.", errors=[error])
+
+
 class BookingWish(Shape):
     """What to book: lines of an offer's slot, or a quote.
 
+    Who travels and what is agreed to may come now or later; with a payment, or where nothing is due, now.
     `expected_total` is only compared: when it is not our price, nothing is booked.
     """
 
@@ -41,6 +63,9 @@ class BookingWish(Shape):
     lines: Lines | None = None
     quote_id: UUID | None = None
     contact: Contact
+    passengers: PassengerWishes = ()
+    consents: ConsentWishes = ()
+    delivery: Delivery = Delivery.EMAIL
     locale: Locale = "en"
     expected_total: MoneyShape | None = None
     payment: PaymentWish | None = None
@@ -122,6 +147,7 @@ class BookingAnswer(BookingSummary):
     due: Money
     lines: tuple[LineAnswer, ...]
     contact: ContactAnswer
+    delivery: Delivery
     expires_at: Instant | None
     confirmed_at: Instant | None
     ended_at: Instant | None

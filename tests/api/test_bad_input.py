@@ -209,7 +209,6 @@ NOWHERE = [
     ("GET", "/bookings/", 404),
     ("DELETE", "/bookings", 405),
     ("PUT", "/bookings/{id}", 405),
-    ("PATCH", "/bookings/{id}", 405),
     ("GET", "/bookings/{id}/payments", 405),
     ("POST", "/bookings/{id}", 405),
     ("GET", "/webhooks/stripe", 405),
