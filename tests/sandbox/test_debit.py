@@ -149,6 +149,20 @@ async def test_bank_can_be_made_to_answer_now_and_once(shop: Shop, succeeds: boo
     await shop.advance(FIVE_DAYS + 1)
     settled = {"charge.updated"} if succeeds else set()
     assert set(await shop.event_types()) - set(told) <= settled
+    assert (await shop.control("GET", "/health"))["stuck_jobs"] == []
+
+
+async def test_time_of_a_debit_that_failed_before_is_not_that_of_the_next(shop: Shop) -> None:
+    intent = await debited(shop)
+    await shop.control("POST", f"/payments/{intent.id}/settle", succeeds=False)
+    await shop.advance(FIVE_DAYS / 2)
+    await shop.stripe.v1.payment_intents.confirm_async(
+        intent.id, {"payment_method": "pm_sepaDebit_success_at", "mandate_data": MANDATE}
+    )
+
+    await shop.advance(FIVE_DAYS / 2 + 1)
+
+    assert (await shop.stripe.v1.payment_intents.retrieve_async(intent.id)).status == "processing"
 
 
 async def test_debited_money_goes_back_by_bank_transfer_and_takes_a_while(shop: Shop) -> None:
