@@ -9,9 +9,9 @@ from sandbox import bank, card as cards, checkout as checkouts, debit, payment a
 from sandbox.account import Account
 from sandbox.bank import BankAccount
 from sandbox.card import Card
-from sandbox.checkout import Checkout
+from sandbox.checkout import Checkout, Closed
 from sandbox.control.wish import Purchase, Reply, Verdict
-from sandbox.payment import NotTaken, Payment
+from sandbox.payment import NotTaken, Payment, Unexpected
 from sandbox.record import Json, Record
 from sandbox.work import Work, World
 
@@ -50,10 +50,9 @@ class Buyer:
         means, account = _means(wish), owner(self.world, Checkout, checkout_id)
         with self.world.work(account) as work:
             checkout = work.get(Checkout, checkout_id)
-            if checkout.status != "open":
-                raise HTTPException(409, f"checkout is {checkout.status}")
+            buyer = {"email": wish.email, "name": wish.name}
             with _taken():
-                outcome = checkouts.pay(work, checkout, means, {"email": wish.email, "name": wish.name})
+                outcome = checkouts.pay(work, checkout, means, buyer, after_expiry=wish.after_expiry)
             return _told(work, outcome, work.get(Payment, checkout.payment or ""))
 
     async def pay_payment(self, payment_id: str, wish: Purchase) -> Json:
@@ -117,6 +116,10 @@ def _taken() -> Iterator[None]:
         yield
     except NotTaken as refusal:
         raise HTTPException(422, str(refusal)) from None
+    except Closed as refusal:
+        raise HTTPException(409, f"checkout is {refusal.checkout.status}") from None
+    except Unexpected as refusal:
+        raise HTTPException(409, f"payment is {refusal.payment.status}") from None
 
 
 def _told(work: Work, outcome: payments.Outcome, payment: Payment) -> Json:

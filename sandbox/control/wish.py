@@ -68,6 +68,7 @@ class Purchase(Wish):
     iban: str | None = None
     email: str | None = "buyer@example.com"
     name: str | None = "Test Buyer"
+    after_expiry: bool = False
 
 
 class Bank(Wish):

@@ -62,6 +62,27 @@ async def test_expired_session_cannot_be_paid(shop: Shop) -> None:
     assert await shop.event_types() == ["checkout.session.expired"]
 
 
+async def test_money_may_come_for_a_session_that_has_expired(shop: Shop) -> None:
+    session = await shop.session()
+    await shop.stripe.v1.checkout.sessions.expire_async(session.id)
+
+    late = await shop.control("POST", f"/checkout/{session.id}/pay", after_expiry=True)
+
+    assert late["outcome"] == "paid"
+    assert [payment["captured"] for payment in await shop.payments()] == [5000]
+    assert await shop.event_types() == [
+        "checkout.session.expired",
+        "payment_intent.created",
+        "charge.succeeded",
+        "payment_intent.succeeded",
+        "checkout.session.completed",
+    ]
+    async with shop.http.post(
+        f"{shop.url}/_sandbox/checkout/{session.id}/pay", json={"after_expiry": True}
+    ) as answer:
+        assert answer.status == 409
+
+
 async def test_expiry_cancels_the_intent_of_a_declined_try(shop: Shop) -> None:
     session = await shop.session()
     declined = await shop.pay(session.id, "4000000000000002")

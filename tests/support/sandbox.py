@@ -77,9 +77,13 @@ class Account:
         secret: str = answer.json()["secret"]
         return secret
 
-    async def pay(self, payment_url: str, card: str = "visa") -> str:
-        """Pay a hosted checkout as a buyer with this test card; gives what became of it: paid, declined …"""
-        answer = await self._ask("POST", f"checkout/{_last_step(payment_url)}/pay", {"card": card})
+    async def pay(self, payment_url: str, card: str = "visa", *, after_expiry: bool = False) -> str:
+        """Pay a hosted checkout as a buyer with this test card; gives what became of it: paid, declined …
+
+        `after_expiry`: the money comes though the checkout has expired.
+        """
+        wish = {"card": card, "after_expiry": after_expiry}
+        answer = await self._ask("POST", f"checkout/{_last_step(payment_url)}/pay", wish)
         outcome: str = answer["outcome"]
         return outcome
 
