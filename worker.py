@@ -33,6 +33,7 @@ from activities.booking import BookingActivities
 from activities.case import Cases
 from activities.failure import Failures
 from activities.health import Check, told_on
+from activities.method import MethodActivities
 from activities.inventory import InventoryActivities
 from activities.notice import NoticeActivities
 from activities.payment import PaymentActivities
@@ -50,6 +51,8 @@ from settings import Settings, SettingsInvalid
 from workflows import names
 from workflows.aftercare import AftercareWorkflow
 from workflows.booking import BookingWorkflow
+from workflows.codec import converter
+from workflows.method import MethodWorkflow
 from workflows.client import Sagas
 from workflows.notice import NoticeWorkflow
 
@@ -61,7 +64,7 @@ RELAY = "relay"
 QUEUES = (*names.QUEUES, RELAY)
 ACCOUNT = "default"
 
-WORKFLOWS = [BookingWorkflow, AftercareWorkflow, NoticeWorkflow]
+WORKFLOWS = [BookingWorkflow, AftercareWorkflow, MethodWorkflow, NoticeWorkflow]
 # Imported once for all runs. What else a saga imports is imported anew for each run, so it is little.
 RUNNER = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules(
@@ -182,6 +185,7 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
     aftercare = AftercareActivities(built.app, built.sagas)
     payment = PaymentActivities(built.payment, built.gateways, built.sagas)
     refund = RefundActivities(built.payment, built.gateways)
+    method = MethodActivities(built.payment, built.gateways)
     notice = NoticeActivities(built.app, built.post, built.tickets)
     return {
         names.BOOKINGS: {
@@ -211,6 +215,8 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
                 payment.capture_payment,
                 payment.close_payment,
                 payment.return_payment,
+                method.store_method,
+                method.forget_method,
                 refund.refund_payment,
             ]
         },

@@ -9,13 +9,14 @@ and a slow request is met, then the next one, for a provider replays a failure t
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import NoReturn
 
 from temporalio import activity
 
 from activities.aftercare import Teller
-from db import payment as payments
+from db import method as methods, payment as payments
 from db.payment import Payment
-from db.session import Database
+from db.session import Connection, Database
 from domain.ids import BookingId, PaymentId, TenantId
 from domain.payment import (
     AftercareRequest,
@@ -31,11 +32,13 @@ from domain.payment import (
     PaymentReport,
     PaymentStatus,
 )
-from domain.refusal import BookingEnded, PaymentNotCompleted, Unknown
-from providers.gateway import Gateway, Gateways, Opened, Order, Refused, StateConflict
+from domain.refusal import BookingEnded, MethodDeactivated, PaymentNotCompleted, Unknown
+from providers.gateway import Declined, Gateway, Gateways, Opened, Order, Refused, StateConflict
+from providers.vault import Stored
 from workflows import steps
 
 TRIES_PER_KEY = 2
+SUCCESS = frozenset({FactKind.AUTHORIZED, FactKind.CAPTURED})
 
 
 class PaymentActivities:
@@ -46,17 +49,20 @@ class PaymentActivities:
 
     @activity.defn(name=steps.create_payment.name)
     async def create_payment(self, ask: CreatePayment) -> Checkout:
-        """Open the payment's checkout; a repeat gives the same. Refuses ProviderRefused, PaymentMismatch."""
+        """Open the payment's checkout, or pay with a stored method; a repeat gives the same.
+
+        Refuses ProviderRefused, PaymentMismatch; of a stored method PaymentDeclined, MethodDeactivated.
+        """
         async with self._payment.tenant(ask.tenant_id) as connection:
             row = await payments.create(connection, ask)
             if row.checkout is not None:
                 return row.checkout
             calls = await payments.count_create(connection, ask.tenant_id, row.id)
+            stored = await _stored(connection, ask)
         gateway = gateway_of(self._gateways, row.provider, row.account)
-        opened = await gateway.find_checkout(row.id) if calls > 1 else None
-        if opened is None:
-            op_key = f"{row.id}:create:{number_of_key(calls)}"
-            opened = await gateway.open_checkout(_order(ask), op_key=op_key)
+        opened = await _opened(gateway, ask, calls, stored)
+        if _is_declined(opened):
+            await self._declined(ask, row, opened)
         async with self._payment.tenant(ask.tenant_id) as connection:
             written = await payments.opened(
                 connection, ask.tenant_id, opened.provider_ref, _checkout(ask, opened)
@@ -124,6 +130,13 @@ class PaymentActivities:
             )
             await self._teller.after(taken[0], request)
 
+    async def _declined(self, ask: CreatePayment, row: Payment, opened: Opened) -> NoReturn:
+        """Write down that a stored method was declined, with nothing left to be paid. Raises Declined."""
+        row = row._replace(provider_ref=opened.provider_ref)
+        _, facts = await self._close(row, f"{row.id}:close:declined")
+        report = await self._record(ask.tenant_id, row.id, facts)
+        raise Declined(report.decline_code or "card_declined")
+
     async def _close(self, row: Payment, op_key: str) -> tuple[Closing, Sequence[PaymentFact]]:
         """Close what there is at the provider, and give what it says then."""
         gateway = gateway_of(self._gateways, row.provider, row.account)
@@ -178,7 +191,35 @@ async def _reference(gateway: Gateway, row: Payment) -> str | None:
     return opened.provider_ref if opened else None
 
 
-def _order(ask: CreatePayment) -> Order:
+async def _stored(connection: Connection, ask: CreatePayment) -> Stored | None:
+    """Take the stored method that the wish names; its token is known from here to the provider alone."""
+    if ask.wish.method_id is None:
+        return None
+    kept = await methods.use(connection, ask.tenant_id, ask.wish.method_id)
+    if kept.customer is None or (kept.provider, kept.account) != (ask.wish.provider, ask.wish.account):
+        raise MethodDeactivated("This method cannot be paid with here.")
+    return Stored(customer=kept.customer, token=kept.token)
+
+
+async def _opened(gateway: Gateway, ask: CreatePayment, calls: int, stored: Stored | None) -> Opened:
+    """Open a checkout, or find what an earlier call has opened; with a stored method, what came of it too."""
+    opened = await gateway.find_checkout(ask.payment_id) if calls > 1 else None
+    if opened is None:
+        op_key = f"{ask.payment_id}:create:{number_of_key(calls)}"
+        opened = await gateway.open_checkout(_order(ask, stored), op_key=op_key)
+    if stored is None or opened.facts:
+        return opened
+    facts = tuple(await gateway.fetch(ask.payment_id, opened.provider_ref))
+    return opened.model_copy(update={"client_secret": None, "facts": facts})
+
+
+def _is_declined(opened: Opened) -> bool:
+    """Say whether what was tried at once has failed, and nobody is asked for anything."""
+    kinds = {fact.kind for fact in opened.facts}
+    return FactKind.DECLINED in kinds and not kinds & SUCCESS and opened.payment_url is None
+
+
+def _order(ask: CreatePayment, stored: Stored | None) -> Order:
     return Order(
         tenant_id=ask.tenant_id,
         booking_id=ask.booking_id,
@@ -191,6 +232,7 @@ def _order(ask: CreatePayment) -> Order:
         expires_at=ask.expires_at,
         manual_capture=ask.wish.manual,
         method=ask.wish.method,
+        stored=stored,
     )
 
 
@@ -201,7 +243,7 @@ def _checkout(ask: CreatePayment, opened: Opened) -> Checkout:
         provider=ask.wish.provider,
         payment_url=opened.payment_url,
         client_secret=opened.client_secret,
-        paid=any(fact.kind is FactKind.CAPTURED for fact in opened.facts),
+        paid=any(fact.kind in SUCCESS for fact in opened.facts),
         expires_at=min(filter(None, (ask.expires_at, opened.expires_at)), default=None),
     )
 

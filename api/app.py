@@ -28,6 +28,7 @@ from api import (
     consent,
     health,
     key,
+    method,
     page,
     passenger,
     payment,
@@ -60,8 +61,8 @@ from settings import Settings, SettingsInvalid
 from workflows.client import Sagas
 
 PARTS = (
-    *(accept, look, decide, checkout, passenger, consent, payment, stream, catalog, pricing, ticket, webhook),
-    *(inbox, case, attended, health, key, page),
+    *(accept, look, decide, checkout, passenger, consent, payment, method, stream, catalog, pricing, ticket),
+    *(webhook, inbox, case, attended, codec, health, key, page),
 )
 
 # A server that is down must not make callers wait: by default the SDK tries for ten seconds.
@@ -124,13 +125,28 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
         closing.push_async_callback(database.close)
         http = await closing.enter_async_context(aiohttp.ClientSession())
         temporal = await client(settings)
-        made = house(settings, database, temporal, http)
+        made = house(settings, database, payments, temporal, http)
         for work in (made.waker.run, made.feed.run):
             await closing.enter_async_context(running(work()))
+        payments = await patiently(
+            lambda: Database.connect(
+                settings.database_payment_url,
+                size=settings.database_pool_size,
+                statement_cache=settings.database_statement_cache,
+                on_query=StatementWatch("payment"),
+            )
+        )
+        closing.push_async_callback(payments.close)
         yield made
 
 
-def house(settings: Settings, database: Database, temporal: Client, http: aiohttp.ClientSession) -> House:
+def house(
+    settings: Settings,
+    database: Database,
+    payments: Database,
+    temporal: Client,
+    http: aiohttp.ClientSession,
+) -> House:
     """Put the parts together."""
 
     async def wake() -> None:
@@ -152,6 +168,7 @@ def house(settings: Settings, database: Database, temporal: Client, http: aiohtt
         tokens=tokens(settings),
         seal=Seal(settings.field_keys),
         waker=Waker(wake),
+        payments=payments,
         feed=Feed(events),
         rules=Rules(
             api_url=settings.api_url,
@@ -177,7 +194,8 @@ async def client(settings: Settings) -> Client:
 
 
 def gateways(settings: Settings, http: aiohttp.ClientSession) -> Accounts:
-    """Build the gateways whose webhooks are taken here; nothing here asks a provider anything."""
+    """Build the gateways whose webhooks are taken here; but for the list of
+    a user's stored methods, nothing here asks a provider anything."""
     stripe = StripeGateway(
         account=webhook.MAIN_ACCOUNT,
         api_key=settings.stripe_secret_key,

@@ -60,6 +60,8 @@ class Permission(StrEnum):
     CHANGE = "change"
     CANCEL = "cancel"
     SEE_REPORTS = "see_reports"
+    KEEP_METHODS = "keep_methods"
+    LINK = "link"
     OPERATE = "operate"
 
 
@@ -83,7 +85,7 @@ PLATFORM = "platform"
 GRANTS: Mapping[str, tuple[frozenset[Permission], Reach]] = {
     "channel": (frozenset({_P.SEE_CATALOGUE, _P.BOOK}), Reach.NONE),
     "booking": (frozenset({_P.SEE_CATALOGUE, *_GUEST}), Reach.ONE),
-    "user": (frozenset({_P.SEE_CATALOGUE, _P.BOOK, _P.LIST_BOOKINGS, *_GUEST}), Reach.OWN),
+    "user": (frozenset({_P.SEE_CATALOGUE, _P.BOOK, _P.LIST_BOOKINGS, _P.KEEP_METHODS, *_GUEST}), Reach.OWN),
     "staff": (frozenset(_STAFF), Reach.TENANT),
     "organizer": (frozenset({*_STAFF, _P.CANCEL}), Reach.TENANT),
     "operator": (frozenset({*_STAFF, _P.CANCEL, _P.OPERATE}), Reach.TENANT),
@@ -165,6 +167,7 @@ class House:
     seal: Seal
     waker: Waker
     feed: Feed
+    payments: Database  # as the payment role, for the routes of payments alone
     rules: Rules
     probes: Mapping[str, Callable[[], Awaitable[object]]]
     sales: Recent[tuple[TenantId, OfferId, SlotId], Sale]

@@ -11,7 +11,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field, JsonValue, StrictBool
 from uuid_utils.compat import uuid7
 
@@ -20,14 +20,15 @@ from api.access import Named, theirs
 from api.body import StrictRoute
 from api.deps import BASE, Caller, House, Parts, Permission, RequiredKey, fingerprint, may
 from api.shape import Answer, Code, Instant, Shape, example
-from db import idempotency, payment as payments, tenant
+from db import idempotency, method as methods, payment as payments, tenant
 from db.booking.read import Booking, find
 from db.idempotency import Key, Stored
-from db.payment import Payment
+from db.method import Method
+from db.payment import Asker, Payment
 from db.session import Connection
 from db.tenant import Account
 from domain.booking import OPEN, BookingStatus
-from domain.ids import ChannelId, PaymentId, TenantId
+from domain.ids import ChannelId, MethodId, PaymentId, TenantId
 from domain.money import Money
 from domain.payment import Checkout, PaymentStatus, StartPayment
 from domain.refusal import (
@@ -40,6 +41,8 @@ from domain.refusal import (
     InvalidRequest,
     KeyMissing,
     KeyReused,
+    MethodDeactivated,
+    PaymentDeclined,
     ProviderRefused,
     Refusal,
     Unauthenticated,
@@ -48,6 +51,7 @@ from domain.refusal import (
 from workflows.client import ProviderAway
 
 ROUTE = "POST /bookings/{booking}/payments"
+LONGEST_AGENT = 500
 
 router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/bookings", tags=["payments"])
 
@@ -62,20 +66,37 @@ NOS = problem.answers(
     BookingEnded,
     HoldEnded,
     IllegalMove,
+    MethodDeactivated,
+    PaymentDeclined,
     ProviderRefused,
 )
+
+
+async def asker(request: Request) -> Asker:
+    """Tell who asks, as far as the request shows: kept with the payment, for those who look into fraud."""
+    agent = request.headers.get("user-agent")
+    return Asker(
+        ip_address=request.client.host if request.client else None,
+        user_agent=agent[:LONGEST_AGENT] if agent else None,
+    )
+
+
+Asking = Annotated[Asker, Depends(asker)]
 
 
 class PaymentWish(Shape):
     """How to pay: at a page of the provider (`hosted`), or with a secret that the client pays with itself.
 
-    The buyer comes back to `return_url`, which is ours or on the channel's list.
+    With `method_id` one of the caller's own stored methods is tried at once; there is an address to go to
+    only where their bank asks them. The buyer comes back to `return_url`, which is ours or on the channel's
+    list.
     """
 
     model_config = example(return_url="https://shop.example/thanks", hosted=True)
 
     provider: Code | None = None
     method: Code | None = None
+    method_id: UUID | None = None
     return_url: Annotated[
         str, Field(pattern=r"^https?://\S+$", max_length=500, examples=["https://shop.example/thanks"])
     ]
@@ -85,8 +106,9 @@ class PaymentWish(Shape):
 class PaymentAnswer(Answer):
     """An attempt to pay: where to pay (`payment_url`), or with what (`client_secret`, `publishable_key`).
 
-    With `refused` (a problem's code) the wish was answered no. With neither it is not answered yet: send the
-    same request again under the same Idempotency-Key, or look at the booking.
+    With `refused` (a problem's code) the wish was answered no. Beyond `pending` nobody has to do anything:
+    the booking tells what comes of it. Else it is not answered yet: send the same request again under the
+    same Idempotency-Key, or look at the booking.
     """
 
     payment_id: UUID
@@ -101,7 +123,8 @@ class PaymentAnswer(Answer):
     @property
     def answered(self) -> bool:
         """Say whether this is how to pay, or a no: an answer that stays."""
-        return bool(self.payment_url or self.client_secret or self.refused)
+        done = self.status is not PaymentStatus.PENDING
+        return bool(self.payment_url or self.client_secret or self.refused) or done
 
 
 @router.post(
@@ -114,6 +137,7 @@ async def start_payment(
     booking: Named,
     wish: PaymentWish,
     key: RequiredKey,
+    asker: Asking,
 ) -> Response:
     """Open a checkout for what is due of a booking; an earlier one that is still open is closed first.
 
@@ -124,10 +148,21 @@ async def start_payment(
         found = await theirs(connection, caller, Permission.PAY, booking)
         mark = fingerprint(f"{ROUTE} {found.id}", wish)
         used = Key(caller=caller.name, route=ROUTE, key=key, fingerprint=mark)
-        account = await payable_through(connection, parts, found.tenant_id, found.channel_id, wish)
+        before = await idempotency.find(connection, found.tenant_id, used)
+    if before is not None and before.answer is not None:
+        return problem.replayed(before.answer)
+    stored_method = await _stored_method(parts, found.tenant_id, caller.user_id, wish)
+    async with parts.database.tenant(caller.tenant_id) as connection:
+        account = await payable_through(
+            connection, parts, found.tenant_id, found.channel_id, wish, stored=stored_method
+        )
         claim = await idempotency.claim(connection, found.tenant_id, used, uuid7())
     if claim.answer is not None:
         return problem.replayed(claim.answer)
+    async with parts.payments.tenant(caller.tenant_id) as connection:
+        await payments.note(
+            connection, found.tenant_id, PaymentId(claim.subject), asker, user_id=caller.user_id
+        )
     try:
         answered = await opened(parts, found, wish, account, PaymentId(claim.subject))
     except ProviderAway:
@@ -152,8 +187,10 @@ async def payable_through(
     wish: PaymentWish,
     *,
     at: str = "",
+    stored: Method | None = None,
 ) -> Account:
-    """Choose the account a wish goes to: the named provider's, else the preferred one.
+    """Choose the account a wish goes to: the one that keeps the `stored` method, the named provider's, else
+    the preferred one.
 
     Refuses InvalidRequest for a provider the tenant has no account at, and for an address of return that is
     neither ours nor on the channel's list; `at` is where in the body the wish stands.
@@ -165,9 +202,28 @@ async def payable_through(
         raise _not_allowed(f"{at}/return_url", "Ours, or on the channel's list of addresses of return.")
     for account in await tenant.accounts(connection, tenant_id):
         known = parts.gateways.of(account.provider, account.name)
-        if known is not None and wish.provider in (None, account.provider):
+        fits = stored is None or (stored.provider, stored.account) == (account.provider, account.name)
+        if known is not None and fits and wish.provider in (None, account.provider):
             return account
     raise _not_allowed(f"{at}/provider", "Payments go through no such provider here.")
+
+
+async def _stored_method(
+    parts: House, tenant_id: TenantId, user_id: str | None, wish: PaymentWish
+) -> Method | None:
+    """Find the stored method that a wish names, if it does, among this user's.
+
+    Refuses Unknown, also for another user's, and MethodDeactivated.
+    """
+    if wish.method_id is None:
+        return None
+    if user_id is None:
+        raise Unknown
+    async with parts.payments.tenant(tenant_id) as connection:
+        method = await methods.owned(connection, tenant_id, user_id, MethodId(wish.method_id))
+    if not method.is_active:
+        raise MethodDeactivated("This method cannot be paid with.")
+    return method
 
 
 async def opened(
@@ -178,6 +234,7 @@ async def opened(
     Raises refusals, Away, Unanswered; a booking that has ended is refused from its row, for no run is begun
     for it.
     """
+    await _stored_method(parts, booking.tenant_id, booking.user_id, wish)
     async with parts.database.tenant(booking.tenant_id) as connection:
         tried = await payments.of_booking(connection, booking.tenant_id, booking.id)
     refuse_unpayable(booking)
@@ -192,6 +249,7 @@ async def opened(
         hosted=wish.hosted,
         return_url=wish.return_url,
         method=wish.method,
+        method_id=MethodId(wish.method_id) if wish.method_id else None,
     )
     try:
         checkout = await parts.sagas.start_payment(booking.request(grace=parts.rules.grace), asked)
@@ -199,7 +257,7 @@ async def opened(
         async with parts.database.tenant(booking.tenant_id) as connection:
             refuse_unpayable(await find(connection, booking.tenant_id, booking.id))
         raise
-    return _answer(parts, checkout)
+    return _answer(parts, checkout, PaymentStatus.PROCESSING if checkout.paid else PaymentStatus.PENDING)
 
 
 def refuse_unpayable(booking: Booking) -> None:

@@ -47,6 +47,8 @@ REFUSALS: Mapping[type[Refusal], tuple[int, str]] = {
     refusal.IllegalMove: (409, "The booking's state does not allow this"),
     refusal.AlreadyPaid: (409, "Nothing is due"),
     refusal.AttemptsExhausted: (409, "No attempt to pay is left"),
+    refusal.MethodDeactivated: (409, "This method cannot be paid with"),
+    refusal.LinkEnded: (410, "This payment link is over"),
     refusal.NothingToRetry: (409, "No step waits to be retried"),
     refusal.EventClosed: (409, "The event is processed or ignored already"),
     refusal.CaseClosed: (409, "The case is closed already"),

@@ -4,7 +4,7 @@ Written by the payment role alone. Status and sums are the fold of all stored fa
 so facts may come in any order and any number of times. A payment's row is locked before anything is added.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -39,6 +39,12 @@ select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending',
        wish.user_id, wish.ip_address, wish.user_agent, coalesce(wish.metadata, '{}'), $12, $13, $14
   from (select) one left join payment_wishes wish on wish.tenant_id = $1 and wish.payment_id = $2
 on conflict (tenant_id, id) do nothing
+"""
+
+NOTE = """
+insert into payment_wishes (tenant_id, payment_id, user_id, ip_address, user_agent, metadata)
+values ($1, $2, $3, $4, $5, $6)
+on conflict (tenant_id, payment_id) do nothing
 """
 
 # An attempt that was given up meanwhile keeps the reference, to be closed by it, and gets no checkout.
@@ -200,12 +206,34 @@ class Payment(NamedTuple):
     captured_at: datetime | None
 
 
+class Asker(NamedTuple):
+    """From where a payment was asked for; at most 45 and some hundred characters."""
+
+    ip_address: str | None = None
+    user_agent: str | None = None
+
+
 class Address(NamedTuple):
     """Whose payment it is."""
 
     tenant_id: TenantId
     booking_id: BookingId
     payment_id: PaymentId
+
+
+async def note(
+    connection: Connection,
+    tenant_id: TenantId,
+    payment_id: PaymentId,
+    asker: Asker,
+    *,
+    user_id: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Note who asks for a payment before it is written: its row takes it from here; the first note stays."""
+    await connection.execute(
+        NOTE, tenant_id, payment_id, user_id, asker.ip_address, asker.user_agent, metadata or {}
+    )
 
 
 async def create(connection: Connection, request: CreatePayment) -> Payment:

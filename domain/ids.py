@@ -18,6 +18,8 @@ PaymentId = NewType("PaymentId", UUID)
 RefundId = NewType("RefundId", UUID)
 TicketId = NewType("TicketId", UUID)
 NoticeId = NewType("NoticeId", UUID)
+MethodId = NewType("MethodId", UUID)
+LinkId = NewType("LinkId", UUID)
 
 # Digits and capitals without the pairs that people confuse on paper or on the telephone: 0/O and 1/I (L stays
 # out for lower-case readers).

@@ -16,6 +16,8 @@ class NoticeKind(StrEnum):
     BOOKING_CANCELLED = "booking_cancelled"
     BOOKING_FAILED = "booking_failed"
     PAYMENT_REFUNDED = "payment_refunded"
+    PAYMENT_LINK = "payment_link"
+    REFUND_FAILED = "refund_failed"
 
 
 class SendNotice(Value):

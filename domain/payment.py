@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import Field
 
-from domain.ids import BookingId, PaymentId, RefundId, TenantId
+from domain.ids import BookingId, MethodId, PaymentId, RefundId, TenantId
 from domain.money import Money
 from domain.value import Value
 
@@ -219,8 +219,9 @@ class StartPayment(Value):
     """The wish to pay: `payment_id` was made at the door and stored with the caller's key.
 
     `hosted` asks for a page of the provider's (answered with its address), else for a secret the client pays
-    with itself. `manual` only authorises: the saga captures right before it confirms. `review` asks a person
-    to accept the payment before that. `settles_within` is how long a method that settles late may take.
+    with itself. With `method_id` it is tried at once with what the buyer has stored. `manual` only
+    authorises: the saga captures right before it confirms. `review` asks a person to accept the payment
+    before that. `settles_within` is how long a method that settles late may take.
     """
 
     payment_id: PaymentId
@@ -230,6 +231,7 @@ class StartPayment(Value):
     hosted: bool = True
     return_url: str
     method: str | None = None
+    method_id: MethodId | None = None
     manual: bool = False
     review: bool = False
     settles_within: timedelta | None = None

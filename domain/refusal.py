@@ -19,6 +19,8 @@
     │   ├── IllegalMove          no such move from the present state
     │   ├── AlreadyPaid          nothing is due
     │   ├── AttemptsExhausted    the last allowed attempt was declined
+    │   ├── MethodDeactivated    the stored method was given up
+    │   ├── LinkEnded            the payment link is over: expired, revoked or paid
     │   ├── NothingToRetry       no step is parked
     │   ├── EventClosed          the provider's event is processed or ignored
     │   └── CaseClosed           somebody has closed the case
@@ -126,6 +128,14 @@ class AttemptsExhausted(WrongState):
 
 
 class NothingToRetry(WrongState):
+class MethodDeactivated(WrongState):
+    """Raised when somebody would pay with a stored method that was given up, or was never kept."""
+
+
+class LinkEnded(WrongState):
+    """Raised when a payment link is used that has expired, was revoked, or is paid."""
+
+
     """Raised when an operator retries a step and none is parked."""
 
 

@@ -28,8 +28,10 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from domain import refusal
 from domain.booking import BookingRequest, BookingStatus, CancelBooking, Outcome, Progress, Verdict
 from domain.ids import BookingId, PaymentId
+from domain.method import AskMethod
 from domain.notice import SendNotice
 from domain.payment import AftercareRequest, Checkout, PaymentFact, StartPayment
 from domain.refusal import BookingEnded
@@ -37,6 +39,7 @@ from workflows import names, steps
 from workflows.aftercare import AftercareWorkflow
 from workflows.booking import BookingWorkflow
 from workflows.notice import NoticeWorkflow
+from workflows.method import MethodWorkflow
 
 T = TypeVar("T")
 
@@ -237,6 +240,36 @@ class Sagas:
                     start_workflow_operation=start,
                     id=update_id,
                     rpc_timeout=self.answer_within,
+    async def keep_method(self, ask: AskMethod) -> None:
+        """Store or forget a payment method; the same wish is done once. Raises refusals, Away, Unanswered."""
+        name = names.method(ask.method_id, ask.wish.value)
+        try:
+            run = await _reached(
+                self.client.start_workflow(
+                    MethodWorkflow.run,
+                    ask,
+                    id=name,
+                    task_queue=f"{self.prefix}{names.BOOKINGS}",
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    static_summary=f"a payment method: {ask.wish.value}",
+                    search_attributes=TypedSearchAttributes(
+                        [SearchAttributePair(names.TENANT_ID, str(ask.tenant_id))]
+                    ),
+                    rpc_timeout=TELLING,
+                )
+            )
+        except WorkflowAlreadyStartedError:
+            run = self.client.get_workflow_handle_for(MethodWorkflow.run, name)
+        try:
+            answer = await asyncio.wait_for(_reached(run.result()), self.answer_within.total_seconds())
+        except TimeoutError as error:
+            raise Unanswered from error
+        if answer.refused is None:
+            return
+        no = refusal.named(answer.refused, answer.detail, answer.facts)
+        raise no or ProviderAway
+
                 )
             )
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:

@@ -49,3 +49,8 @@ def verdict_update(judge: str) -> str:
 def payment_update(payment_id: UUID) -> str:
     """Name the update that wishes for a payment; the same id is the same wish."""
     return f"payment:{payment_id}"
+def method(method_id: UUID, wish: str) -> str:
+    """Name the workflow that stores or forgets a payment method."""
+    return f"method:{method_id}:{wish}"
+
+

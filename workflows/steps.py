@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from domain import refusal
 from domain.booking import AskJudge, ConfirmBooking, Confirmed, EndBooking, Ended
 from domain.inventory import Hold, HoldPlaces, KeepPlaces, Kept
+from domain.method import AskMethod
 from domain.notice import SendNotice, Sent
 from domain.payment import (
     AskPayment,
@@ -185,6 +186,21 @@ STEPS: tuple[Step[Any, Any], ...] = tuple(step for step in list(globals().values
 def refused(no: Refusal) -> ApplicationError:
     """Write a refusal the way it crosses Temporal: its class name as the type, its facts as the detail, never
     retried, quiet in the logs.
+# Keeps a method at the provider, for the customer its user is there, and makes it one to pay with. A repeat
+# changes nothing. Refuses PaymentDeclined (the issuer will not have it), ProviderRefused; then its row is gone.
+store_method = Step[AskMethod, None](
+    "store_method",
+    type(None),
+    queue=names.PROVIDERS,
+    start_to_close=PROVIDER_CALL,
+    schedule_to_close=timedelta(seconds=60),
+)
+
+# Lets nobody pay with a method any more, then gives it up at the provider. Given up already: nothing done.
+forget_method = Step[AskMethod, None](
+    "forget_method", type(None), queue=names.PROVIDERS, start_to_close=PROVIDER_CALL, schedule_to_close=ALARM
+)
+
     """
     return ApplicationError(
         no.detail,

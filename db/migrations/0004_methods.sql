@@ -51,14 +51,83 @@ create table payment_wishes (
     constraint ck_payment_wishes_address_fits check (length(ip_address) <= 45)
 );
 
+-- Whom a provider keeps methods for: one customer per user and account, its row before the provider is asked.
+create table payment_customers (
+    tenant_id uuid not null,
+    id uuid not null,
+    user_id text not null,
+    provider text not null,
+    account text not null,
+    provider_ref text,
+    created_at timestamptz default now() not null,
+    constraint pk_payment_customers primary key (tenant_id, id)
+);
+create unique index uq_payment_customers_user on payment_customers (tenant_id, user_id, provider, account);
+
+create table payment_methods (
+    tenant_id uuid not null,
+    id uuid not null,
+    customer_id uuid not null,
+    user_id text not null,
+    provider text not null,
+    account text not null,
+    token text not null,
+    kind text,
+    brand text,
+    last4 text,
+    wants_default boolean not null,
+    is_default boolean default false not null,
+    is_active boolean default false not null,
+    created_at timestamptz default now() not null,
+    stored_at timestamptz,
+    last_used_at timestamptz,
+    deactivated_at timestamptz,
+    constraint pk_payment_methods primary key (tenant_id, id),
+    constraint ck_payment_methods_default_is_active check (is_active or not is_default),
+    constraint fk_payment_methods_payment_customers foreign key (tenant_id, customer_id)
+        references payment_customers (tenant_id, id)
+);
+create unique index uq_payment_methods_token on payment_methods (tenant_id, provider, account, token);
+create unique index uq_payment_methods_default on payment_methods (tenant_id, user_id) where is_default;
+create index ix_payment_methods_tenant_id_user_id on payment_methods (tenant_id, user_id);
+
+create table payment_links (
+    tenant_id uuid not null,
+    id uuid not null,
+    booking_id uuid not null,
+    n integer not null,
+    created_by text not null,
+    expires_at timestamptz not null,
+    revoked_at timestamptz,
+    created_at timestamptz default now() not null,
+    constraint pk_payment_links primary key (tenant_id, id),
+    constraint fk_payment_links_bookings foreign key (tenant_id, booking_id) references bookings (tenant_id, id)
+);
+create unique index uq_payment_links_active on payment_links (tenant_id, booking_id) where revoked_at is null;
+create unique index uq_payment_links_n on payment_links (tenant_id, booking_id, n);
+
+alter table notices drop constraint ck_notices_kind_known;
+alter table notices add constraint ck_notices_kind_known check (
+    kind in ('booking_confirmed', 'booking_expired', 'booking_cancelled', 'booking_failed',
+    'payment_refunded', 'payment_link')
+);
+
 grant usage on sequence payment_numbers to holdfast_payment;
 grant select, insert on payment_wishes to holdfast_payment;
+-- Tokens are the payment role's alone.
+grant select, insert, update on payment_customers to holdfast_payment;
+grant select, insert, update, delete on payment_methods to holdfast_payment;
+grant select, insert, update on payment_links to holdfast_payment;
+grant select on payment_links to holdfast_app;
+grant select on payment_links to holdfast_readonly;
+grant select (tenant_id, id, user_id, provider, account, kind, brand, last4, is_default, is_active, created_at,
+              stored_at, last_used_at, deactivated_at) on payment_methods to holdfast_readonly;
 
 do $$
 declare
     name text;
 begin
-    foreach name in array array['payment_wishes']
+    foreach name in array array['payment_wishes', 'payment_customers', 'payment_methods', 'payment_links']
     loop
         execute format('alter table %I enable row level security', name);
         execute format('alter table %I force row level security', name);

@@ -11,6 +11,8 @@ from db.schema import (  # noqa: F401 - importing a noun adds its tables
     inventory,
     ledger,
     limit,
+    link,
+    method,
     notice,
     passenger,
     payment,

@@ -17,11 +17,11 @@ LONGEST = timedelta(hours=24) - NET
 
 
 def intent_wish(order: Order) -> PaymentIntentCreateParams:
-    """Ask for a payment that the client completes with a secret.
+    """Ask for a payment that the client completes with a secret, or that a stored method makes at once.
 
     Raises Refused for an amount that Stripe cannot take.
     """
-    return {
+    wish: PaymentIntentCreateParams = {
         "amount": to_stripe(order.amount),
         "currency": order.amount.currency.lower(),
         "automatic_payment_methods": {"enabled": True},
@@ -31,6 +31,10 @@ def intent_wish(order: Order) -> PaymentIntentCreateParams:
         "metadata": labels(order),
         "transfer_group": str(order.booking_id),
     }
+    if order.stored is not None:
+        wish["customer"], wish["payment_method"] = order.stored.customer, order.stored.token
+        wish["confirm"], wish["return_url"] = True, _back(order, outcome="done")
+    return wish
 
 
 def session_wish(order: Order, now: datetime) -> SessionCreateParams:
@@ -86,7 +90,12 @@ def opened_session(session: Json) -> Opened:
 
 
 def opened_intent(intent: Json) -> Opened:
-    """Read an intent; one that has ended has no secret to pay with."""
+    """Read an intent; one that has ended has no secret to pay with. Where the bank asks, it asks at an address
+    of its own.
+    """
+    asked = (intent.get("next_action") or {}).get("redirect_to_url")
+    if asked:
+        return Opened(provider_ref=intent["id"], payment_url=asked["url"])
     ended = intent["status"] in ("succeeded", "canceled")
     return Opened(provider_ref=intent["id"], client_secret=None if ended else intent["client_secret"])
 

@@ -12,10 +12,19 @@ import stripe
 from sandbox.answer import Answer
 from sandbox.checkout import Checkout
 from sandbox.event import Endpoint
-from sandbox.payment import Attempt, Payment
+from sandbox.payment import Attempt, Method, Payment
 from sandbox.record import Json, Record
 from sandbox.refund import Refund
-from sandbox.stripe import charge, checkout_session, customer, event, money, payment_intent, refund
+from sandbox.stripe import (
+    charge,
+    checkout_session,
+    customer,
+    event,
+    money,
+    payment_intent,
+    payment_method,
+    refund,
+)
 from sandbox.stripe.customer import Customer
 from sandbox.stripe.text import LINES
 from sandbox.work import Work
@@ -26,6 +35,7 @@ RENDER: dict[type[Record], Callable[[Work, Any], Json]] = {
     Refund: refund.render,
     Checkout: checkout_session.render,
     Customer: customer.render,
+    Method: payment_method.render,
 }
 
 # What happened, and the events that tell it. A released hold shows as a refund of money that was never taken.
@@ -56,6 +66,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "checkout.expired": ("checkout.session.expired",),
     "customer.created": ("customer.created",),
     "customer.updated": ("customer.updated",),
+    "method.attached": ("payment_method.attached",),
+    "method.detached": ("payment_method.detached",),
 }
 _REDIRECT = {"authorized": "succeeded", "captured": "succeeded", "processing": "pending"}
 KEY = re.compile(r"(sk|pk|rk)_(test|live)_([A-Za-z0-9_]{6,240})")

@@ -4,7 +4,7 @@ from typing import Any
 
 from sandbox.payment import Method, Payment
 from sandbox.record import Json
-from sandbox.stripe import customer, method_type, payment_method
+from sandbox.stripe import customer, kept_method, method_type, payment_method
 from sandbox.stripe.call import Call
 from sandbox.stripe.error import StripeError, invalid, missing, only_one, unplayed
 
@@ -94,7 +94,9 @@ def choose(call: Call, payment: Payment) -> None:
             code="card_declined",
         )
     if name is not None:
-        payment.method = payment_method.resolve(call.work, name, payment.about.get("customer")).id
+        method = payment_method.resolve(call.work, name, payment.about.get("customer"))
+        kept_method.check(method, payment.about.get("customer"))
+        payment.method = method.id
         payment.status = "unconfirmed"
 
 

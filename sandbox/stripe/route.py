@@ -13,6 +13,7 @@ from sandbox.stripe import (
     checkout_session,
     customer,
     event,
+    kept_method,
     payment_intent,
     payment_method,
     refund,
@@ -48,6 +49,7 @@ class Route:
 
 INTENT, SESSION = "/v1/payment_intents", "/v1/checkout/sessions"
 ENDPOINT, REFUND = "/v1/webhook_endpoints", "/v1/refunds"
+METHOD = "/v1/payment_methods/{id}"
 
 ROUTES = (
     Route("POST", INTENT, params.PaymentIntentCreateParams, payment_intent.create),
@@ -85,7 +87,16 @@ ROUTES = (
     Route("GET", "/v1/customers", params.CustomerListParams, customer.list_all),
     Route("GET", "/v1/customers/{id}", params.CustomerRetrieveParams, customer.retrieve),
     Route("POST", "/v1/customers/{id}", params.CustomerUpdateParams, customer.update),
-    Route("GET", "/v1/payment_methods/{id}", params.PaymentMethodRetrieveParams, payment_method.retrieve),
+    Route("GET", METHOD, params.PaymentMethodRetrieveParams, payment_method.retrieve),
+    Route(
+        "GET",
+        "/v1/customers/{id}/payment_methods",
+        params.CustomerListPaymentMethodsParams,
+        kept_method.list_of_customer,
+    ),
+    Route("GET", "/v1/payment_methods", params.PaymentMethodListParams, kept_method.list_all),
+    Route("POST", METHOD + "/attach", params.PaymentMethodAttachParams, kept_method.attach),
+    Route("POST", METHOD + "/detach", params.PaymentMethodDetachParams, kept_method.detach),
     Route("GET", "/v1/events", params.EventListParams, event.list_all),
     Route("GET", "/v1/events/{id}", params.EventRetrieveParams, event.retrieve),
     Route("POST", ENDPOINT, params.WebhookEndpointCreateParams, webhook_endpoint.create),
