@@ -45,6 +45,7 @@ from observability.metrics import sdk_runtime
 from observability.trace import StatementWatch
 from providers.gateway import Accounts, Gateways
 from providers.mail import Post, SendGrid
+from providers.protection import Guards, Limits
 from providers.stripe_gateway.gateway import StripeGateway
 from providers.token import KeyRing, TicketTokens
 from settings import Settings, SettingsInvalid
@@ -92,6 +93,7 @@ class Parts:
     payment: Database
     relay: Database
     gateways: Gateways
+    guards: Guards
     post: Post
     tickets: TicketTokens
 
@@ -111,16 +113,20 @@ async def parts(settings: Settings, runtime: Runtime | None = None) -> AsyncIter
         for each in databases.values():
             opened.push_async_callback(each.close)
         http = await opened.enter_async_context(aiohttp.ClientSession())
+        guards = Guards(limits(settings))
         yield Parts(
             settings=settings,
             temporal=temporal,
             sagas=Sagas(impatient, settings.queue_prefix),
-            gateways=gateways(settings, http),
+            gateways=gateways(settings, http, guards),
+            guards=guards,
             post=SendGrid(
                 api_key=settings.mail_api_key,
                 sender=settings.mail_from,
                 http=http,
                 api=settings.sendgrid_api_base,
+                timeout=timedelta(seconds=settings.provider_timeout_seconds),
+                guard=guards.of("sendgrid", ACCOUNT),
             ),
             tickets=TicketTokens(KeyRing(settings.ticket_private_key)),
             **databases,
@@ -154,7 +160,7 @@ async def database(settings: Settings, role: str, url: str) -> Database:
     )
 
 
-def gateways(settings: Settings, http: aiohttp.ClientSession) -> Gateways:
+def gateways(settings: Settings, http: aiohttp.ClientSession, guards: Guards) -> Gateways:
     """Build the gateways of our accounts at payment providers."""
     stripe = StripeGateway(
         account=ACCOUNT,
@@ -162,9 +168,21 @@ def gateways(settings: Settings, http: aiohttp.ClientSession) -> Gateways:
         secrets=settings.stripe_webhook_secrets,
         http=http,
         api=settings.stripe_api_base,
+        timeout=timedelta(seconds=settings.provider_timeout_seconds),
+        guard=guards.of("stripe", ACCOUNT),
         tolerance=timedelta(seconds=settings.webhook_tolerance_seconds),
     )
     return Accounts(stripe)
+
+
+def limits(settings: Settings) -> Limits:
+    """Say how much of this process one account at a provider may take."""
+    return Limits(
+        calls=settings.provider_calls,
+        waiting=settings.provider_calls // 2,
+        failures=settings.provider_failures,
+        rest=settings.provider_rest_seconds,
+    )
 
 
 async def patiently(who: str, connect: Callable[[], Awaitable[T]]) -> T:
@@ -238,7 +256,7 @@ def workers(
             task_queue=f"{built.settings.queue_prefix}{queue}",
             interceptors=[Cases(built.app), Failures(), *interceptors],
             workflow_failure_exception_types=failing,
-            max_concurrent_activities=50,
+            max_concurrent_activities=100,  # of which one account at a provider takes some (PROVIDER_CALLS)
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),
             graceful_shutdown_timeout=GRACE,
             **served,
@@ -297,7 +315,12 @@ async def main(settings: Settings, queues: Collection[str]) -> None:
             "temporal": built.temporal.service_client.check_health,
             "postgres": built.app.ping,
         }
-        async with told_on(settings.api_host, settings.worker_health_port, checks), working(built, queues):
+        async with (
+            told_on(
+                settings.api_host, settings.worker_health_port, checks, {"circuits": built.guards.circuits}
+            ),
+            working(built, queues),
+        ):
             gc.collect()
             gc.freeze()  # what exists by now lives as long as the process: no collection looks at it again
             log.info("working", queues=sorted(queues))

@@ -14,17 +14,20 @@ from observability.metrics import CONTENT_TYPE, exposition
 CHECK_SECONDS = 2
 
 Check = Callable[[], Awaitable[object]]
+Detail = Callable[[], object]
 
 
 @asynccontextmanager
-async def told_on(host: str, port: int, checks: Mapping[str, Check]) -> AsyncIterator[None]:
+async def told_on(
+    host: str, port: int, checks: Mapping[str, Check], details: Mapping[str, Detail]
+) -> AsyncIterator[None]:
     """Serve `/health/live`, `/health/ready` and `/metrics` meanwhile; ready is who passes all `checks`.
 
-    A check passes by returning.
+    A check passes by returning. `details` are told beside them and change nothing.
     """
     app = web.Application()
     app.router.add_get("/health/live", _live)
-    app.router.add_get("/health/ready", lambda _request: _ready(checks))
+    app.router.add_get("/health/ready", lambda _request: _ready(checks, details))
     app.router.add_get("/metrics", _metrics)
     runner = web.AppRunner(app, access_log=None, handle_signals=False)
     await runner.setup()
@@ -39,12 +42,13 @@ async def _live(_request: web.Request) -> web.Response:
     return web.json_response({"status": "live"})
 
 
-async def _ready(checks: Mapping[str, Check]) -> web.Response:
+async def _ready(checks: Mapping[str, Check], details: Mapping[str, Detail]) -> web.Response:
     passed = await asyncio.gather(*(_passes(check) for check in checks.values()))
     state = {name: "ok" if well else "away" for name, well in zip(checks, passed, strict=True)}
     ready = all(passed)
+    told = {"status": "ready" if ready else "not ready", "checks": state}
     return web.json_response(
-        {"status": "ready" if ready else "not ready", "checks": state}, status=200 if ready else 503
+        {**told, **{name: tell() for name, tell in details.items()}}, status=200 if ready else 503
     )
 
 

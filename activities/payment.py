@@ -51,15 +51,17 @@ class PaymentActivities:
     async def create_payment(self, ask: CreatePayment) -> Checkout:
         """Open the payment's checkout, or pay with a stored method; a repeat gives the same.
 
-        Refuses ProviderRefused, PaymentMismatch; of a stored method PaymentDeclined, MethodDeactivated.
+        Refuses ProviderRefused, PaymentMismatch; of a stored method PaymentDeclined, MethodDeactivated. Raises
+        CircuitOpen before anything is written, so that nothing has to be closed.
         """
         async with self._payment.tenant(ask.tenant_id) as connection:
             row = await payments.create(connection, ask)
             if row.checkout is not None:
                 return row.checkout
+            gateway = gateway_of(self._gateways, row.provider, row.account)
+            gateway.refuse_if_away()
             calls = await payments.count_create(connection, ask.tenant_id, row.id)
             stored = await _stored(connection, ask)
-        gateway = gateway_of(self._gateways, row.provider, row.account)
         opened = await _opened(gateway, ask, calls, stored)
         if _is_declined(opened):
             await self._declined(ask, row, opened)

@@ -96,6 +96,12 @@ PROVIDER_CALL_SECONDS = Histogram(
     buckets=_SLOW,
     registry=REGISTRY,
 )
+PROVIDER_CIRCUIT = Gauge(
+    "holdfast_provider_circuit_open",
+    "1 while an account at a provider does not answer and is left alone.",
+    ("provider", "account"),
+    registry=REGISTRY,
+)
 WEBHOOK_SECRETS = Counter(
     "holdfast_webhook_verified",
     "Verified deliveries by the place of the secret in our list: 0 is the newest.",

@@ -10,7 +10,10 @@ gateway does not know is `pending`. What goes wrong is one of:
     ├── NeedsFunds        our balance there is too small: later, and a person has to know
     ├── StateConflict     the object is in another state than we thought: ask, then decide
     ├── NotFound          the provider does not know the reference
-    ├── NotExecuted       nothing happened (busy, rate limit, connection refused): same key again, later
+    ├── NotExecuted       nothing happened (still at it, rate limit): same key again, later
+    │   ├── Unreachable       no connection came about
+    │   ├── Busy              too many of our own calls are running
+    │   └── CircuitOpen       the account did not answer lately, and is left alone for a while
     └── OutcomeUnknown    we cannot say whether it happened (time-out, reset, 5xx): look up, then the same key
 """
 
@@ -64,6 +67,18 @@ class NotFound(GatewayTrouble):
 
 class NotExecuted(GatewayTrouble):
     """Raised when nothing happened at the provider; `retry_after` is its own wish."""
+
+
+class Unreachable(NotExecuted):
+    """Raised when no connection came about, so that nothing was sent."""
+
+
+class Busy(NotExecuted):
+    """Raised when too many calls to the account run and wait already."""
+
+
+class CircuitOpen(NotExecuted):
+    """Raised when the account did not answer lately: nobody is asked until `retry_after`."""
 
 
 class OutcomeUnknown(GatewayTrouble):
@@ -157,6 +172,9 @@ class Gateway(Protocol):
     @property
     def vault(self) -> Vault | None:
         """The means of payment kept for buyers; nothing where the provider keeps none."""
+
+    def refuse_if_away(self) -> None:
+        """Say before anything is written that asking is of no use now. Raises CircuitOpen."""
 
     async def open_checkout(self, order: Order, *, op_key: str) -> Opened:
         """Open a checkout; the same key opens the same one.

@@ -6,7 +6,9 @@ NotExecuted (nothing was sent: later), OutcomeUnknown (it may have been).
 """
 
 import base64
-from datetime import timedelta
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import aiohttp
@@ -16,10 +18,12 @@ from sendgrid.helpers import mail
 from domain.ids import NoticeId, TenantId
 from domain.value import Value
 from observability.call import outgoing
-from providers.gateway import GatewayTrouble, NotExecuted, OutcomeUnknown, Refused
+from providers.gateway import GatewayTrouble, NotExecuted, OutcomeUnknown, Refused, Unreachable
+from providers.protection import Guard, retry_after
 
 API = "https://api.sendgrid.com"
-TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
+TIMEOUT = timedelta(seconds=10)
+CONNECT_SECONDS = 3
 MAX_BYTES = 30 * 1024 * 1024
 
 log = structlog.get_logger(__name__)
@@ -56,8 +60,20 @@ class Post(Protocol):
 class SendGrid:
     """Twilio SendGrid, spoken to directly: its own client connects anew for each mail, without a deadline."""
 
-    def __init__(self, *, api_key: str, sender: str, http: aiohttp.ClientSession, api: str = API) -> None:
-        self._sender, self._http = sender, http
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        sender: str,
+        http: aiohttp.ClientSession,
+        api: str = API,
+        timeout: timedelta = TIMEOUT,
+        guard: Guard | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.guard = guard or Guard("sendgrid", "default")
+        self._sender, self._http, self._clock = sender, http, clock
+        self._timeout = aiohttp.ClientTimeout(total=timeout.total_seconds(), connect=CONNECT_SECONDS)
         self._url = f"{api}/v3/mail/send"
         self._headers = {"Authorization": f"Bearer {api_key}"}
 
@@ -65,16 +81,20 @@ class SendGrid:
         """Hand a letter over; the ids that go with it, for its events, say nothing of the person."""
         body = _body(self._sender, letter, {"notice_id": str(notice_id), "tenant": str(tenant_id)})
         with outgoing("sendgrid", "send"):
-            try:
-                asking = self._http.post(self._url, json=body, headers=self._headers, timeout=TIMEOUT)
-                async with asking as answer:
-                    if answer.status in (200, 202):
-                        return answer.headers.get("X-Message-Id", "")
-                    raise _trouble(answer)
-            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-                raise NotExecuted("unreachable") from None
-            except (aiohttp.ClientError, TimeoutError):
-                raise OutcomeUnknown("no_answer") from None
+            async with self.guard.call():
+                return await self._sent(body)
+
+    async def _sent(self, body: dict[str, Any]) -> str:
+        try:
+            asking = self._http.post(self._url, json=body, headers=self._headers, timeout=self._timeout)
+            async with asking as answer:
+                if answer.status in (200, 202):
+                    return answer.headers.get("X-Message-Id", "")
+                raise _trouble(answer, datetime.fromtimestamp(self._clock(), UTC))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+            raise Unreachable("unreachable") from None
+        except (aiohttp.ClientError, TimeoutError):
+            raise OutcomeUnknown("no_answer") from None
 
 
 def _body(sender: str, letter: Letter, ids: dict[str, str]) -> dict[str, Any]:
@@ -101,13 +121,12 @@ def _body(sender: str, letter: Letter, ids: dict[str, str]) -> dict[str, Any]:
     return body
 
 
-def _trouble(answer: aiohttp.ClientResponse) -> GatewayTrouble:
+def _trouble(answer: aiohttp.ClientResponse, now: datetime) -> GatewayTrouble:
     """Say what an answer means; its text may quote the letter, so nobody reads it."""
     log.warning("mail not taken", status=answer.status)
     if answer.status == 429:
-        wait = answer.headers.get("Retry-After", "")
         return NotExecuted(
-            "rate_limited", retry_after=timedelta(seconds=int(wait)) if wait.isdecimal() else None
+            "rate_limited", retry_after=retry_after(answer.headers.get("Retry-After", ""), now)
         )
     if answer.status in (401, 403):
         return Refused("not_authorised")

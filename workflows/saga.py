@@ -6,6 +6,7 @@ fixed code is there; nothing is lost meanwhile.
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -140,7 +141,7 @@ async def perform(step: Step[Request, Answer], ask: Request) -> Answer:
         ask,
         task_queue=names.beside(own, step.queue) if step.queue else own,
         schedule_to_close_timeout=step.schedule_to_close,
-        retry_policy=PATIENT,
+        retry_policy=replace(PATIENT, non_retryable_error_types=step.not_retried),
         **options,
     )
 

@@ -44,7 +44,7 @@ QUICK = RetryPolicy(
 )
 PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 
-# A provider's HTTP deadline is 15 s; a call whose worker died is noticed after this.
+# A provider's HTTP deadline is 10 s and a step makes two calls or so; a worker's death is noticed after this.
 PROVIDER_CALL = timedelta(seconds=25)
 # An undo is never given up; after this long a person is told, and it goes on.
 ALARM = timedelta(hours=1)
@@ -56,8 +56,8 @@ class Step(Generic[Request, Answer]):
 
     `queue` none: our own database, as a local activity of at most `start_to_close`, and as an ordinary one
     while the database is away longer than the quick tries. Otherwise an ordinary activity on that queue.
-    `schedule_to_close` bounds all tries of an ordinary one. `about` says in a few words, for whoever looks at
-    the run, what it is done to; no person's data.
+    `schedule_to_close` bounds all tries of an ordinary one, and `not_retried` names outages that end them at
+    once. `about` says in a few words, for whoever looks at the run, what it is done to; no person's data.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Step(Generic[Request, Answer]):
     start_to_close: timedelta = timedelta(seconds=2)
     schedule_to_close: timedelta | None = None
     about: Callable[[Request], str] | None = None
+    not_retried: tuple[str, ...] = ()
 
 
 # Gives back what the booking holds: places of active holds are free again, the holds released (expired, if
@@ -92,7 +93,8 @@ return_payment = Step[CreatePayment, None](
 )
 
 # Writes the payment's row, then opens its checkout at the provider under the key `<payment id>:create:<n>`. A
-# repeat answers the same checkout. Refuses ProviderRefused.
+# repeat answers the same checkout. Refuses ProviderRefused. While the account is known not to answer it fails at
+# once, for a buyer waits.
 create_payment = Step[CreatePayment, Checkout](
     "create_payment",
     Checkout,
@@ -101,6 +103,7 @@ create_payment = Step[CreatePayment, Checkout](
     start_to_close=PROVIDER_CALL,
     schedule_to_close=timedelta(seconds=60),
     about=lambda ask: f"{ask.wish.amount} by {ask.wish.provider}",
+    not_retried=("CircuitOpen",),
 )
 
 # Asks the provider what became of the payment, writes it to the payment's row and, for money taken, to the

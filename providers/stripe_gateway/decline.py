@@ -22,8 +22,8 @@ _MEANS: Mapping[Decline, str] = {
         approve_with_id call_issuer card_declined card_velocity_exceeded do_not_honor do_not_try_again
         duplicate_transaction fraudulent generic_decline highest_risk_level elevated_risk_level
         incorrect_pin invalid_account invalid_amount invalid_pin live_mode_test_card lost_card
-        merchant_blacklist new_account_information_available no_action_taken not_permitted offline_pin_required
-        online_or_offline_pin_required other payment_intent_payment_attempt_failed
+        merchant_blacklist new_account_information_available no_action_taken not_permitted
+        offline_pin_required online_or_offline_pin_required other payment_intent_payment_attempt_failed
         payment_method_customer_decline payment_method_provider_decline pickup_card pin_try_exceeded
         refer_to_customer reported_stolen restricted_card revocation_of_all_authorizations
         revocation_of_authorization rule security_violation service_not_allowed setup_attempt_failed

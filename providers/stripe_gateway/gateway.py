@@ -1,5 +1,6 @@
 """One account at Stripe."""
 
+import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from providers.gateway import (
     StateConflict,
     WebhookEvent,
 )
+from providers.protection import Guard
 from providers.stripe_gateway import fact, trouble, webhook
 from providers.stripe_gateway.amount import from_stripe, to_stripe
 from providers.stripe_gateway.fact import Heard, Json
@@ -37,7 +39,8 @@ stripe.enable_telemetry = (
 )
 
 API = "https://api.stripe.com"
-TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
+TIMEOUT = timedelta(seconds=10)
+CONNECT_SECONDS = 3
 PAGE = 100
 # How far Stripe's clock may be behind ours when we look for what we made.
 CLOCKS_APART = timedelta(minutes=5)
@@ -49,7 +52,8 @@ class StripeGateway:
     """Payment intents (the client pays with a secret) and hosted checkout sessions, in one account.
 
     A reference of ours is a session's id (`cs_…`) or an intent's (`pi_…`). `http` is the process's own
-    session; who made it closes it. `secrets` are the webhook secrets that may have signed.
+    session; who made it closes it. `secrets` are the webhook secrets that may have signed. No call takes
+    longer than `timeout`, and all pass the `guard`.
     """
 
     provider = fact.PROVIDER
@@ -63,17 +67,27 @@ class StripeGateway:
         http: aiohttp.ClientSession,
         api: str = API,
         tolerance: timedelta = timedelta(seconds=300),
+        timeout: timedelta = TIMEOUT,
+        guard: Guard | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.account = account
+        self.guard = guard or Guard(self.provider, account)
         self._secrets, self._tolerance, self._clock = tuple(secrets), tolerance, clock
         self._stripe = stripe.StripeClient(
             api_key,
             base_addresses={"api": api},
             max_network_retries=0,  # retries are the saga's
-            http_client=stripe.AIOHTTPClient(timeout=TIMEOUT, session=http),
+            http_client=stripe.AIOHTTPClient(
+                timeout=aiohttp.ClientTimeout(total=timeout.total_seconds(), connect=CONNECT_SECONDS),
+                session=http,
+            ),
         ).v1
         self.vault: Vault | None = StripeVault(self._stripe, self._call)
+
+    def refuse_if_away(self) -> None:
+        """Say before anything is written that asking is of no use now. Raises CircuitOpen."""
+        self.guard.refuse_if_open()
 
     async def open_checkout(self, order: Order, *, op_key: str) -> Opened:
         """Open a hosted page or an intent, or try a stored method; the same key opens the same one, whatever
@@ -286,20 +300,28 @@ class StripeGateway:
 
         The provider's words stay in our log: they may speak of a person, and a failure is kept in histories.
         """
-        with outgoing(self.provider, operation):
-            try:
-                answer = await answering
-            except stripe.StripeError as error:
-                no = trouble.of_stripe(error)
-                self._note(operation, no, error.request_id)
-                raise no from None
-            except (aiohttp.ClientError, TimeoutError) as error:  # in the midst of the answer's body
-                raise trouble.of_connection(error) from None
-            except (TypeError, AttributeError, ValueError):  # JSON of no shape that the SDK knows
-                raise OutcomeUnknown("not_understood") from None
-            if not isinstance(answer, stripe.StripeObject):
-                raise OutcomeUnknown("not_understood")
-            return answer.to_dict()
+        try:
+            with outgoing(self.provider, operation):
+                async with self.guard.call():
+                    return await self._answer(operation, answering)
+        finally:
+            if inspect.iscoroutine(answering):
+                answering.close()  # whoever was turned away has never begun it
+
+    async def _answer(self, operation: str, answering: Awaitable[object]) -> Json:
+        try:
+            answer = await answering
+        except stripe.StripeError as error:
+            no = trouble.of_stripe(error, datetime.fromtimestamp(self._clock(), UTC))
+            self._note(operation, no, error.request_id)
+            raise no from None
+        except (aiohttp.ClientError, TimeoutError) as error:  # in the midst of the answer's body
+            raise trouble.of_connection(error) from None
+        except (TypeError, AttributeError, ValueError):  # JSON of no shape that the SDK knows
+            raise OutcomeUnknown("not_understood") from None
+        if not isinstance(answer, stripe.StripeObject):
+            raise OutcomeUnknown("not_understood")
+        return answer.to_dict()
 
     def _note(self, operation: str, no: GatewayTrouble, request_id: str | None) -> None:
         log.warning(

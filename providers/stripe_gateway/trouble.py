@@ -1,6 +1,6 @@
 """Everything that can go wrong on the way to Stripe, as the troubles every gateway knows."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import aiohttp
 import stripe
@@ -13,7 +13,9 @@ from providers.gateway import (
     OutcomeUnknown,
     Refused,
     StateConflict,
+    Unreachable,
 )
+from providers.protection import retry_after
 from providers.stripe_gateway.decline import reason
 
 # Stripe says 400 for what the object's state does not allow; these codes tell it from a faulty request.
@@ -31,34 +33,34 @@ _CONFLICTS = frozenset(
 )
 
 
-def of_stripe(error: stripe.StripeError) -> GatewayTrouble:
-    """Say what an error of the SDK means for us."""
+def of_stripe(error: stripe.StripeError, now: datetime) -> GatewayTrouble:
+    """Say what an error of the SDK means for us; a wait that Stripe asks for counts from `now`."""
     if isinstance(error, stripe.APIConnectionError):
         return of_connection(error.__cause__)
     if isinstance(error, stripe.CardError):
         detail = _detail(error)
         return Declined(reason(detail.get("code"), detail.get("decline_code")).decline.value)
-    return _by_status(error)
+    return _by_status(error, _wait(error, now))
 
 
 def of_connection(cause: BaseException | None) -> GatewayTrouble:
     """Tell a connection that never came about, so that nothing was sent, from an answer that was lost."""
     if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return NotExecuted("unreachable")
+        return Unreachable("unreachable")
     return OutcomeUnknown("no_answer")
 
 
-def _by_status(error: stripe.StripeError) -> GatewayTrouble:
+def _by_status(error: stripe.StripeError, wait: timedelta | None) -> GatewayTrouble:
     status = error.http_status or 0
     if status == 429:
-        return NotExecuted("rate_limited", retry_after=_retry_after(error))
+        return NotExecuted("rate_limited", retry_after=wait)
     if status == 409:
-        return NotExecuted("in_progress", retry_after=_retry_after(error))
+        return NotExecuted("in_progress", retry_after=wait)
     if status in (401, 403):
         return Refused("not_authorised")
     if status in (400, 404) and isinstance(error, stripe.IdempotencyError | stripe.InvalidRequestError):
         return _by_code(error, status)
-    return OutcomeUnknown("server_error")
+    return OutcomeUnknown("server_error", retry_after=wait)
 
 
 def _by_code(error: stripe.StripeError, status: int) -> GatewayTrouble:
@@ -81,7 +83,6 @@ def _detail(error: stripe.StripeError) -> dict[str, str | None]:
     return detail if isinstance(detail, dict) else {}
 
 
-def _retry_after(error: stripe.StripeError) -> timedelta | None:
+def _wait(error: stripe.StripeError, now: datetime) -> timedelta | None:
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    wait = str(headers.get("retry-after", ""))
-    return timedelta(seconds=int(wait)) if wait.isdecimal() else None
+    return retry_after(str(headers.get("retry-after", "")), now)

@@ -102,11 +102,16 @@ async def received() -> AsyncIterator[tuple[str, list[Delivery]]]:
 
 
 def stripe_gateway(
-    account: Account, http: aiohttp.ClientSession, *secrets: str, api: str | None = None
+    account: Account, http: aiohttp.ClientSession, *secrets: str, api: str | None = None, **more: Any
 ) -> StripeGateway:
     """Make the gateway as the entry points do, at the sandbox."""
     return StripeGateway(
-        account="main", api_key=account.key, secrets=secrets, http=http, api=api or f"{account.url}/stripe"
+        account="main",
+        api_key=account.key,
+        secrets=secrets,
+        http=http,
+        api=api or f"{account.url}/stripe",
+        **more,
     )
 
 

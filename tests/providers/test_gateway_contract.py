@@ -176,7 +176,7 @@ async def test_a_decline_is_told_with_our_word_for_it_and_counts_once(
     told = await facts_told(desk)
 
     declines = [fact for fact in asked if fact.kind is FactKind.DECLINED]
-    assert {fact.decline_code for fact in declines} == {"insufficient_funds", "fraud_suspected"}
+    assert {fact.decline_code for fact in declines} == {"insufficient_funds", "card_declined"}
     assert len(fold(wished.amount, [*asked, *told, *asked]).declines) == 2
 
 
