@@ -137,6 +137,12 @@ class Settings(BaseSettings):
         pattern=r"^\w{1,16}:[0-9a-f]{64}(,\w{1,16}:[0-9a-f]{64})*$",
         description="seals personal data: name:64 hexadecimal digits, …; the first seals, all open",
     )
+    payload_keys: Secret = Field(
+        "",
+        pattern=r"^(\w{1,16}:[0-9a-f]{64}(,\w{1,16}:[0-9a-f]{64})*)?$",
+        description="seals what histories hold: name:64 hexadecimal digits, …; the first seals, all open",
+    )
+    codec_ticket: Secret = Field("", description="opens payloads to a UI without a login; not in production")
 
     hold_seconds: Seconds = Field(
         900, description="how long places are held, unless the offer says otherwise"
@@ -207,6 +213,10 @@ class Settings(BaseSettings):
         yield from _each(
             OPEN, lambda name: not getattr(self, name).startswith("https:"), "must begin with https:"
         )
+        if not self.payload_keys:
+            yield "PAYLOAD_KEYS: must be given in production"
+        if self.codec_ticket:
+            yield "CODEC_TICKET: is not for production: its UI has a login"
         if "sandbox" in self.paypal_api_base:
             yield "PAYPAL_API_BASE: PayPal's sandbox is not for production"
         if len({urlsplit(getattr(self, name)).username for name in DATABASES}) < len(DATABASES):

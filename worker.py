@@ -22,7 +22,6 @@ import aiohttp
 import structlog
 from temporalio.client import Client
 from temporalio.contrib.opentelemetry import TracingInterceptor
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import Runtime
 from temporalio.service import RetryConfig
 from temporalio.worker import Interceptor, PollerBehaviorAutoscaling, Worker
@@ -33,8 +32,8 @@ from activities.booking import BookingActivities
 from activities.case import Cases
 from activities.failure import Failures
 from activities.health import Check, told_on
-from activities.method import MethodActivities
 from activities.inventory import InventoryActivities
+from activities.method import MethodActivities
 from activities.notice import NoticeActivities
 from activities.payment import PaymentActivities
 from activities.refund import RefundActivities
@@ -52,10 +51,11 @@ from settings import Settings, SettingsInvalid
 from workflows import names
 from workflows.aftercare import AftercareWorkflow
 from workflows.booking import BookingWorkflow
+from workflows.client import Sagas
 from workflows.codec import converter
 from workflows.method import MethodWorkflow
-from workflows.client import Sagas
 from workflows.notice import NoticeWorkflow
+from workflows.refund import RefundWorkflow
 
 log = structlog.get_logger("worker")
 
@@ -140,7 +140,7 @@ async def client(
     return await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
-        data_converter=pydantic_data_converter,
+        data_converter=converter(settings.payload_keys),
         interceptors=[TracingInterceptor()],
         runtime=runtime,
         retry_config=retry,
@@ -198,7 +198,7 @@ async def patiently(who: str, connect: Callable[[], Awaitable[T]]) -> T:
 
 
 def serving(built: Parts) -> dict[str, dict[str, Any]]:
-    """List what each task queue runs. Nothing asks for payouts yet, so nobody serves them."""
+    """List what each task queue runs."""
     inventory, booking = InventoryActivities(built.app), BookingActivities(built.app)
     aftercare = AftercareActivities(built.app, built.sagas)
     payment = PaymentActivities(built.payment, built.gateways, built.sagas)
@@ -239,6 +239,11 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
             ]
         },
         names.NOTICES: {"activities": [notice.send_notice]},
+        names.PAYOUTS: {
+            "workflows": [RefundWorkflow],
+            "activities": [refund.open_refund, aftercare.record_refund],
+            "workflow_runner": RUNNER,
+        },
     }
 
 
@@ -254,7 +259,7 @@ def workers(
         Worker(
             built.temporal,
             task_queue=f"{built.settings.queue_prefix}{queue}",
-            interceptors=[Cases(built.app), Failures(), *interceptors],
+            interceptors=[Cases(built.app, patience=built.settings.step_patience), Failures(), *interceptors],
             workflow_failure_exception_types=failing,
             max_concurrent_activities=100,  # of which one account at a provider takes some (PROVIDER_CALLS)
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),

@@ -22,18 +22,18 @@ from workflows import steps
 
 log = structlog.get_logger(__name__)
 
-# With the waits of `steps.PATIENT` this is a quarter of an hour.
-PATIENCE = 20
-
 Write: TypeAlias = Callable[[Connection, TenantId, UUID], Awaitable[bool]]
 
 UNDOS = frozenset(step.undo.name for step in steps.STEPS if step.undo)
 
 
 class Cases(Interceptor):
-    """Looks at how activities end, as the booking role; stands in front of what puts failures into words."""
+    """Looks at how activities end, as the booking role; stands in front of what puts failures into words.
 
-    def __init__(self, app: Database, *, patience: int = PATIENCE) -> None:
+    `patience` is how many tries in vain make a case: 20 are a quarter of an hour.
+    """
+
+    def __init__(self, app: Database, *, patience: int) -> None:
         self.app, self.patience = app, patience
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002

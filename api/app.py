@@ -20,11 +20,11 @@ from fastapi.middleware import Middleware
 from fastapi.staticfiles import StaticFiles
 from temporalio.client import Client, RetryConfig
 from temporalio.contrib.opentelemetry import TracingInterceptor
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api import (
     catalog,
     checkout,
+    codec,
     consent,
     health,
     key,
@@ -59,6 +59,7 @@ from providers.stripe_gateway.gateway import StripeGateway
 from providers.token import BookingTokens, KeyRing, TicketTokens, UserTokens
 from settings import Settings, SettingsInvalid
 from workflows.client import Sagas
+from workflows.codec import SealedPayloads, converter
 
 PARTS = (
     *(accept, look, decide, checkout, passenger, consent, payment, method, stream, catalog, pricing, ticket),
@@ -98,7 +99,11 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(Watch),
             Middleware(
                 BodyLimit,
-                caps={f"{BASE}/webhooks/": settings.max_webhook_bytes, "/": settings.max_body_bytes},
+                caps={
+                    f"{BASE}/webhooks/": settings.max_webhook_bytes,
+                    f"{BASE}/codec/": settings.max_webhook_bytes,
+                    "/": settings.max_body_bytes,
+                },
             ),
         ],
     )
@@ -123,11 +128,6 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             )
         )
         closing.push_async_callback(database.close)
-        http = await closing.enter_async_context(aiohttp.ClientSession())
-        temporal = await client(settings)
-        made = house(settings, database, payments, temporal, http)
-        for work in (made.waker.run, made.feed.run):
-            await closing.enter_async_context(running(work()))
         payments = await patiently(
             lambda: Database.connect(
                 settings.database_payment_url,
@@ -137,6 +137,11 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             )
         )
         closing.push_async_callback(payments.close)
+        http = await closing.enter_async_context(aiohttp.ClientSession())
+        temporal = await client(settings)
+        made = house(settings, database, payments, temporal, http)
+        for work in (made.waker.run, made.feed.run):
+            await closing.enter_async_context(running(work()))
         yield made
 
 
@@ -163,19 +168,22 @@ def house(
 
     return House(
         database=database,
+        payments=payments,
         sagas=Sagas(temporal, settings.queue_prefix, timedelta(seconds=settings.payment_answer_seconds)),
         gateways=gateways(settings, http),
         tokens=tokens(settings),
         seal=Seal(settings.field_keys),
         waker=Waker(wake),
-        payments=payments,
         feed=Feed(events),
         rules=Rules(
             api_url=settings.api_url,
             grace=timedelta(seconds=settings.hold_grace_seconds),
             publishable_keys={"stripe": settings.stripe_publishable_key},
             live=settings.holdfast_env == "production",
+            ui_origin="/".join(settings.temporal_ui_url.split("/")[:3]),
+            codec_ticket=settings.codec_ticket,
         ),
+        payloads=SealedPayloads(settings.payload_keys) if settings.payload_keys else None,
         probes={"database": database.ping, "temporal": temporal.service_client.check_health},
         sales=Recent(sale, seconds=SALE_SECONDS),
     )
@@ -186,7 +194,7 @@ async def client(settings: Settings) -> Client:
     return await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
-        data_converter=pydantic_data_converter,
+        data_converter=converter(settings.payload_keys),
         interceptors=[TracingInterceptor()],
         retry_config=SOON_AWAY,
         lazy=True,

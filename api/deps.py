@@ -39,6 +39,7 @@ from providers.gateway import Gateways
 from providers.seal import Seal
 from providers.token import BookingTokens, KeyRing, TicketTokens, UserTokens
 from workflows.client import Sagas
+from workflows.codec import SealedPayloads
 
 # In front of every route but the pages and what machines ask.
 BASE = "/api/v1"
@@ -59,10 +60,11 @@ class Permission(StrEnum):
     PAY = "pay"
     CHANGE = "change"
     CANCEL = "cancel"
-    SEE_REPORTS = "see_reports"
     KEEP_METHODS = "keep_methods"
     LINK = "link"
+    SEE_REPORTS = "see_reports"
     OPERATE = "operate"
+    DECODE = "decode"
 
 
 class Reach(StrEnum):
@@ -90,7 +92,7 @@ GRANTS: Mapping[str, tuple[frozenset[Permission], Reach]] = {
     "organizer": (frozenset({*_STAFF, _P.CANCEL}), Reach.TENANT),
     "operator": (frozenset({*_STAFF, _P.CANCEL, _P.OPERATE}), Reach.TENANT),
     "admin": (frozenset({*_STAFF, _P.CANCEL, _P.OPERATE}), Reach.TENANT),
-    PLATFORM: (frozenset({*_STAFF, _P.CANCEL, _P.OPERATE}), Reach.TENANT),
+    PLATFORM: (frozenset({*_STAFF, _P.CANCEL, _P.OPERATE, _P.DECODE}), Reach.TENANT),
 }
 
 
@@ -148,12 +150,16 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings that routes go by: `publishable_keys` by payment provider, `live` when money is real."""
+    """The settings that routes go by: `publishable_keys` by payment provider, `live` when money is real;
+    `ui_origin` is where the Temporal Web UI's pages come from, `codec_ticket` what opens payloads to them.
+    """
 
     api_url: str
     grace: timedelta
     publishable_keys: Mapping[str, str]
     live: bool
+    ui_origin: str
+    codec_ticket: str
 
 
 @dataclass
@@ -161,14 +167,15 @@ class House:
     """What the application was put together from; routes get its parts by the aliases below."""
 
     database: Database
+    payments: Database  # as the payment role, for the routes of payments alone
     sagas: Sagas
     gateways: Gateways
     tokens: Tokens
     seal: Seal
     waker: Waker
     feed: Feed
-    payments: Database  # as the payment role, for the routes of payments alone
     rules: Rules
+    payloads: SealedPayloads | None
     probes: Mapping[str, Callable[[], Awaitable[object]]]
     sales: Recent[tuple[TenantId, OfferId, SlotId], Sale]
     verdicts: "OrderedDict[str, tuple[Caller, datetime]]" = field(default_factory=OrderedDict)

@@ -118,6 +118,8 @@ SECRETS = (
     ("MAIL_API_KEY", "SG.", 32),
     ("BOOKING_TOKEN_SECRET", "", 32),
     ("FIELD_KEYS", "k1:", 32),
+    ("PAYLOAD_KEYS", "k1:", 32),
+    ("CODEC_TICKET", "", 32),
 )
 
 

@@ -35,7 +35,11 @@ QUICK_TIMERS = (*QUICK_HOPS, 'history.timerProcessorMaxTimeShift="50ms"')
 
 
 class Temporal:
-    """One development server. Its state is the file `database` (and is kept), or memory when that is None."""
+    """One development server.
+
+    Its state is the file `database` (and is kept), or memory when that is None. Its pages ask `codec` to open
+    sealed payloads.
+    """
 
     def __init__(
         self,
@@ -47,9 +51,10 @@ class Temporal:
         database: Path | None = None,
         dynamic: Sequence[str] = QUICK_HOPS,
         binary: Path | None = None,
+        codec: str | None = None,
     ) -> None:
         self.port, self.http_port, self.ui_port = port, http_port, ui_port
-        self.log, self.database, self.dynamic = log, database, dynamic
+        self.log, self.database, self.dynamic, self.codec = log, database, dynamic, codec
         self.binary = binary or find_binary()
         self.process = Process(self.program())
 
@@ -86,6 +91,8 @@ class Temporal:
         )
         yield from ("--log-level", "warn")
         yield from ("--headless",) if self.ui_port is None else ("--ui-port", str(self.ui_port))
+        if self.codec:
+            yield from ("--ui-codec-endpoint", self.codec)
         if self.database:
             yield from ("--db-filename", str(self.database))
         for pragma in ("journal_mode=wal", "synchronous=normal"):  # measured: twice the rate

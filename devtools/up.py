@@ -131,6 +131,7 @@ class Stack:
             http_port=int(at["TEMPORAL_HTTP_PORT"]),
             database=STATE / "temporal.db",
             log=LOGS / "temporal.log",
+            codec=f"{at['API_URL']}/api/v1/codec/{at['CODEC_TICKET']}",
         )
         self.supervisor.start(server.program(), health=server.health)
 

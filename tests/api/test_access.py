@@ -73,6 +73,7 @@ ASKED: list[tuple[Permission, str, str, dict[str, Any] | None]] = [
     (Permission.OPERATE, "POST", "/admin/transactions/{any}/investigate", None),
     (Permission.OPERATE, "GET", "/admin/bookings/{booking}/attempts", None),
     (Permission.OPERATE, "POST", "/admin/sagas/{booking}/retry", {"reason": "why"}),
+    (Permission.DECODE, "POST", "/codec/decode", {"payloads": []}),
 ]
 
 

@@ -47,4 +47,5 @@ PRODUCTION = {
     "ADYEN_API_BASE": "https://prefix-checkout-live.adyenpayments.com/checkout",
     "PAYPAL_API_BASE": "https://api-m.paypal.com",
     "SENDGRID_API_BASE": "https://api.sendgrid.com",
+    "PAYLOAD_KEYS": f"k1:{LONG}",
 }

@@ -58,6 +58,7 @@ def test_the_database_may_be_named_as_the_sources_do(monkeypatch: pytest.MonkeyP
         ("TICKET_PRIVATE_KEY", "secret"),
         ("BOOKING_TOKEN_SECRET", "open-sesame"),
         ("HOLDFAST_ENV", "live"),
+        ("PAYLOAD_KEYS", f"k1:{LONG},{LONG}"),
     ],
 )
 def test_a_wrong_value_is_named_and_not_repeated(
@@ -118,6 +119,8 @@ def test_production_takes_what_is_complete(monkeypatch: pytest.MonkeyPatch) -> N
         ("JWT_ISSUER", "", "must be given in production"),
         ("MAIL_FROM", "", "must be given in production"),
         ("SENDGRID_API_BASE", "", "must be given in production"),
+        ("PAYLOAD_KEYS", "", "must be given in production"),
+        ("CODEC_TICKET", LONG, "is not for production"),
     ],
 )
 def test_production_refuses(monkeypatch: pytest.MonkeyPatch, name: str, value: str, why: str) -> None:

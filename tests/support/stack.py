@@ -235,7 +235,7 @@ async def _is_known(handle: WorkflowHandle[Any, Any]) -> bool:
 
 @asynccontextmanager
 async def front(
-    databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
+    databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str, **changed: Any
 ) -> AsyncIterator[Stack]:
     """Serve the API over a fresh database and fresh accounts; the workers are the test's to start."""
     listening = free_socket()
@@ -243,6 +243,7 @@ async def front(
         sandbox = Account(sandbox_url, http)
         secret = await sandbox.register(f"{address(listening)}/api/v1/webhooks/stripe")
         settings = settings_of(databases.urls, temporal_address, sandbox, address(listening), secret)
+        settings = settings.model_copy(update=changed)
         judge = await asyncpg.connect(databases.urls.admin)
         try:
             async with serving(create_app(settings), listening):

@@ -1,0 +1,203 @@
+"""What operators do, over the whole product: replay, retry, close; one case each, and each act on record."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.refusal import Unknown
+from providers.token import KeyRing, UserTokens
+from tests.support.check import violations
+from tests.support.stack import Booked, Stack, bearer
+from tests.support.wait import eventually
+from tests.workflows.test_webhook import after_try, deliver, labels
+from workflows.booking import BookingWorkflow
+
+CASES = "select * from cases order by opened_at"
+
+
+async def operator(stack: Stack, role: str = "operator") -> dict[str, str]:
+    """Show the token of somebody who works for the only tenant of the test."""
+    tenant_id = await stack.value("select id from tenants")
+    keys = KeyRing(stack.settings.jwt_private_key)
+    now = await stack.value("select now()")
+    signer = UserTokens(keys, stack.settings.jwt_issuer)
+    return bearer(signer.sign("grace", tenant_id, [role], token_id=uuid4().hex, now=now))
+
+
+async def ask(stack: Stack, method: str, path: str, role: str = "operator", **body: Any) -> dict[str, Any]:
+    """Ask as an operator, and expect to be answered."""
+    answer = await stack.http.request(
+        method, f"/api/v1/admin{path}", json=body or None, headers=await operator(stack, role)
+    )
+    assert answer.status_code in (200, 201), answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+async def hurried(stack: Stack, event_id: str, tries: int) -> dict[str, Any]:
+    """Let the waits between the tries of an event pass at once, until it has been tried so often."""
+    row = await after_try(stack, event_id, 1)
+    while row["attempts"] < tries:
+        await stack.judge.execute("update webhook_events set next_at = now() where event_id = $1", event_id)
+        await stack.judge.execute("notify holdfast_relay")
+        row = await after_try(stack, event_id, row["attempts"] + 1)
+    return row
+
+
+@pytest.mark.row("WHK-10")
+@pytest.mark.row("WHK-18")
+async def test_a_dead_event_is_one_case_and_is_processed_once_when_it_is_replayed(stack: Stack) -> None:
+    """The event names a payment by a label that is wrong; a person mends the payment's reference."""
+    booking = await stack.book()
+    checkout = await stack.checkout(booking)
+    named = {**await labels(stack, checkout), "payment_id": str(uuid4())}
+    event_id = await deliver(stack, named)
+
+    assert (await hurried(stack, event_id, 6))["status"] == "dead"
+    [case] = (await ask(stack, "GET", "/cases?status=open", "platform"))["items"]
+    [dead] = (await ask(stack, "GET", "/webhook-events?status=dead", "platform"))["items"]
+    assert (case["kind"], case["cause"], case["subject"]) == ("webhook", "unknown_reference", dead["id"])
+    assert (await ask(stack, "GET", "/cases"))["items"] == []  # it is no tenant's yet
+
+    tried = (await ask(stack, "GET", f"/webhook-events/{dead['id']}", "platform"))["tries"]
+    assert [each["status"] for each in tried] == ["parked"] * 5 + ["dead"]
+
+    await stack.judge.execute(
+        "update payments set id = $1 where id = $2", UUID(named["payment_id"]), UUID(checkout["payment_id"])
+    )
+    for _ in range(2):
+        await ask(stack, "POST", f"/webhook-events/{dead['id']}/replay", "platform")
+
+    told = await eventually(lambda: settled(stack, event_id), what="the event to be told")
+    assert (told["status"], told["payment_id"]) == ("processed", UUID(named["payment_id"]))
+    [closed] = await stack.rows(CASES)
+    assert closed["closed_by"] == "holdfast"
+
+
+async def test_an_event_that_was_processed_is_replayed_without_a_second_effect(stack: Stack) -> None:
+    booking = await stack.book()
+    await stack.pay(booking)
+    await stack.wait_for(booking, "confirmed")
+    await stack.closed(booking.workflow)
+    await stack.sandbox.drain()
+    [event] = (await ask(stack, "GET", "/webhook-events?kind=payment_intent.succeeded"))["items"]
+    assert event["status"] == "processed"
+
+    await ask(stack, "POST", f"/webhook-events/{event['id']}/replay")
+    told = await eventually(lambda: settled(stack, event["event_id"]), what="the event to be told again")
+
+    assert (told["status"], told["cause"]) == ("ignored", "known")
+    assert await stack.value("select count(*) from tickets") == 1
+    assert await violations(stack) == []
+
+
+@pytest.mark.row("SAG-28")
+@pytest.mark.row("ADM-12", partly="cancel and modify: their own routes; replay: the inbox")
+async def test_a_parked_undo_is_one_case_and_is_tried_again_by_an_operator(stack: Stack) -> None:
+    booking = await stack.book()
+    await stack.checkout(booking)
+    stack.faults.refuse("return_payment", Unknown("ordered by the test"))
+    await stack.ask_to_cancel(booking)
+    await eventually(lambda: parked(stack, booking), what="the undo to be parked")
+
+    [case] = (await ask(stack, "GET", "/cases?status=open"))["items"]
+    assert (case["kind"], case["cause"]) == ("step", "return_payment_parked")
+    assert case["subject"] == case["booking_id"] == str(booking.id)
+
+    stack.faults.mend()
+    run = await ask(stack, "POST", f"/sagas/{booking.reference}/retry", reason="the provider is back")
+
+    assert run["parked"] is None
+    await stack.wait_for(booking, "cancelled")
+    await stack.closed(booking.workflow)
+    shown = await ask(stack, "GET", f"/cases/{case['id']}")
+    assert (shown["status"], shown["closed_by"]) == ("closed", "user:grace")
+    assert "saga.retry" in [moment["what"] for moment in shown["timeline"]]
+    assert await violations(stack) == []
+
+
+async def test_nothing_is_retried_where_nothing_waits(stack: Stack) -> None:
+    booking = await stack.book()
+
+    answer = await stack.http.post(f"/api/v1/admin/sagas/{booking.id}/retry", headers=await operator(stack))
+    assert (answer.status_code, answer.json()["code"]) == (409, "nothing_to_retry")
+    assert await stack.rows("select * from audit_entries") == []
+
+
+@pytest.mark.row("SAG-21")
+async def test_a_step_that_gets_no_answer_for_long_is_one_case_until_it_does(idle_stack: Stack) -> None:
+    settings = idle_stack.settings.model_copy(update={"step_patience": 1})
+    stack = replace(idle_stack, settings=settings)
+    async with stack.working():
+        booking = await stack.book()
+        stack.faults.fail("create_payment", times=2)
+        await stack.checkout(booking)
+
+    [case] = await stack.rows(CASES)
+    assert (case["kind"], case["cause"]) == ("step", "create_payment_unanswered")
+    assert case["note"] == "create_payment was done at try 3"
+
+
+@pytest.mark.row("PAY-38")
+async def test_an_investigation_shows_everything_that_happened_to_a_payment_and_is_opened_once(
+    stack: Stack,
+) -> None:
+    booking = await stack.book()
+    checkout = await stack.pay(booking)
+    await stack.wait_for(booking, "confirmed")
+    await stack.sandbox.drain()
+    await eventually(lambda: told_of(stack), what="the payment's event")
+    path = f"/transactions/{checkout['payment_id']}/investigate"
+
+    first, second = [await ask(stack, "POST", path) for _ in range(2)]
+
+    assert first["id"] == second["id"]
+    assert (first["kind"], first["opened_by"]) == ("investigation", "user:grace")
+    happened = [(moment["source"], moment["what"]) for moment in second["timeline"]]
+    assert ("provider", "payment_intent.succeeded") in happened
+    assert ("holdfast", "payment.captured") in happened
+    assert ("holdfast", "booking.confirmed") in happened
+    assert happened.count(("operator", "payment.investigate")) == 2
+    closed = await ask(stack, "POST", f"/cases/{first['id']}/close", note="All is well.")
+    assert (closed["status"], closed["note"]) == ("closed", "All is well.")
+    again = await stack.http.post(
+        f"/api/v1/admin/cases/{first['id']}/close", json={"note": "x"}, headers=await operator(stack)
+    )
+    assert (again.status_code, again.json()["code"]) == (409, "case_closed")
+
+
+@pytest.mark.row("PAY-28")
+async def test_operators_see_every_attempt_and_the_banks_own_word(stack: Stack) -> None:
+    booking = await stack.book()
+    checkout = await stack.pay(booking, "visa_chargeDeclinedInsufficientFunds")
+
+    async def counted() -> dict[str, Any] | None:
+        seen = await ask(stack, "GET", f"/bookings/{booking.reference}/attempts")
+        return seen if seen["declines"] else None
+
+    seen = await eventually(counted, what="the decline")
+    assert (seen["declines"], seen["most"]) == (1, 5)
+    [attempt] = seen["items"]
+    assert (attempt["payment_id"], attempt["declines"]) == (checkout["payment_id"], 1)
+    assert attempt["decline_code"] == "insufficient_funds"
+
+
+async def settled(stack: Stack, event_id: str) -> dict[str, Any] | None:
+    """Give the event once it was told."""
+    rows = await stack.rows(
+        "select status, cause, payment_id from webhook_events where event_id = $1 and told_at is not null",
+        event_id,
+    )
+    return rows[0] if rows else None
+
+
+async def parked(stack: Stack, booking: Booked) -> str | None:
+    """Name the undo that waits."""
+    return (await stack.run_of(booking).query(BookingWorkflow.status)).parked
+
+
+async def told_of(stack: Stack) -> bool:
+    """Say whether an event was matched with the payment."""
+    return bool(await stack.value("select count(*) from webhook_events where payment_id is not null"))

@@ -1,0 +1,73 @@
+"""How payloads travel into histories and back: sealed with AES-256-GCM under a key that is named beside them.
+
+Sealed are requests, answers, signals, summaries and the words of failures. In clear remain ids, names of
+types and queues, search attributes, and the type of a failure: no person's data stands in any of them.
+
+The first key seals, all open. To rotate: put a new key in front, and drop the old one when the last history
+under it is past the retention time. Whoever runs, asks or replays workflows needs the same keys.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from temporalio.api.common.v1 import Payload
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes, PayloadCodec
+
+SEALED = b"binary/encrypted"
+NONCE_BYTES = 12
+
+
+class Unreadable(ValueError):
+    """Raised for a sealed payload that no key of ours opens."""
+
+
+class SealedPayloads(PayloadCodec):
+    """Seals and opens payloads; one that is not sealed is given back as it is."""
+
+    def __init__(self, keys: str) -> None:
+        """Read `name:key` pairs, separated by commas; a key is 32 bytes in hexadecimal."""
+        pairs = [pair.strip().partition(":") for pair in keys.split(",")]
+        self._keys = {name: AESGCM(bytes.fromhex(key)) for name, _, key in pairs}
+        self._first = pairs[0][0]
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Seal payloads."""
+        return _each(payloads, self._seal)
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Open payloads. Raises Unreadable."""
+        return _each(payloads, self._open)
+
+    def _seal(self, plain: Payload) -> Payload:
+        name, nonce = self._first.encode(), os.urandom(NONCE_BYTES)
+        sealed = self._keys[self._first].encrypt(nonce, plain.SerializeToString(), name)
+        return Payload(metadata={"encoding": SEALED, "key-id": name}, data=nonce + sealed)
+
+    def _open(self, sealed: Payload) -> Payload:
+        if sealed.metadata.get("encoding") != SEALED:
+            return sealed
+        name = sealed.metadata.get("key-id", b"")
+        nonce, text = sealed.data[:NONCE_BYTES], sealed.data[NONCE_BYTES:]
+        try:
+            return Payload.FromString(self._keys[name.decode()].decrypt(nonce, text, name))
+        except (KeyError, ValueError, InvalidTag) as error:
+            raise Unreadable("No key of ours opens this payload.") from error
+
+
+def converter(keys: str) -> DataConverter:
+    """Make what turns values into payloads and back: sealed under these keys, in clear without any."""
+    if not keys:
+        return pydantic_data_converter
+    return replace(
+        pydantic_data_converter,
+        payload_codec=SealedPayloads(keys),
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
+
+
+def _each(payloads: Iterable[Payload], change: Callable[[Payload], Payload]) -> list[Payload]:
+    return [change(payload) for payload in payloads]
