@@ -1,0 +1,21 @@
+"""One campaign for the crash points that were chosen."""
+
+from collections.abc import AsyncIterator
+from typing import cast
+
+import pytest
+
+from tests.crash.campaign import Campaign
+from tests.crash.point import Point
+
+
+@pytest.fixture(scope="session")
+async def campaign(request: pytest.FixtureRequest, quiet: None) -> AsyncIterator[Campaign]:
+    """Take the points of all chosen tests, in their order, a few at a time."""
+    chosen = [
+        cast("Point", item.callspec.params["point"])
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and "campaign" in item.fixturenames
+    ]
+    async with Campaign(chosen).running() as begun:
+        yield begun

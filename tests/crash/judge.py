@@ -1,0 +1,150 @@
+"""Is all at rest, and do the invariants hold? Asked from outside: by SQL past all permissions, of the sandbox
+what it really charged, of Temporal what still runs, and of the API whether the same request has the same
+answer.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+
+import worker
+from tests.crash.buyer import Patient
+from tests.support.check import violations
+from tests.support.stack import ENDS, Booked, Stack
+from tests.support.wait import eventually
+
+# I13: what nobody is done with yet.
+UNDONE = """
+select 'booking ' || reference || ' is ' || status from bookings where status <> all($1)
+union all
+select 'booking ' || reference || ' has no run' from bookings where saga_started_at is null
+union all
+select 'event ' || kind || ' is untold' from webhook_events
+ where told_at is null and status in ('received', 'parked', 'failed')
+union all
+select 'notice ' || kind || ' is ' || status from notices where status in ('owed', 'claimed')
+union all
+select 'refund is ' || status from refunds where status in ('pending', 'processing')
+"""
+# What came to an end that a person has to look at.
+STRANDED = """
+select 'event ' || kind || ' is ' || status from webhook_events where status in ('dead', 'parked', 'failed')
+"""
+# I9: of each end at most one is told, and the last that is told is the state.
+ENDS_TOLD = """
+select b.reference, b.status, array_agg(replace(e.type, 'booking.', '') order by e.n) as told
+  from bookings b join events e on e.subject = b.id
+ where e.type = any($1)
+ group by b.id, b.reference, b.status
+"""
+NOTICES = "select id::text, status, booking_id::text from notices"
+AFTERCARE = "aftercare:"
+ROUTES_WITH_KEYS = ("/bookings", "/payments")
+
+
+async def at_rest(stack: Stack) -> list[str]:
+    """Wait until all is at rest; lists what does not come to rest (I13)."""
+    left: list[str] = []
+
+    async def look() -> bool:
+        left[:] = await undone(stack)
+        return not left
+
+    try:
+        await eventually(look, what="rest")
+    except AssertionError:
+        return [f"I13: {each}" for each in left]
+    return []
+
+
+async def undone(stack: Stack) -> list[str]:
+    """List what is not at rest: rows, deliveries, runs. An aftercare that only waits for more is at rest."""
+    found = [next(iter(row.values())) for row in await stack.rows(UNDONE, list(ENDS))]
+    found += [f"delivery of {each['type']} is due" for each in await stack.sandbox.deliveries() if _due(each)]
+    async for run in stack.temporal.list_workflows("ExecutionStatus = 'Running'"):
+        handle = stack.temporal.get_workflow_handle(run.id, run_id=run.run_id)
+        if not run.id.startswith(AFTERCARE) or await _works(handle):
+            found.append(f"{run.id} runs")
+    return found
+
+
+def _due(delivery: dict[str, Any]) -> bool:
+    return bool(delivery["status"] == "pending")
+
+
+async def _works(handle: WorkflowHandle[Any, Any]) -> bool:
+    seen = await handle.describe()
+    if seen.status is not WorkflowExecutionStatus.RUNNING:
+        return True  # ended since it was listed: look again
+    raw = seen.raw_description
+    return bool(raw.pending_activities) or raw.HasField("pending_workflow_task")
+
+
+async def broken(stack: Stack, buyer: Patient, booking: Booked, *, ends: str, canary: str) -> list[str]:
+    """List the violations of the invariants, once all is at rest; `ends` is how the booking has to end."""
+    found = await violations(stack)
+    found += [next(iter(row.values())) for row in await stack.rows(STRANDED)]
+    status = await stack.value("select status from bookings where id = $1", booking.id)
+    if status != ends:
+        found.append(f"I6: {booking.reference} ended as {status}, not {ends}")
+    found += await _moves(stack)
+    found += await _mails(stack)
+    found += await _repeated(buyer)
+    found += _strangers(buyer, canary)
+    found += await _replayed(stack, booking)
+    return found
+
+
+async def _moves(stack: Stack) -> list[str]:
+    told = await stack.rows(ENDS_TOLD, [f"booking.{end}" for end in ENDS])
+    return [
+        f"I9: {row['reference']} is {row['status']} after {row['told']}"
+        for row in told
+        if row["told"][-1] != row["status"] or len({*row["told"]}) < len(row["told"])
+    ]
+
+
+async def _mails(stack: Stack) -> list[str]:
+    """Each mail that is said to be accepted was, and was about its booking."""
+    sent = {mail["custom_args"]["notice_id"] for mail in await stack.sandbox.mailbox()}
+    return [
+        f"I5: notice {row['id']} is {row['status']}"
+        for row in await stack.rows(NOTICES)
+        if (row["status"] == "accepted") > (row["id"] in sent) or row["status"] == "no_address"
+    ]
+
+
+async def _repeated(buyer: Patient) -> list[str]:
+    """Send every wish again: I7, the same key has the same answer, byte by byte."""
+    wishes, found = [*buyer.wishes], []
+    for wish in wishes:
+        if not wish.url.endswith(ROUTES_WITH_KEYS):
+            continue
+        again = await buyer.request(wish.method, wish.url, **wish.options)
+        if (again.status_code, again.content) != (wish.answer.status_code, wish.answer.content):
+            first = wish.answer.status_code
+            found.append(f"I7: {wish.url} was answered {first}, then {again.status_code} {again.text}")
+    return found
+
+
+def _strangers(buyer: Patient, canary: str) -> list[str]:
+    """I12: no answer names another tenant's buyer."""
+    answers: Iterable[str] = (wish.answer.text for wish in buyer.wishes)
+    return [
+        f"I12: an answer names somebody else: {text}"
+        for text in answers
+        if "canary" in text and canary not in text
+    ]
+
+
+async def _replayed(stack: Stack, booking: Booked) -> list[str]:
+    """I10: the run's history replays on the present code, and no task of it failed again and again."""
+    history = await stack.run_of(booking).fetch_history()
+    replayer = Replayer(
+        workflows=worker.WORKFLOWS, workflow_runner=worker.RUNNER, data_converter=pydantic_data_converter
+    )
+    result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
+    return [f"I10: {booking.workflow} does not replay"] if result.replay_failure else []

@@ -1,0 +1,149 @@
+"""The cutting proxy: stands between a process and what it depends on, and at the message that was ordered it
+strikes: the blow falls, and the connection is cut before the message, after it, or once it was told.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tests.crash.wire import Dialect, Piece
+
+CHUNK = 65_536
+CUT, HUNG_UP = "cut", "hung up"
+
+
+class Moment(StrEnum):
+    """When the blow falls: before the effect, the effect being done and not reported, or reported."""
+
+    BEFORE = "a"
+    DONE = "b"
+    REPORTED = "c"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A message on a link, known by words that all stand in it."""
+
+    link: str
+    words: tuple[str, ...]
+
+    def is_in(self, link: str, message: str) -> bool:
+        """Say whether this is the message."""
+        return link == self.link and all(word in message for word in self.words)
+
+
+@dataclass(eq=False)
+class Cut:
+    """One blow on order: `strike` at the first message `seen`, or at a later one when some are `spared`;
+    `struck` is set when it has fallen.
+    """
+
+    seen: Seen
+    moment: Moment
+    strike: Callable[[], None]
+    spared: int = 0
+    struck: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def is_due(self, link: str, piece: Piece, *, answer: bool) -> bool:
+        """Say whether the blow falls at this piece; counts what is spared."""
+        if piece.words is None or answer is (self.moment is Moment.BEFORE):
+            return False
+        if self.struck.is_set() or not self.seen.is_in(link, piece.words):
+            return False
+        self.spared -= 1
+        return self.spared < 0
+
+
+class Cuts:
+    """The blows on order, of all links."""
+
+    def __init__(self) -> None:
+        self.ordered: list[Cut] = []
+
+    @contextlib.contextmanager
+    def order(self, *cuts: Cut) -> Iterator[None]:
+        """Order blows meanwhile."""
+        self.ordered.extend(cuts)
+        try:
+            yield
+        finally:
+            for cut in cuts:
+                self.ordered.remove(cut)
+
+    def due(self, link: str, piece: Piece, *, answer: bool) -> Cut | None:
+        """Find the blow that falls at this piece."""
+        return next((cut for cut in self.ordered if cut.is_due(link, piece, answer=answer)), None)
+
+
+class Proxy:
+    """One link: listens on a port of its own and passes on to `target` (a port on loopback)."""
+
+    def __init__(self, link: str, target: int, speaks: Callable[[], Dialect], cuts: Cuts) -> None:
+        self.link, self.target, self.speaks, self.cuts = link, target, speaks, cuts
+        self.listening = socket.socket()
+        self.listening.bind(("127.0.0.1", 0))
+
+    @property
+    def port(self) -> int:
+        """Where the client finds it."""
+        port: int = self.listening.getsockname()[1]
+        return port
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Pass on meanwhile."""
+        server = await asyncio.start_server(self._meet, sock=self.listening)
+        try:
+            yield
+        finally:
+            server.close()
+
+    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            further = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:  # nobody is there: so it is for whoever calls
+            writer.transport.abort()
+            return
+        dialect = self.speaks()
+        tasks = (
+            asyncio.create_task(self._pass_on(reader, further[1], dialect.asked, answer=False)),
+            asyncio.create_task(self._pass_on(further[0], writer, dialect.answered, answer=True)),
+        )
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            for end in (writer.transport, further[1].transport):
+                end.abort() if CUT in ended else end.close()
+
+    async def _pass_on(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        pieces: Callable[[bytes], Iterator[Piece]],
+        *,
+        answer: bool,
+    ) -> str:
+        """Pass on until an end hangs up or a blow falls; says which."""
+        with contextlib.suppress(OSError):
+            while data := await reader.read(CHUNK):
+                for piece in pieces(data):
+                    cut = self.cuts.due(self.link, piece, answer=answer)
+                    if cut is not None and cut.moment is not Moment.REPORTED:
+                        self._strike(cut)
+                        return CUT
+                    writer.write(piece.data)
+                    if cut is not None:
+                        await writer.drain()
+                        self._strike(cut)
+                await writer.drain()
+        return HUNG_UP
+
+    def _strike(self, cut: Cut) -> None:
+        cut.strike()
+        cut.struck.set()

@@ -1,0 +1,273 @@
+"""The product on real processes, with a cutting proxy on every link: what dies is started again, as a
+platform would.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from db.roles import make_roles
+from devtools.health import is_well
+from devtools.paths import ROOT
+from devtools.ports import any_free
+from devtools.postgres import Postgres, temporary_home
+from devtools.process import Process, Program
+from devtools.temporal import QUICK_TIMERS, Temporal
+from tests.crash.buyer import Patient
+from tests.crash.proxy import Cuts, Proxy
+from tests.crash.wire import Dialect, Grpc, Http, Postgres as PostgresWire
+from tests.support.database import Cluster, Urls, connected, migrate
+from tests.support.fault import Faults
+from tests.support.sandbox import Account
+from tests.support.stack import Stack, settings_of
+from tests.support.temporal import connect
+from tests.support.wait import eventually
+
+API, WORKER, TEMPORAL, POSTGRES, SANDBOX = "api", "worker", "temporal", "postgres", "sandbox"
+
+BUYER_API, PROVIDER_API = "buyer>api", "provider>api"
+API_POSTGRES, WORKER_POSTGRES = "api>postgres", "worker>postgres"
+API_TEMPORAL, WORKER_TEMPORAL = "api>temporal", "worker>temporal"
+WORKER_SANDBOX = "worker>sandbox"
+
+DATABASE = "holdfast"
+# A provider tries for days; here an API that is away for some minutes is found again soon.
+RETRIES = ",".join(["0.2", "0.4", "1", *["2"] * 200])
+# A worker that died with a task in hand is given up after this, by default after 10 s.
+QUICK_TASKS = (*QUICK_TIMERS, 'history.defaultWorkflowTaskTimeout="2s"')
+LOOK_EVERY_SECONDS = 0.02
+
+
+@dataclass
+class Keeper:
+    """Keeps processes running: one that ends is started again until told to stop.
+
+    They are started by one thread that lives as long as they do: on Linux a process ends with the thread that
+    began it.
+    """
+
+    thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+    kept: dict[str, Process] = field(default_factory=dict)
+    deaths: int = 0
+
+    @contextlib.asynccontextmanager
+    async def keeping(
+        self, process: Process, before: Callable[[], object] = lambda: None
+    ) -> AsyncIterator[None]:
+        """Keep a process running meanwhile; `before` is done before each start."""
+        await self._start(process, before)
+        self.kept[process.program.name] = process
+        task = asyncio.create_task(self._again(process, before))
+        try:
+            await self.well(process.program.name)
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await self._do(process.stop)
+
+    def kill(self, name: str) -> None:
+        """End a process at once, as a power cut would."""
+        self.signal(name, signal.SIGKILL)
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a process a signal, if it runs."""
+        process = self.kept[name]
+        if process.ended() is None:
+            os.kill(process.pid, number)
+
+    async def well(self, *names: str) -> None:
+        """Return when these (all, when none is named) run and serve."""
+        for name in names or self.kept:
+            process = self.kept[name]
+            await eventually(
+                lambda process=process: self._do(process.is_ready),  # type: ignore[misc]
+                what=f"{name} ({process.last_lines()})",
+            )
+
+    async def _start(self, process: Process, before: Callable[[], object]) -> None:
+        await self._do(before)
+        await self._do(process.start)
+
+    async def _again(self, process: Process, before: Callable[[], object]) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            if process.ended() is not None:
+                self.deaths += 1
+                await self._start(process, before)
+
+    async def _do(self, work: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.thread, work)
+
+
+@dataclass
+class Site:
+    """A running product: its processes, the blows on order, and the stack as its buyers and its judge see
+    it.
+    """
+
+    keeper: Keeper
+    cuts: Cuts
+    stack: Stack
+    buyer: Patient
+    urls: Urls
+
+    @contextlib.asynccontextmanager
+    async def judged(self) -> AsyncIterator[Stack]:
+        """Give the stack with a judge whose connection no blow has hit."""
+        judge = await asyncpg.connect(self.urls.admin)
+        try:
+            yield replace(self.stack, judge=judge)
+        finally:
+            await judge.close()
+
+
+class Links:
+    """The proxies of a site, by the name of their link."""
+
+    def __init__(self, ports: dict[str, int], cuts: Cuts) -> None:
+        def link(name: str, to: str, speaks: Callable[[], Dialect]) -> Proxy:
+            return Proxy(name, ports[to], speaks, cuts)
+
+        self.all = {
+            each.link: each
+            for each in (
+                link(BUYER_API, API, Http),
+                link(PROVIDER_API, API, Http),
+                link(API_POSTGRES, POSTGRES, PostgresWire),
+                link(WORKER_POSTGRES, POSTGRES, PostgresWire),
+                link(API_TEMPORAL, TEMPORAL, Grpc),
+                link(WORKER_TEMPORAL, TEMPORAL, Grpc),
+                link(WORKER_SANDBOX, SANDBOX, Http),
+            )
+        }
+
+    def address(self, link: str) -> str:
+        """Give where a link begins, as host and port."""
+        return f"127.0.0.1:{self.all[link].port}"
+
+    def through(self, link: str, url: str) -> str:
+        """Lead an address over a link; a database's without TLS, for the proxy reads along."""
+        parts = urlsplit(url)
+        login, at, _ = parts.netloc.rpartition("@")
+        query = "sslmode=disable" if parts.scheme.startswith("postgres") else parts.query
+        return urlunsplit(parts._replace(netloc=f"{login}{at}{self.address(link)}", query=query))
+
+
+@contextlib.asynccontextmanager
+async def site() -> AsyncIterator[Site]:
+    """Run a product of its own, on free ports; gone afterwards."""
+    with _folders() as (home, folder):
+        async with contextlib.AsyncExitStack() as running:
+            ports = {name: any_free() for name in (API, WORKER, TEMPORAL, POSTGRES, SANDBOX)}
+            keeper, cuts = Keeper(), Cuts()
+            links = Links(ports, cuts)
+            for proxy in links.all.values():
+                await running.enter_async_context(proxy.serving())
+            server = Postgres(home, port=ports[POSTGRES])
+            temporal = Temporal(
+                log=folder / "temporal.log",
+                port=ports[TEMPORAL],
+                http_port=any_free(),
+                database=folder / "temporal.db",
+                dynamic=QUICK_TASKS,
+            )
+            for process, before in (
+                (server.process, server.make),
+                (temporal.process, None),
+                (_sandbox(ports[SANDBOX], folder), None),
+            ):
+                await running.enter_async_context(keeper.keeping(process, before or (lambda: None)))
+            urls = await _database(server)
+            buyer = await running.enter_async_context(Patient(f"http://{links.address(BUYER_API)}"))
+            account = Account(f"http://127.0.0.1:{ports[SANDBOX]}", buyer)
+            secret = await account.register(f"http://{links.address(PROVIDER_API)}/api/v1/webhooks/stripe")
+            settings = settings_of(urls, temporal.address, account, str(buyer.base_url).rstrip("/"), secret)
+            judge = await asyncpg.connect(urls.admin)
+            running.push_async_callback(judge.close)
+            stack = Stack(
+                settings=settings,
+                databases=await running.enter_async_context(connected(urls)),
+                http=buyer,
+                judge=judge,
+                sandbox=account,
+                temporal=await connect(temporal.address),
+                faults=Faults(),
+            )
+            for process in (
+                _api(ports[API], folder, _environment(stack, links, API_POSTGRES, API_TEMPORAL)),
+                _worker(ports[WORKER], folder, _environment(stack, links, WORKER_POSTGRES, WORKER_TEMPORAL)),
+            ):
+                await running.enter_async_context(keeper.keeping(process))
+            yield Site(keeper, cuts, stack, buyer, urls)
+
+
+@contextlib.contextmanager
+def _folders() -> Iterator[tuple[Path, Path]]:
+    """Make a folder for PostgreSQL and one for the others."""
+    home = temporary_home()
+    try:
+        yield home / "postgres", home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+async def _database(server: Postgres) -> Urls:
+    """Make the roles and the migrated database."""
+    cluster = Cluster(server)
+    await make_roles(server.url(), cluster.roles(DATABASE))
+    urls = cluster.urls(DATABASE)
+    await asyncio.to_thread(migrate, urls)
+    return urls
+
+
+def _environment(stack: Stack, links: Links, postgres: str, temporal: str) -> dict[str, str]:
+    """Write the settings of a process that reaches everything over its links."""
+    given = stack.environment
+    for name, value in given.items():
+        if name.startswith("DATABASE_") and name.endswith("URL"):
+            given[name] = links.through(postgres, value)
+        elif name.endswith("_API_BASE"):
+            given[name] = links.through(WORKER_SANDBOX, value)
+    return {**given, "TEMPORAL_ADDRESS": links.address(temporal)}
+
+
+def _sandbox(port: int, folder: Path) -> Process:
+    words = ["-m", "sandbox", "--port", str(port), "--seed", "7", "--webhook-retries", RETRIES]
+    files = ["--database", str(folder / "books.sqlite3")]
+    return _python(SANDBOX, [*words, *files], folder, f"http://127.0.0.1:{port}/_sandbox/health", {})
+
+
+def _api(port: int, folder: Path, environment: dict[str, str]) -> Process:
+    words = ["-m", "uvicorn", "api.app:app", "--port", str(port), "--no-access-log"]
+    return _python(API, words, folder, f"http://127.0.0.1:{port}/health/ready", environment)
+
+
+def _worker(port: int, folder: Path, environment: dict[str, str]) -> Process:
+    ports = {"WORKER_METRICS_PORT": str(any_free()), "WORKER_HEALTH_PORT": str(port)}
+    health = f"http://127.0.0.1:{port}/health/ready"
+    return _python(WORKER, ["worker.py"], folder, health, {**environment, **ports})
+
+
+def _python(name: str, words: list[str], folder: Path, health: str, environment: dict[str, str]) -> Process:
+    return Process(
+        Program(
+            name=name,
+            command=[sys.executable, *words],
+            log=folder / f"{name}.log",
+            ready=lambda _pid: is_well(health),
+            environment={"PATH": os.environ["PATH"], **environment},
+            cwd=ROOT,
+        )
+    )

@@ -1,0 +1,87 @@
+"""The cutting proxy cuts where it was told to: before the effect, behind it, or when it was reported."""
+
+import asyncpg
+import httpx2
+import pytest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from tests.crash.proxy import Cut, Cuts, Moment, Proxy, Seen
+from tests.crash.wire import Grpc, Http, Postgres
+from tests.support.database import Cluster, Urls
+from tests.support.sandbox import Account
+from tests.support.stack import Stack
+
+LINK = "here>there"
+
+
+def ordered(moment: Moment, *words: str) -> Cut:
+    """Order a blow that hurts nobody."""
+    return Cut(Seen(LINK, words), moment, strike=lambda: None)
+
+
+@pytest.mark.parametrize("moment", Moment)
+async def test_a_commit_is_cut(cluster: Cluster, urls: Urls, moment: Moment) -> None:
+    cut = ordered(moment, "commit", "insert into marks", "the mark")
+    cuts = Cuts()
+    proxy = Proxy(LINK, cluster.server.port, Postgres, cuts)
+    judge = await asyncpg.connect(urls.admin)
+    await judge.execute("create table marks (mark text)")
+    here = urls.admin.replace(str(cluster.server.port), str(proxy.port)) + "?sslmode=disable"
+
+    async with proxy.serving():
+        connection = await asyncpg.connect(here)
+        with cuts.order(cut):
+            heard = True
+            try:
+                await connection.execute("begin")
+                await connection.execute("insert into marks values ($1)", "the mark")
+                await connection.execute("commit")
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                heard = False
+        connection.terminate()
+
+    done = await judge.fetchval("select count(*) from marks")
+    await judge.close()
+    assert cut.struck.is_set()
+    assert (done, heard) == {"a": (0, False), "b": (1, False), "c": (1, True)}[moment.value]
+
+
+@pytest.mark.parametrize("moment", Moment)
+async def test_a_request_is_cut(idle_stack: Stack, moment: Moment) -> None:
+    cut = ordered(moment, "POST /stripe/v1/webhook_endpoints\n", "hooks.example")
+    cuts = Cuts()
+    account = idle_stack.sandbox
+    proxy = Proxy(LINK, int(account.url.rpartition(":")[2]), Http, cuts)
+
+    async with proxy.serving():
+        through = Account(f"http://127.0.0.1:{proxy.port}", account.http, key=account.key)
+        with cuts.order(cut):
+            heard = True
+            try:
+                await through.register("https://hooks.example")
+            except httpx2.TransportError:
+                heard = False
+
+    answer = await account.http.get(
+        f"{account.url}/stripe/v1/webhook_endpoints", headers={"Authorization": f"Bearer {account.key}"}
+    )
+    done = sum(each["url"] == "https://hooks.example" for each in answer.json()["data"])
+    assert cut.struck.is_set()
+    assert (done, heard) == {"a": (0, False), "b": (1, False), "c": (1, True)}[moment.value]
+
+
+@pytest.mark.parametrize("moment", Moment)
+async def test_a_call_of_temporal_is_cut(temporal_address: str, moment: Moment) -> None:
+    """The words of a call stand in its body, which the client may send zipped."""
+    cut = ordered(moment, "SignalWorkflowExecution", "nobody-has-this-id")
+    cuts = Cuts()
+    proxy = Proxy(LINK, int(temporal_address.rpartition(":")[2]), Grpc, cuts)
+
+    async with proxy.serving():
+        client = await Client.connect(f"127.0.0.1:{proxy.port}")
+        with cuts.order(cut), pytest.raises(RPCError) as no:
+            await client.get_workflow_handle("nobody-has-this-id").signal("hello")
+
+    assert cut.struck.is_set()
+    assert ("not found" in str(no.value)) or moment is not Moment.REPORTED
