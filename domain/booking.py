@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from domain.ids import BookingId, OfferId, PaymentId, TenantId
 from domain.money import Money
+from domain.payment import PaymentFact
 from domain.refusal import IllegalMove
 from domain.value import Value
 
@@ -142,7 +143,8 @@ class BookingRequest(Value):
     `grace` is how long places stay kept behind the deadline while a checkout is being closed; `attempts` how
     many declines end the booking; `put_off` how often, at most, the deadline is put off while the provider
     says *processing*. A partner who must accept has `partner_within` to do so (none: instant confirmation), a
-    reviewer `review_within`. A run whose history has `history_limit` events goes on as a new one.
+    reviewer `review_within`. A run whose history has `history_limit` events goes on as a new one, to which
+    the facts nobody has used are `carried`.
     """
 
     tenant_id: TenantId
@@ -156,6 +158,7 @@ class BookingRequest(Value):
     partner_within: timedelta | None = None
     review_within: timedelta = timedelta(hours=24)
     history_limit: int = 8_000
+    carried: tuple[PaymentFact, ...] = ()
 
 
 class ConfirmBooking(Value):

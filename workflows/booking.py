@@ -83,7 +83,7 @@ class BookingWorkflow:
     """The saga of one booking, under the id `booking:<booking id>`."""
 
     @workflow.init
-    def __init__(self, request: BookingRequest, carried: list[PaymentFact] | None = None) -> None:
+    def __init__(self, request: BookingRequest) -> None:
         self.request = request
         self.asking = Asking(request)
         self.saga = Saga()
@@ -99,7 +99,7 @@ class BookingWorkflow:
         self.reports: dict[PaymentId, PaymentReport] = {}
         self.secured_minor = 0
         self.declines = 0
-        self.facts = {fact.event_id: fact for fact in carried or ()}
+        self.facts = {fact.event_id: fact for fact in request.carried}
         self.heard: set[str] = set()
         self.unanswered: set[str] = set()  # facts about which the provider could not be asked
         self.judge: Judge | None = None  # who has to accept now
@@ -107,11 +107,9 @@ class BookingWorkflow:
         self.outcome: Outcome | None = None
 
     @workflow.run
-    async def run(self, request: BookingRequest, carried: list[PaymentFact] | None = None) -> Outcome:
+    async def run(self, request: BookingRequest) -> Outcome:
         """Hold the places; wait until it is paid, given up, or the hold ends; have it accepted by whoever
         must; take the money and confirm; hand on what came too late.
-
-        `carried` are facts that an earlier, too long run of the same booking has not used.
         """
         async with self.saga as saga:
             self.hold = await saga.do(steps.hold_places, self.asking.places())
@@ -178,8 +176,8 @@ class BookingWorkflow:
         length = workflow.info().get_current_history_length()
         if length < self.request.history_limit or self.wishes or not workflow.all_handlers_finished():
             return
-        unused = [fact for event_id, fact in self.facts.items() if event_id not in self.heard]
-        workflow.continue_as_new(args=[self.request, unused])
+        unused = tuple(fact for event_id, fact in self.facts.items() if event_id not in self.heard)
+        workflow.continue_as_new(self.request.model_copy(update={"carried": unused}))
 
     @property
     def news(self) -> list[PaymentFact]:
