@@ -22,10 +22,12 @@ from temporalio.client import Client, RetryConfig
 from temporalio.contrib.opentelemetry import TracingInterceptor
 
 from api import (
+    back,
     catalog,
     checkout,
     codec,
     consent,
+    event as happening,
     health,
     key,
     method,
@@ -63,7 +65,7 @@ from workflows.codec import SealedPayloads, converter
 
 PARTS = (
     *(accept, look, decide, checkout, passenger, consent, payment, method, stream, catalog, pricing, ticket),
-    *(webhook, inbox, case, attended, codec, health, key, page),
+    *(webhook, inbox, case, attended, codec, happening, health, key, page, back),
 )
 
 # A server that is down must not make callers wait: by default the SDK tries for ten seconds.
@@ -146,11 +148,7 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
 
 
 def house(
-    settings: Settings,
-    database: Database,
-    payments: Database,
-    temporal: Client,
-    http: aiohttp.ClientSession,
+    settings: Settings, database: Database, payments: Database, temporal: Client, http: aiohttp.ClientSession
 ) -> House:
     """Put the parts together."""
 

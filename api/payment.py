@@ -8,15 +8,16 @@ comes again.
 
 from collections.abc import Sequence
 from typing import Annotated
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import Field, JsonValue, StrictBool
+from pydantic import JsonValue, StrictBool
 from uuid_utils.compat import uuid7
 
 from api import problem
 from api.access import Named, theirs
+from api.back import BackUrl, allowed, through_us
+from api.billing import BillingWish, keep, refuse_unbillable
 from api.body import StrictRoute
 from api.deps import BASE, Caller, House, Parts, Permission, RequiredKey, fingerprint, may
 from api.shape import Answer, Code, Instant, Shape, example
@@ -89,7 +90,8 @@ class PaymentWish(Shape):
 
     With `method_id` one of the caller's own stored methods is tried at once; there is an address to go to
     only where their bank asks them. The buyer comes back to `return_url`, which is ours or on the channel's
-    list.
+    list; an app's own scheme will do. Paying by `card` needs the holder's name in `billing`, some products a
+    billing address.
     """
 
     model_config = example(return_url="https://shop.example/thanks", hosted=True)
@@ -97,10 +99,9 @@ class PaymentWish(Shape):
     provider: Code | None = None
     method: Code | None = None
     method_id: UUID | None = None
-    return_url: Annotated[
-        str, Field(pattern=r"^https?://\S+$", max_length=500, examples=["https://shop.example/thanks"])
-    ]
+    return_url: BackUrl
     hosted: StrictBool = True
+    billing: BillingWish | None = None
 
 
 class PaymentAnswer(Answer):
@@ -156,7 +157,9 @@ async def start_payment(
         account = await payable_through(
             connection, parts, found.tenant_id, found.channel_id, wish, stored=stored_method
         )
+        refuse_unbillable(wish.billing, found.terms, wish.method)
         claim = await idempotency.claim(connection, found.tenant_id, used, uuid7())
+        await keep(connection, found.tenant_id, found.id, PaymentId(claim.subject), wish.billing)
     if claim.answer is not None:
         return problem.replayed(claim.answer)
     async with parts.payments.tenant(caller.tenant_id) as connection:
@@ -197,8 +200,7 @@ async def payable_through(
     """
     channel = await tenant.channel_by_id(connection, tenant_id, channel_id)
     origins = (parts.rules.api_url, *(channel.return_origins if channel else ()))
-    origin = _origin(wish.return_url)
-    if origin is None or origin not in map(_origin, origins):
+    if not allowed(wish.return_url, origins):
         raise _not_allowed(f"{at}/return_url", "Ours, or on the channel's list of addresses of return.")
     for account in await tenant.accounts(connection, tenant_id):
         known = parts.gateways.of(account.provider, account.name)
@@ -247,7 +249,12 @@ async def opened(
         account=account.name,
         amount=due,
         hosted=wish.hosted,
-        return_url=wish.return_url,
+        return_url=through_us(
+            wish.return_url,
+            api_url=parts.rules.api_url,
+            tenant_id=booking.tenant_id,
+            channel_id=booking.channel_id,
+        ),
         method=wish.method,
         method_id=MethodId(wish.method_id) if wish.method_id else None,
     )
@@ -293,18 +300,6 @@ def _answer(parts: House, checkout: Checkout, status: PaymentStatus = PaymentSta
         status=status,
         publishable_key=parts.rules.publishable_keys.get(checkout.provider) if secret else None,
     )
-
-
-def _origin(address: str) -> str | None:
-    """Give the origin of a web address that a browser may be sent to, or nothing."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-        return None
-    return f"{parts.scheme}://{parts.hostname}{f':{port}' if port else ''}"
 
 
 def _not_allowed(pointer: str, detail: str) -> InvalidRequest:

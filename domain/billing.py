@@ -27,9 +27,9 @@ class Billing(Value):
     address: Address | None = None
 
 
-def faults(billing: Billing | None, terms: SalesTerms, method: str | None) -> list[JsonValue]:
+def faults(billing: Billing, terms: SalesTerms, method: str | None) -> list[JsonValue]:
     """List what a payment by this method lacks of whom it is billed to, with JSON pointers."""
-    billing, found = billing or Billing(), []
+    found = []
     if terms.billing_address and billing.address is None:
         found.append(_error("address", "This product needs a billing address."))
     if method in WITH_HOLDER and billing.holder_name is None:

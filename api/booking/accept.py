@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from uuid_utils.compat import uuid7
 
 from api import problem
+from api.billing import keep, refuse_unbillable
 from api.body import StrictRoute
 from api.booking.people import people
 from api.booking.shape import AcceptedBooking, BookingWish
@@ -153,9 +154,10 @@ async def _placement(
     chosen = await _chosen(parts, caller, wish, now)
     if wish.expected_total is not None and wish.expected_total.money() != chosen.total:
         raise _broken("/expected_total", "price_changed", "This is not our price.", total=chosen.total)
+    offer, slot = chosen.sale.offer, chosen.sale.slot
     if wish.payment is not None:
         await _account(parts, channel, wish.payment)
-    offer, slot = chosen.sale.offer, chosen.sale.slot
+        refuse_unbillable(wish.payment.billing, offer.terms, wish.payment.method, at="/payment")
     to_pay = due(chosen.total, offer.terms)
     booking_id = BookingId(uuid7())
     quantity = sum(line.quantity for line in chosen.lines)
@@ -267,6 +269,7 @@ async def _payment(parts: House, booking: read.Booking, wish: PaymentWish | None
             connection, parts, booking.tenant_id, booking.channel_id, wish, at="/payment"
         )
         claim = await idempotency.claim(connection, booking.tenant_id, used, uuid7())
+        await keep(connection, booking.tenant_id, booking.id, PaymentId(claim.subject), wish.billing)
     payment_id, refused = PaymentId(claim.subject), None
     try:
         return await opened(parts, booking, wish, account, payment_id)

@@ -24,6 +24,7 @@ from devtools.inside import new_key
 from domain.refusal import Unauthenticated
 from providers.token import KeyRing
 from tests.api.conftest import RETURN, Door
+from tests.support.people import BOTH, traveller
 from tests.support.shop import open_shop
 from tests.support.stack import Booked, bearer, publishable_key
 
@@ -62,6 +63,12 @@ ASKED: list[tuple[Permission, str, str, dict[str, Any] | None]] = [
     (Permission.PAY, "POST", "/bookings/{booking}/payments", {"return_url": RETURN}),
     (Permission.PAY, "POST", "/bookings/{booking}/confirm", {"provider_ref": "pi_x"}),
     (Permission.CANCEL, "POST", "/bookings/{booking}/cancel", {}),
+    (Permission.READ_BOOKING, "GET", "/bookings/{booking}/checkout", None),
+    (Permission.READ_BOOKING, "GET", "/bookings/{booking}/passengers", None),
+    (Permission.READ_BOOKING, "GET", "/bookings/{booking}/consents", None),
+    (Permission.CHANGE, "PATCH", "/bookings/{booking}", {}),
+    (Permission.CHANGE, "PUT", "/bookings/{booking}/passengers", {"passengers": [traveller()]}),
+    (Permission.CHANGE, "POST", "/bookings/{booking}/consents", {"consents": BOTH}),
     (Permission.OPERATE, "GET", "/admin/webhook-events", None),
     (Permission.OPERATE, "GET", "/admin/webhook-events/{any}", None),
     (Permission.OPERATE, "GET", "/admin/webhook-events/{any}/body", None),

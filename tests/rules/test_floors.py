@@ -37,7 +37,7 @@ PLUMBING = {
             "openapi",
             "feed",
         ),
-        *("access", "key", "recent", "operator", "codec"),
+        *("access", "back", "key", "recent", "operator", "codec"),
     },
 }
 
