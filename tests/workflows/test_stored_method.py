@@ -1,0 +1,181 @@
+"""Paying with a stored method: nothing is typed again, the bank may still ask, and nobody else's is used."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx2
+import pytest
+
+from domain.ids import TenantId
+from providers.token import KeyRing, UserTokens
+from tests.support.check import violations
+from tests.support.shop import Shop
+from tests.support.stack import Booked, Stack, bearer, idempotent, publishable_key
+from tests.support.wait import eventually
+
+METHODS = "/api/v1/users/me/payment-methods"
+
+
+class User:
+    """Somebody with an account, and what they do."""
+
+    def __init__(self, stack: Stack, tenant_id: TenantId, name: str = "ada") -> None:
+        tokens = UserTokens(KeyRing(stack.settings.jwt_private_key), stack.settings.jwt_issuer)
+        now = datetime.now(UTC)
+        self.token = tokens.sign(name, tenant_id, ["user"], token_id=uuid4().hex, now=now)
+        self.stack, self.headers = stack, bearer(self.token)
+
+    async def book(self, shop: Shop) -> Booked:
+        body = {
+            "offer_id": str(shop.offer.id),
+            "slot_id": str(shop.slot.id),
+            "lines": [{"variant_id": str(shop.variant.id), "quantity": 1}],
+            "contact": {"name": "Ada Lovelace", "email": "ada@example.com"},
+        }
+        through = {"X-Channel-Key": publishable_key(shop)}
+        answer = await self.stack.http.post("/api/v1/bookings", json=body, headers=self.headers | through)
+        return Booked.of(answer)
+
+    async def ask_to_store(self, card: str = "visa", **more: Any) -> httpx2.Response:
+        return await self.stack.http.post(
+            METHODS,
+            json={"payment_token": f"pm_card_{card}", **more},
+            headers={**self.headers, **idempotent(None)},
+        )
+
+    async def store(self, card: str = "visa", **more: Any) -> UUID:
+        answer = await self.ask_to_store(card, **more)
+        assert answer.status_code == 201, answer.text
+        return UUID(answer.json()["id"])
+
+    async def methods(self) -> list[dict[str, Any]]:
+        answer = await self.stack.http.get(METHODS, headers=self.headers)
+        assert answer.status_code == 200, answer.text
+        listed: list[dict[str, Any]] = answer.json()["items"]
+        return listed
+
+    async def ask_to_pay(self, booking: Booked, method_id: UUID) -> httpx2.Response:
+        return await self.stack.http.post(
+            f"/api/v1/bookings/{booking.id}/payments",
+            json={"return_url": f"{self.stack.settings.api_url}/docs", "method_id": str(method_id)},
+            headers={**self.headers, **idempotent(None)},
+        )
+
+    async def delete(self, method_id: UUID) -> httpx2.Response:
+        return await self.stack.http.delete(f"{METHODS}/{method_id}", headers=self.headers)
+
+
+@pytest.mark.row("PAY-16")
+@pytest.mark.row("PAY-18")
+@pytest.mark.row("PAY-44")
+async def test_a_booking_is_paid_with_a_stored_method_and_nothing_is_typed_again(stack: Stack) -> None:
+    shop = await stack.shop()
+    ada, bob = User(stack, shop.tenant_id), User(stack, shop.tenant_id, "bob")
+    method_id = await ada.store("mastercard", set_as_default=True)
+    booking = await ada.book(shop)
+
+    foreign = await bob.ask_to_pay(await bob.book(shop), method_id)
+    paid = await ada.ask_to_pay(booking, method_id)
+
+    assert (foreign.status_code, foreign.json()["code"]) == (404, "unknown")
+    assert (paid.status_code, paid.json()["status"]) == (201, "processing")
+    assert paid.json()["payment_url"] is paid.json()["client_secret"] is None
+    await stack.wait_for(booking, "confirmed")
+    assert await stack.sandbox.kept() == 2500
+    (shown,) = await ada.methods()
+    assert (shown["brand"], shown["last4"], shown["is_default"]) == ("mastercard", "4444", True)
+    assert (shown["expiry_year"], shown["last_used_at"] is not None) == (2034, True)
+    assert await bob.methods() == []
+    row = (await stack.rows("select * from payments where captured_minor > 0"))[0]
+    assert (row["method"], row["card_brand"], row["card_last4"]) == ("card", "mastercard", "4444")
+    assert (row["user_id"], row["ip_address"], row["merchant_reference"]) == (
+        "ada", "127.0.0.1", str(row["id"])
+    )  # fmt: skip
+    token = await stack.value("select token from payment_methods")
+    history = await stack.run_of(booking).fetch_history()
+    assert token not in history.to_json()
+    assert await violations(stack) == []
+
+
+@pytest.mark.row("PAY-19")
+@pytest.mark.parametrize("rightly", [True, False])
+async def test_where_the_bank_asks_the_booking_waits_for_the_answer(stack: Stack, rightly: bool) -> None:
+    shop = await stack.shop()
+    ada = User(stack, shop.tenant_id)
+    method_id = await ada.store("authenticationRequired")
+    booking = await ada.book(shop)
+
+    asked = await ada.ask_to_pay(booking, method_id)
+
+    assert asked.status_code == 201, asked.text
+    challenge = asked.json()["payment_url"]
+    assert challenge.endswith("/challenge")
+    assert (await stack.read(booking))["status"] == "awaiting_payment"
+    answered = await stack.http.post(
+        challenge, data={"code": "123456", "answer": "submit"} if rightly else {"answer": "cancel"}
+    )
+    assert answered.status_code == 303
+    if rightly:
+        await stack.wait_for(booking, "confirmed")
+        assert await stack.sandbox.kept() == 2500
+        assert await violations(stack) == []
+        return
+
+    async def declined() -> bool:
+        seen: int = await stack.value("select sum(declines) from payments")
+        return seen == 1
+
+    await eventually(declined, what="the decline to be written down")
+    assert (await stack.read(booking))["status"] == "awaiting_payment"
+    assert await stack.value("select decline_code from payments") == "authentication_failed"
+    await stack.pay(booking)
+    await stack.wait_for(booking, "confirmed")
+
+
+@pytest.mark.row("PAY-44")
+async def test_a_declined_stored_method_leaves_the_booking_to_be_paid_otherwise(stack: Stack) -> None:
+    shop = await stack.shop()
+    ada = User(stack, shop.tenant_id)
+    method_id = await ada.store("chargeCustomerFail")
+    booking = await ada.book(shop)
+
+    no = await ada.ask_to_pay(booking, method_id)
+
+    assert (no.status_code, no.json()["code"]) == (402, "payment_declined")
+    assert await stack.rows("select status, declines from payments") == [
+        {"status": "cancelled", "declines": 1}
+    ]
+    await stack.pay(booking)
+    await stack.wait_for(booking, "confirmed")
+    assert await stack.sandbox.kept() == 2500
+
+
+@pytest.mark.row("PAY-18")
+@pytest.mark.row("PAY-44")
+async def test_a_deleted_method_is_detached_and_pays_no_more(stack: Stack) -> None:
+    shop = await stack.shop()
+    ada, bob = User(stack, shop.tenant_id), User(stack, shop.tenant_id, "bob")
+    method_id = await ada.store()
+    booking = await ada.book(shop)
+
+    foreign = await bob.delete(method_id)
+    gone = await ada.delete(method_id)
+
+    assert (foreign.status_code, gone.status_code) == (404, 204)
+    assert (await ada.delete(method_id)).status_code == 204
+    assert await ada.methods() == []
+    assert await stack.sandbox.events("payment_method.detached")
+    no = await ada.ask_to_pay(booking, method_id)
+    assert (no.status_code, no.json()["code"]) == (409, "method_deactivated")
+    assert await stack.sandbox.payments() == []
+
+
+@pytest.mark.row("PAY-18")
+async def test_a_method_that_the_issuer_will_not_have_is_not_stored(stack: Stack) -> None:
+    ada = User(stack, (await stack.shop()).tenant_id)
+
+    no = await ada.ask_to_store("visa_chargeDeclined")
+
+    assert (no.status_code, no.json()["code"]) == (402, "payment_declined")
+    assert await stack.rows("select id from payment_methods") == []
