@@ -8,38 +8,54 @@ holds a ticket (`CODEC_TICKET`), which production does not take.
 from secrets import compare_digest
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
-from google.protobuf import json_format
+from fastapi import APIRouter, Path, Response
+from pydantic import Base64Bytes, ConfigDict, Field
 from starlette.exceptions import HTTPException
-from temporalio.api.common.v1 import Payloads
+from temporalio.api.common.v1 import Payload
 
 from api import problem
 from api.deps import BASE, OPEN, House, Parts, Permission, may
+from api.shape import Shape, example
 from domain.refusal import Forbidden, Unauthenticated, Unknown
 from workflows.codec import Unreadable
 
-# Not strict: the UI writes the bodies, as Protobuf's JSON.
+# Not strict: the UI writes the bodies, as Protobuf's JSON of `temporal.api.common.v1.Payloads`.
 router = APIRouter(prefix=f"{BASE}/codec", tags=["operators"])
-MEDIA_TYPE = "application/json"
 Ticket = Annotated[str, Path(max_length=200)]
 
 
+class PayloadShape(Shape):
+    """One payload; all bytes are in Base64 (RFC 4648)."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    metadata: dict[str, Base64Bytes] = Field(default_factory=dict)
+    data: Base64Bytes = b""
+
+
+class PayloadList(Shape):
+    """Payloads, sealed on their way in and opened on their way out, in the same order."""
+
+    model_config = example(payloads=[{"metadata": {"encoding": "anNvbi9wbGFpbg=="}, "data": "eyJ4IjoxfQ=="}])
+
+    payloads: tuple[PayloadShape, ...] = ()
+
+
 @router.post(
-    "/decode",
-    response_class=Response,
-    responses=problem.answers(Unauthenticated, Forbidden),
-    dependencies=[may(Permission.DECODE)],
+    "/decode", responses=problem.answers(Unauthenticated, Forbidden), dependencies=[may(Permission.DECODE)]
 )
-async def decode(request: Request, parts: Parts) -> Response:
-    """Open payloads for one of the platform's people: `temporal.api.common.v1.Payloads` as JSON."""
-    return await _opened(request, parts)
+async def decode(parts: Parts, response: Response, sealed: PayloadList) -> PayloadList:
+    """Open payloads for one of the platform's people. 400: no key of ours opens one of them."""
+    return await _opened(parts, response, sealed)
 
 
 @router.post("/{ticket}/decode", include_in_schema=False, dependencies=[OPEN])
-async def decode_with_ticket(request: Request, parts: Parts, ticket: Ticket) -> Response:
+async def decode_with_ticket(
+    parts: Parts, response: Response, ticket: Ticket, sealed: PayloadList
+) -> PayloadList:
     """Open payloads for whoever knows the ticket, as the development server's UI does."""
     _look_at(parts, ticket)
-    return await _opened(request, parts)
+    return await _opened(parts, response, sealed)
 
 
 @router.options("/decode", include_in_schema=False, dependencies=[OPEN])
@@ -51,14 +67,19 @@ async def preflight(parts: Parts) -> Response:
     return Response(status_code=204, headers={**_origin(parts), **allowed, **headers})
 
 
-async def _opened(request: Request, parts: House) -> Response:
+async def _opened(parts: House, response: Response, sealed: PayloadList) -> PayloadList:
+    response.headers.update(_origin(parts))
+    if parts.payloads is None:
+        return sealed
     try:
-        sealed = json_format.Parse(await request.body(), Payloads())
-        opened = await parts.payloads.decode(sealed.payloads) if parts.payloads else list(sealed.payloads)
-    except (json_format.ParseError, Unreadable, ValueError) as error:
-        raise HTTPException(400, "These are no payloads of ours.") from error
-    body = json_format.MessageToJson(Payloads(payloads=opened), indent=None)
-    return Response(body, media_type=MEDIA_TYPE, headers=_origin(parts))
+        opened = await parts.payloads.decode([Payload(**each.__dict__) for each in sealed.payloads])
+    except Unreadable:
+        raise HTTPException(400, "No key of ours opens these payloads.") from None
+    return PayloadList(
+        payloads=tuple(
+            PayloadShape.model_construct(metadata=dict(each.metadata), data=each.data) for each in opened
+        )
+    )
 
 
 def _look_at(parts: House, ticket: str) -> None:

@@ -15,7 +15,7 @@ from api.body import StrictRoute
 from api.deps import BASE, Caller, Parts, Permission, may
 from api.feed import Feed, Follower
 from api.shape import Answer, Instant
-from domain import event as events
+from domain import event as events, schema
 from domain.booking import OPEN
 from domain.event import Event
 from domain.refusal import Forbidden, Unauthenticated, Unknown
@@ -37,10 +37,13 @@ router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/bookings", tags=["bo
 
 
 class BookingEvent(Answer):
-    """The `data` of one event; its name is the SSE event, its number the SSE id."""
+    """The `data` of one event; its name is the SSE event, its number the SSE id. `/events/schemas` describes
+    each type in its version.
+    """
 
     n: int
     type: str
+    version: int
     at: Instant
     data: dict[str, JsonValue]
 
@@ -100,5 +103,6 @@ async def told(feed: Feed, follower: Follower) -> AsyncIterator[bytes]:
 
 
 def _frame(event: Event) -> bytes:
-    told = BookingEvent(n=event.n, type=event.type, at=event.at, data=event.data)
+    version = schema.version(event.type)
+    told = BookingEvent(n=event.n, type=event.type, version=version, at=event.at, data=event.data)
     return format_sse_event(data_str=told.model_dump_json(), event=event.type, id=str(event.n))

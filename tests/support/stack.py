@@ -28,6 +28,7 @@ from domain.booking import BookingRequest
 from domain.ids import BookingId, PaymentId
 from domain.money import Money
 from domain.payment import StartPayment
+from domain.schema import SCHEMAS
 from observability import log as logs
 from settings import Settings
 from tests.support.database import Databases, Urls
@@ -248,8 +249,15 @@ async def front(
         try:
             async with serving(create_app(settings), listening):
                 yield Stack(settings, databases, http, judge, sandbox, temporal, Faults())
+            await all_told_by_the_catalogue(judge)
         finally:
             await judge.close()
+
+
+async def all_told_by_the_catalogue(judge: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Hold every event that a story has told against the published schemas (WHK-12)."""
+    for told in await judge.fetch("select distinct type, data::text from events"):
+        SCHEMAS[told["type"]].data.model_validate_json(told["data"])
 
 
 def settings_of(
