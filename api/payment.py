@@ -6,7 +6,7 @@ waits for the relay. No answer yet (202) and nobody there (503) are not stored: 
 comes again.
 """
 
-from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -19,8 +19,9 @@ from api.access import Named, theirs
 from api.back import BackUrl, allowed, through_us
 from api.billing import BillingWish, keep, refuse_unbillable
 from api.body import StrictRoute
-from api.deps import BASE, Caller, House, Parts, Permission, RequiredKey, fingerprint, may
-from api.shape import Answer, Code, Instant, Shape, example
+from api.deps import BASE, Caller, House, Now, Parts, Permission, RequiredKey, fingerprint, may
+from api.paying import asked
+from api.shape import Answer, Code, Instant, MoneyShape, Shape, example
 from db import idempotency, method as methods, payment as payments, tenant
 from db.booking.read import Booking, find
 from db.idempotency import Key, Stored
@@ -30,8 +31,7 @@ from db.session import Connection
 from db.tenant import Account
 from domain.booking import OPEN, BookingStatus
 from domain.ids import ChannelId, MethodId, PaymentId, TenantId
-from domain.money import Money
-from domain.payment import Checkout, PaymentStatus, StartPayment
+from domain.payment import Checkout, PaymentStatus
 from domain.refusal import (
     AlreadyPaid,
     AttemptsExhausted,
@@ -90,8 +90,9 @@ class PaymentWish(Shape):
 
     With `method_id` one of the caller's own stored methods is tried at once; there is an address to go to
     only where their bank asks them. The buyer comes back to `return_url`, which is ours or on the channel's
-    list; an app's own scheme will do. Paying by `card` needs the holder's name in `billing`, some products a
-    billing address.
+    list; an app's own scheme will do. `amount` is a part of what is due, where the offer may be paid in
+    parts, or all of the price where a deposit would do. Paying by `card` needs the holder's name in
+    `billing`, some products a billing address.
     """
 
     model_config = example(return_url="https://shop.example/thanks", hosted=True)
@@ -101,6 +102,7 @@ class PaymentWish(Shape):
     method_id: UUID | None = None
     return_url: BackUrl
     hosted: StrictBool = True
+    amount: MoneyShape | None = None
     billing: BillingWish | None = None
 
 
@@ -139,6 +141,7 @@ async def start_payment(
     wish: PaymentWish,
     key: RequiredKey,
     asker: Asking,
+    now: Now,
 ) -> Response:
     """Open a checkout for what is due of a booking; an earlier one that is still open is closed first.
 
@@ -167,7 +170,7 @@ async def start_payment(
             connection, found.tenant_id, PaymentId(claim.subject), asker, user_id=caller.user_id
         )
     try:
-        answered = await opened(parts, found, wish, account, PaymentId(claim.subject))
+        answered = await opened(parts, found, wish, account, PaymentId(claim.subject), now=now)
     except ProviderAway:
         async with parts.database.tenant(found.tenant_id) as connection:
             await idempotency.free(connection, found.tenant_id, used)
@@ -229,9 +232,16 @@ async def _stored_method(
 
 
 async def opened(
-    parts: House, booking: Booking, wish: PaymentWish, account: Account, payment_id: PaymentId
+    parts: House,
+    booking: Booking,
+    wish: PaymentWish,
+    account: Account,
+    payment_id: PaymentId,
+    *,
+    now: datetime,
+    suspicious: bool = False,
 ) -> PaymentAnswer:
-    """Ask the booking's saga for a checkout under this payment id.
+    """Ask the booking's saga for a checkout under this payment id; a person reviews a `suspicious` one.
 
     Raises refusals, Away, Unanswered; a booking that has ended is refused from its row, for no run is begun
     for it.
@@ -240,26 +250,28 @@ async def opened(
     async with parts.database.tenant(booking.tenant_id) as connection:
         tried = await payments.of_booking(connection, booking.tenant_id, booking.id)
     refuse_unpayable(booking)
-    due = still_due(booking, tried)
-    if not due:
-        raise AlreadyPaid("Nothing is due.")
-    asked = StartPayment(
+    ask = await asked(
+        parts,
+        booking,
+        tried,
         payment_id=payment_id,
         provider=account.provider,
         account=account.name,
-        amount=due,
-        hosted=wish.hosted,
         return_url=through_us(
             wish.return_url,
             api_url=parts.rules.api_url,
             tenant_id=booking.tenant_id,
             channel_id=booking.channel_id,
         ),
+        hosted=wish.hosted,
         method=wish.method,
         method_id=MethodId(wish.method_id) if wish.method_id else None,
+        amount=wish.amount.money() if wish.amount else None,
+        suspicious=suspicious,
+        now=now,
     )
     try:
-        checkout = await parts.sagas.start_payment(booking.request(grace=parts.rules.grace), asked)
+        checkout = await parts.sagas.start_payment(booking.request(grace=parts.rules.grace), ask)
     except BookingEnded:  # meanwhile: the row knows how
         async with parts.database.tenant(booking.tenant_id) as connection:
             refuse_unpayable(await find(connection, booking.tenant_id, booking.id))
@@ -275,16 +287,6 @@ def refuse_unpayable(booking: Booking) -> None:
         raise AlreadyPaid("This booking is paid.")
     if booking.status not in OPEN:
         raise BookingEnded("This booking has ended.", status=booking.status.value)
-
-
-def still_due(booking: Booking, tried: Sequence[Payment]) -> Money:
-    """Reckon what confirms the booking, less what was taken for it and has not gone back."""
-    kept = sum(
-        payment.captured_minor - payment.refunded_minor
-        for payment in tried
-        if payment.status is not PaymentStatus.CONFLICTED
-    )
-    return Money(minor=max(0, booking.due.minor - kept), currency=booking.due.currency)
 
 
 def attempt(parts: House, payment: Payment) -> PaymentAnswer:

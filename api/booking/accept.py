@@ -123,7 +123,7 @@ async def create_booking(
     parts.waker.wake()
     if placed.answer is not None:
         return _response(placed.booking, placed.answer.body)
-    payment = await _payment(parts, placed.booking, wish.payment)
+    payment = await _payment(parts, placed.booking, wish.payment, now)
     body = _body(parts, placed.booking, payment)
     if payment is None:
         return _response(placed.booking, body)
@@ -255,7 +255,9 @@ def _response(booking: read.Booking, body: bytes, *, come_back: bool = False) ->
     return Response(body, 201, headers, "application/json")
 
 
-async def _payment(parts: House, booking: read.Booking, wish: PaymentWish | None) -> PaymentAnswer | None:
+async def _payment(
+    parts: House, booking: read.Booking, wish: PaymentWish | None, now: datetime
+) -> PaymentAnswer | None:
     """Wish for the payment that came with the booking, under an id kept with it.
 
     Whatever becomes of it, the booking stands.
@@ -272,7 +274,7 @@ async def _payment(parts: House, booking: read.Booking, wish: PaymentWish | None
         await keep(connection, booking.tenant_id, booking.id, PaymentId(claim.subject), wish.billing)
     payment_id, refused = PaymentId(claim.subject), None
     try:
-        return await opened(parts, booking, wish, account, payment_id)
+        return await opened(parts, booking, wish, account, payment_id, now=now)
     except ProviderAway:
         async with parts.database.tenant(booking.tenant_id) as connection:
             await idempotency.free(connection, booking.tenant_id, used)

@@ -1,0 +1,68 @@
+"""What a wish to pay asks of the booking's saga, under the terms the booking was accepted with."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from api.deps import House
+from db.booking.read import Booking
+from db.payment import Payment
+from domain.due import LATE_SETTLING, payable, settles_within
+from domain.ids import MethodId, PaymentId
+from domain.money import Money
+from domain.payment import PaymentStatus, StartPayment
+
+
+def secured(tried: Sequence[Payment]) -> int:
+    """Reckon what was taken for a booking and has not gone back, or could be taken; in minor units."""
+    return sum(
+        payment.amount.minor
+        if payment.status is PaymentStatus.AUTHORIZED
+        else payment.captured_minor - payment.refunded_minor
+        for payment in tried
+        if payment.status is not PaymentStatus.CONFLICTED
+    )
+
+
+async def asked(
+    parts: House,
+    booking: Booking,
+    tried: Sequence[Payment],
+    *,
+    payment_id: PaymentId,
+    provider: str,
+    account: str,
+    return_url: str,
+    hosted: bool,
+    method: str | None,
+    method_id: MethodId | None,
+    amount: Money | None,
+    suspicious: bool,
+    now: datetime,
+) -> StartPayment:
+    """Write the wish as the saga hears it.
+
+    What a partner or reviewer must accept is only authorised at first. Refuses AlreadyPaid, and
+    InvalidRequest for an amount or a method that the booking's terms or its slot do not allow.
+    """
+    return StartPayment(
+        payment_id=payment_id,
+        provider=provider,
+        account=account,
+        amount=payable(booking.due, booking.total, secured(tried), booking.terms, amount),
+        hosted=hosted,
+        return_url=return_url,
+        method=method,
+        method_id=method_id,
+        manual=booking.terms.authorises_first or suspicious,
+        review=suspicious,
+        settles_within=await _settles_within(parts, booking, method, now),
+    )
+
+
+async def _settles_within(
+    parts: House, booking: Booking, method: str | None, now: datetime
+) -> timedelta | None:
+    if method not in LATE_SETTLING:
+        return None
+    sale = await parts.sale(booking.tenant_id, booking.offer_id, booking.slot_id)
+    return settles_within(method, sale.slot.sales_until, now)
