@@ -1,20 +1,43 @@
-"""Giving money back: one refund under its own id, whatever happens in between."""
+"""Giving money back: written down first, then asked for at the provider, once, whatever happens in between.
+
+Whoever asks again looks first for what an earlier call has left, and asks under the key
+`<refund id>:refund:<n>` where that is nothing.
+"""
+
+from datetime import UTC, datetime
 
 from temporalio import activity
 
-from activities.payment import gateway_of, number_of_key
-from db import refund as refunds
+from activities.payment import gateway_of
+from db import payment as payments, refund as refunds
 from db.refund import Refund
-from db.session import Database
-from domain.payment import Refunded, RefundPayment
-from providers.gateway import Gateways, RefundAnswer, RefundStatus, Refused
+from db.session import Connection, Database
+from domain.refund import (
+    LONG,
+    NOTHING_LEFT,
+    Hindrance,
+    RefundPayment,
+    RefundReport,
+    RefundRequest,
+    RefundStatus,
+)
+from providers import gateway as provider
+from providers.gateway import (
+    Gateway,
+    Gateways,
+    NeedsFunds,
+    OutcomeUnknown,
+    RefundAnswer,
+    Refused,
+    StateConflict,
+)
 from workflows import steps
 
 # What the provider says of a refund, in the words of its row: who has taken it is at work on it.
 STANDS = {
-    RefundStatus.PENDING: "processing",
-    RefundStatus.COMPLETED: "completed",
-    RefundStatus.FAILED: "failed",
+    provider.RefundStatus.PENDING: RefundStatus.PROCESSING,
+    provider.RefundStatus.COMPLETED: RefundStatus.COMPLETED,
+    provider.RefundStatus.FAILED: RefundStatus.FAILED,
 }
 
 
@@ -24,33 +47,99 @@ class RefundActivities:
     def __init__(self, payment: Database, gateways: Gateways) -> None:
         self._payment, self._gateways = payment, gateways
 
-    @activity.defn(name=steps.refund_payment.name)
-    async def refund_payment(self, ask: RefundPayment) -> Refunded:
-        """Give `amount` back once; who asks again looks first if it was done. Refuses ProviderRefused."""
+    @activity.defn(name=steps.open_refund.name)
+    async def open_refund(self, ask: RefundPayment) -> RefundReport:
+        """Write down that money goes back; a repeat gives the same. Refuses ExceedsCaptured."""
         async with self._payment.tenant(ask.tenant_id) as connection:
-            row = await refunds.ask(connection, ask)
-            if row.provider_ref is not None:
-                return Refunded(amount=row.amount, final=row.status == "completed")
-            calls = await refunds.count_call(connection, ask.tenant_id, row.id)
-        answer = await self._give(row, calls)
-        async with self._payment.tenant(ask.tenant_id) as connection:
-            await refunds.answered(
-                connection,
-                ask.tenant_id,
-                row.id,
-                provider_ref=answer.provider_ref,
-                status=STANDS[answer.status],
-            )
-        if answer.status is RefundStatus.FAILED:
-            raise Refused("refund_failed")
-        return Refunded(amount=answer.amount, final=answer.status is RefundStatus.COMPLETED)
+            return (await refunds.ask(connection, ask)).report
 
-    async def _give(self, row: Refund, calls: int) -> RefundAnswer:
-        gateway = gateway_of(self._gateways, row.provider, row.account)
+    @activity.defn(name=steps.refund_payment.name)
+    async def refund_payment(self, ask: RefundRequest) -> RefundReport:
+        """See to it that the provider has the refund, and write how it stands there. Refuses Unknown."""
+        async with self._payment.tenant(ask.tenant_id) as connection:
+            row = await refunds.find(connection, ask.tenant_id, ask.refund_id)
+        if row.status is not RefundStatus.FAILED:
+            await self._move_on(ask, row)
+        async with self._payment.tenant(ask.tenant_id) as connection:
+            return await self._judged(connection, ask)
+
+    async def _move_on(self, ask: RefundRequest, row: Refund) -> None:
+        try:
+            gateway = gateway_of(self._gateways, row.provider, row.account)
+            answer = await self._there(gateway, row) or await self._given(gateway, ask, row)
+        except NeedsFunds:
+            await self._hindered(ask, Hindrance.NEEDS_FUNDS)
+        except Refused:
+            await self._refused(ask, row)
+        except StateConflict as no:
+            await self._impossible(ask, row, no)
+        else:
+            async with self._payment.tenant(ask.tenant_id) as connection:
+                await refunds.answered(
+                    connection,
+                    ask.tenant_id,
+                    row.id,
+                    status=STANDS[answer.status],
+                    provider_ref=answer.provider_ref,
+                )
+
+    async def _there(self, gateway: Gateway, row: Refund) -> RefundAnswer | None:
+        """Look for what an earlier call has left at the provider."""
         if row.payment_ref is None:
             raise Refused("never_paid")
-        given = await gateway.find_refund(row.payment_ref, refund_id=str(row.id)) if calls > 1 else None
-        if given is not None:
-            return given
-        op_key = f"{row.id}:refund:{number_of_key(calls)}"
-        return await gateway.refund(row.payment_ref, row.amount, refund_id=str(row.id), op_key=op_key)
+        if not row.calls:
+            return None
+        found = await gateway.find_refund(row.payment_ref, refund_id=str(row.id))
+        if found is None and row.provider_ref is not None:
+            raise OutcomeUnknown("refund_not_shown")  # it was taken: it may not be asked for again
+        return found
+
+    async def _given(self, gateway: Gateway, ask: RefundRequest, row: Refund) -> RefundAnswer:
+        async with self._payment.tenant(ask.tenant_id) as connection:
+            n = await refunds.next_key(connection, ask.tenant_id, row.id)
+        return await gateway.refund(
+            row.payment_ref or "", row.amount, refund_id=str(row.id), op_key=f"{row.id}:refund:{n}"
+        )
+
+    async def _hindered(self, ask: RefundRequest, why: Hindrance) -> None:
+        async with self._payment.tenant(ask.tenant_id) as connection:
+            await refunds.hindered(connection, ask.tenant_id, ask.refund_id, why)
+
+    async def _refused(self, ask: RefundRequest, row: Refund) -> None:
+        """A key may be wrong, or an account shut: later. But what has gone back otherwise never will."""
+        async with self._payment.tenant(ask.tenant_id) as connection:
+            gone = await refunds.exceeds(connection, ask.tenant_id, row)
+            if gone:
+                await self._failed(connection, ask, NOTHING_LEFT)
+            else:
+                await refunds.hindered(connection, ask.tenant_id, row.id, Hindrance.PROVIDER_REFUSES)
+
+    async def _impossible(self, ask: RefundRequest, row: Refund, no: StateConflict) -> None:
+        """Learn what has become of the payment meanwhile; this refund of it has failed."""
+        gateway = gateway_of(self._gateways, row.provider, row.account)
+        facts = await gateway.fetch(row.payment_id, row.payment_ref or "")
+        async with self._payment.tenant(ask.tenant_id) as connection:
+            await self._failed(connection, ask, no.reason)
+            await payments.record(connection, ask.tenant_id, row.payment_id, facts)
+
+    async def _failed(self, connection: Connection, ask: RefundRequest, code: str) -> None:
+        await refunds.answered(
+            connection, ask.tenant_id, ask.refund_id, status=RefundStatus.FAILED, failure_code=code
+        )
+
+    async def _judged(self, connection: Connection, ask: RefundRequest) -> RefundReport:
+        """Give how it stands, and say when a person has to look at it."""
+        row = await refunds.find(connection, ask.tenant_id, ask.refund_id)
+        cause = _needs_person(row, datetime.now(UTC))  # noqa: TID251 - an activity is where the clock is read
+        if cause:
+            await refunds.needs_person(connection, ask.tenant_id, row, cause=cause)
+        return row.report.model_copy(update={"attention": cause})
+
+
+def _needs_person(row: Refund, now: datetime) -> str:
+    """Say, in a word, why a person has to look at a refund, if one has to."""
+    if row.hindrance is not None:
+        return row.hindrance.value
+    if row.status is RefundStatus.FAILED and row.failure_code != NOTHING_LEFT:
+        return "sent_back_twice" if row.retry_of else ""
+    return "takes_long" if not row.status.is_final and now - row.created_at > LONG else ""

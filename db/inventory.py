@@ -112,6 +112,19 @@ update counters c set held = c.held - bought.places, sold = c.sold + bought.plac
  where c.tenant_id = $1 and c.id = bought.counter_id
 """
 
+LOCK_SOLD = """
+select c.id, h.places from counters c
+  join holds h on h.tenant_id = c.tenant_id and h.counter_id = c.id
+ where c.tenant_id = $1 and h.booking_id = $2 and h.status = 'purchased'
+ order by c.id for no key update of c
+"""
+
+RETURN = """
+update counters c set sold = c.sold - back.places
+  from unnest($2::uuid[], $3::int[]) as back (id, places)
+ where c.tenant_id = $1 and c.id = back.id
+"""
+
 # Where a booking and its latest hold stand, by the database's clock.
 STANDING = """
 select b.status, b.slot_id, b.due_minor, b.total_minor, b.currency, b.expires_at, b.terms, now() as at,
@@ -352,6 +365,19 @@ async def purchase(connection: Connection, tenant_id: TenantId, booking_id: Book
         return False
     await connection.execute(PURCHASE, tenant_id, booking_id)
     return True
+
+
+async def lock_sold(
+    connection: Connection, tenant_id: TenantId, booking_id: BookingId
+) -> dict[CounterId, int]:
+    """Lock the counters a booking has bought places of, and tell how many it has of each."""
+    rows = await connection.fetch(LOCK_SOLD, tenant_id, booking_id)
+    return {row["id"]: row["places"] for row in rows}
+
+
+async def return_sold(connection: Connection, tenant_id: TenantId, places: Mapping[CounterId, int]) -> None:
+    """Free places that were sold; who asks has locked their counters and makes sure that it is done once."""
+    await connection.execute(RETURN, tenant_id, list(places), list(places.values()))
 
 
 async def hold_anew(

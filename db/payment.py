@@ -330,7 +330,7 @@ async def record(
     to_capture = None if taking is None else Money(minor=taking, currency=row["currency"])
     state = fold(asked, known, to_capture=to_capture)
     await _post_captures(connection, tenant_id, payment_id, row, known)
-    await refund.record(connection, tenant_id, row["booking_id"], payment_id, known)
+    await refund.record(connection, tenant_id, row["booking_id"], known)
     await _update(connection, tenant_id, payment_id, row, state, known)
     return await report(connection, tenant_id, row["booking_id"], payment_id)
 

@@ -44,6 +44,10 @@ select id, tenant_id, booking_id, offer_id, slot_id, variant_id, number, version
   from tickets where tenant_id = $1 and booking_id = $2 order by position
 """
 
+VOID = """
+update tickets set status = 'refunded' where tenant_id = $1 and booking_id = $2 and status = 'active'
+"""
+
 COUNT = "select count(*) from tickets where tenant_id = $1 and booking_id = $2"
 
 
@@ -64,6 +68,11 @@ async def count(connection: Connection, tenant_id: TenantId, booking_id: Booking
     """Count the tickets a booking has, in whatever state."""
     found: int = await connection.fetchval(COUNT, tenant_id, booking_id)
     return found
+
+
+async def void(connection: Connection, tenant_id: TenantId, booking_id: BookingId) -> None:
+    """Let the tickets of a booking admit nobody any more, because their money goes back."""
+    await connection.execute(VOID, tenant_id, booking_id)
 
 
 async def find(connection: Connection, tenant_id: TenantId, ticket_id: TicketId) -> Ticket:

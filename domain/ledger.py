@@ -4,10 +4,14 @@
 
     payment captured    provider_clearing:<account> → customer_deposits
     booking confirmed   customer_deposits → organizer_payable:pending, platform_fee
-    payment refunded    customer_deposits → refund_payable, and refund_payable → provider_clearing:<account>
+    refund decided      whoever has earned it, else customer_deposits → refund_payable
+    refund completed    refund_payable → provider_clearing:<account>
+
+A refund that failed takes its completion back: the money is owed again. It stays so until another refund of
+the payment is decided, which releases the old one first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from domain.ids import BookingId, PaymentId, RefundId
 from domain.money import Money, allocate
@@ -17,6 +21,8 @@ CUSTOMER_DEPOSITS = "customer_deposits"
 ORGANIZER_PENDING = "organizer_payable:pending"
 PLATFORM_FEE = "platform_fee"
 REFUND_PAYABLE = "refund_payable"
+# What lies here is the buyers'; what lies elsewhere, somebody has earned.
+BUYERS = frozenset({CUSTOMER_DEPOSITS, REFUND_PAYABLE})
 
 
 class Entry(Value):
@@ -55,18 +61,43 @@ def booking_confirmed(booking_id: BookingId, amount: Money, fee_basis_points: in
     """
     organizer, fee = allocate(amount, [10_000 - fee_basis_points, fee_basis_points])
     entries = [(CUSTOMER_DEPOSITS, amount), (ORGANIZER_PENDING, -organizer), (PLATFORM_FEE, -fee)]
-    return _posting(f"booking:{booking_id}:confirmed", str(booking_id), entries)
+    return _posting(booking_source(booking_id), str(booking_id), entries)
+
+
+def refund_decided(refund_id: RefundId, amount: Money, earned: Mapping[str, int]) -> Posting:
+    """Post that `amount` is owed back to its buyer.
+
+    `earned` is who has it by now: minor units per account, what is left of them. They give their share; what
+    nobody has earned lies in the buyer's deposits. Whoever gives all back, in however many parts, gives each
+    unit once.
+    """
+    given = Money(minor=min(amount.minor, sum(earned.values())), currency=amount.currency)
+    shares = allocate(given, [*earned.values()]) if given else []
+    unearned = amount - given
+    return _posting(
+        refund_source(refund_id, "decided"),
+        str(refund_id),
+        [*zip(earned, shares, strict=False), (CUSTOMER_DEPOSITS, unearned), (REFUND_PAYABLE, -amount)],
+    )
 
 
 def refund_completed(refund_id: RefundId, operation: str, clearing: str, amount: Money) -> Posting:
-    """Post unearned money that a provider has given back for us."""
-    entries = [
-        (CUSTOMER_DEPOSITS, amount),
-        (REFUND_PAYABLE, -amount),
-        (REFUND_PAYABLE, amount),
-        (clearing, -amount),
-    ]
-    return _posting(f"refund:{refund_id}:completed", operation, entries)
+    """Post that a provider has given back what was owed."""
+    return _posting(
+        refund_source(refund_id, "completed"), operation, [(REFUND_PAYABLE, amount), (clearing, -amount)]
+    )
+
+
+def refund_source(refund_id: RefundId, what: str) -> str:
+    """Name the transaction of a refund: `decided`, `completed`, `failed` (completed, taken back) or
+    `released` (decided, taken back).
+    """
+    return f"refund:{refund_id}:{what}"
+
+
+def booking_source(booking_id: BookingId) -> str:
+    """Name the transaction of what a confirmed booking has earned."""
+    return f"booking:{booking_id}:confirmed"
 
 
 def _posting(source: str, external_ref: str, sides: Sequence[tuple[str, Money]]) -> Posting:

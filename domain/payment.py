@@ -393,24 +393,3 @@ class Settled(Value):
 
     settlement: Settlement
     cause: str = ""
-
-
-class RefundPayment(Value):
-    """Ask to give `amount` back, as the payment's `n`-th refund.
-
-    The refund's id is derived from both, so a repeat is the same refund.
-    """
-
-    tenant_id: TenantId
-    booking_id: BookingId
-    payment_id: PaymentId
-    amount: Money
-    cause: str
-    n: int
-
-
-class Refunded(Value):
-    """The provider has taken the refund; `final` when it says the money is on its way for good."""
-
-    amount: Money
-    final: bool

@@ -28,7 +28,8 @@
         ├── PaymentDeclined      the buyer's bank says no
         ├── PaymentNotCompleted  the provider has not got the money
         ├── PaymentMismatch      the payment belongs to another booking
-        └── ProviderRefused      the provider will not take our request
+        ├── ProviderRefused      the provider will not take our request
+        └── ExceedsCaptured      more would go back than was taken
 
 A refusal is an answer: it will stay no however often it is asked. It knows no HTTP; `api/problem.py` gives it
 a status and a title. The name of a class is a wire contract: it stands in the histories of running bookings,
@@ -127,7 +128,6 @@ class AttemptsExhausted(WrongState):
     """Raised when every allowed payment attempt was declined; facts: `attempts`."""
 
 
-class NothingToRetry(WrongState):
 class MethodDeactivated(WrongState):
     """Raised when somebody would pay with a stored method that was given up, or was never kept."""
 
@@ -136,6 +136,7 @@ class LinkEnded(WrongState):
     """Raised when a payment link is used that has expired, was revoked, or is paid."""
 
 
+class NothingToRetry(WrongState):
     """Raised when an operator retries a step and none is parked."""
 
 
@@ -165,6 +166,10 @@ class PaymentMismatch(PaymentRefused):
 
 class ProviderRefused(PaymentRefused):
     """Raised when a provider rejects our request for good; facts: `reason`."""
+
+
+class ExceedsCaptured(PaymentRefused):
+    """Raised when more would go back than was taken and has not gone back; facts: `left`, minor units."""
 
 
 def code(kind: type[Refusal]) -> str:

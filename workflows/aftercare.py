@@ -8,23 +8,14 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
+from domain.ids import RefundId, derived
 from domain.money import Money
-from domain.payment import (
-    AftercareRequest,
-    AskPayment,
-    LateMoney,
-    PaymentFact,
-    PaymentReport,
-    RefundPayment,
-    Settlement,
-)
-from domain.refusal import ProviderRefused
+from domain.payment import AftercareRequest, AskPayment, LateMoney, PaymentFact, PaymentReport, Settlement
+from domain.refund import RefundPayment
+from domain.refusal import ExceedsCaptured, ProviderRefused
 from workflows import names, steps
 from workflows.saga import insist, reason
 from workflows.steps import Answer, Request, Step
-
-# So many refunds of one payment a bank may send back: tried once more, then it is a person's.
-REFUNDS = 2
 
 
 @workflow.defn(name="AftercareWorkflow")
@@ -68,28 +59,29 @@ class AftercareWorkflow:
         return self.facts.keys() - self.heard
 
     async def settle(self) -> None:
-        """Ask what is really there; what we keep without a booking for it is settled: the places again, or
-        the money back.
+        """Ask what is really there; what went back without us is written down, and what we keep without a
+        booking for it is settled: the places again, or the money back.
         """
         report = await self.stubbornly(steps.check_payment, self.asking())
+        if report.refunds:
+            await insist(steps.record_refund, self.money())
         if report.kept_minor > 0:
             await self.give_a_meaning_to(report)
-        elif report.refunds:
-            await insist(steps.record_refund, self.money())
 
     async def give_a_meaning_to(self, report: PaymentReport) -> None:
         self.tell("was paid after its end")
         settled = await insist(steps.settle_late_money, self.money())
-        if settled.settlement is Settlement.REFUND:
-            if report.refunds_failed >= REFUNDS:
-                need_attention("the bank sends every refund back")
-                self.tell("could not be given back")
-                return
-            amount = Money(minor=report.kept_minor, currency=report.currency)
-            giving = self.refund(amount, settled.cause, report.refunds + 1)
-            await self.stubbornly(steps.refund_payment, giving)
-            await insist(steps.record_refund, self.money())
+        if settled.settlement is Settlement.REFUND and not report.refunds_failed:
+            await self.give_back(report, settled.cause)
         self.tell(f"{settled.settlement.value}: {settled.cause}")
+
+    async def give_back(self, report: PaymentReport, cause: str) -> None:
+        """Owe what we keep as a refund, whose own run sees it through and tries again what came back."""
+        try:
+            await insist(steps.open_refund, self.refund(report, cause))
+        except FailureError as error:
+            if reason(error) != ExceedsCaptured.__name__:
+                raise  # else somebody has given it back a moment ago
 
     async def stubbornly(self, step: Step[Request, Answer], ask: Request) -> Answer:
         """Ask for a step until it is done, though the provider refuses: a key may be wrong, an account shut.
@@ -134,14 +126,14 @@ class AftercareWorkflow:
             payment_id=self.request.payment_id,
         )
 
-    def refund(self, amount: Money, cause: str, n: int) -> RefundPayment:
+    def refund(self, report: PaymentReport, cause: str) -> RefundPayment:
         return RefundPayment(
             tenant_id=self.request.tenant_id,
             booking_id=self.request.booking_id,
             payment_id=self.request.payment_id,
-            amount=amount,
+            refund_id=RefundId(derived(self.request.payment_id, f"refund:{report.refunds + 1}")),
+            amount=Money(minor=report.kept_minor, currency=report.currency),
             cause=cause,
-            n=n,
         )
 
     def tell(self, what: str) -> None:

@@ -34,12 +34,14 @@ from domain.ids import BookingId, PaymentId
 from domain.method import AskMethod
 from domain.notice import SendNotice
 from domain.payment import AftercareRequest, Checkout, PaymentFact, StartPayment
+from domain.refund import RefundRequest
 from domain.refusal import BookingEnded
 from workflows import names, steps
 from workflows.aftercare import AftercareWorkflow
 from workflows.booking import BookingWorkflow
-from workflows.notice import NoticeWorkflow
 from workflows.method import MethodWorkflow
+from workflows.notice import NoticeWorkflow
+from workflows.refund import RefundWorkflow
 
 T = TypeVar("T")
 
@@ -199,6 +201,28 @@ class Sagas:
             )
         )
 
+    async def refund(self, request: RefundRequest, fact: PaymentFact | None = None) -> None:
+        """Start the run of a refund, or tell the one that runs what the provider said. Raises Away."""
+        told: dict[str, Any] = (
+            {"id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING}
+            if fact is None
+            else {"start_signal": "payment_reported", "start_signal_args": [fact]}
+        )
+        await _reached(
+            self.client.start_workflow(
+                RefundWorkflow.run,
+                request,
+                id=names.refund(request.refund_id),
+                task_queue=f"{self.prefix}{names.PAYOUTS}",
+                static_summary=f"{request.reference}: {request.amount} goes back",
+                search_attributes=TypedSearchAttributes(
+                    [SearchAttributePair(names.TENANT_ID, str(request.tenant_id))]
+                ),
+                rpc_timeout=TELLING,
+                **told,
+            )
+        )
+
     async def notify(self, notice: SendNotice) -> None:
         """Start the sending of a notice; started before counts as told. Raises Away."""
         try:
@@ -216,30 +240,6 @@ class Sagas:
         except WorkflowAlreadyStartedError:
             pass
 
-    def _booking(self, request: BookingRequest) -> dict[str, Any]:
-        return {
-            "task_queue": f"{self.prefix}{names.BOOKINGS}",
-            "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
-            "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            "static_summary": f"{request.reference}: {request.summary}",
-            "search_attributes": _attributes(request),
-        }
-
-    async def _wish(self, request: BookingRequest, update: Any, ask: Any, update_id: str) -> Any:
-        start = WithStartWorkflowOperation(
-            BookingWorkflow.run, request, id=names.booking(request.booking_id), **self._booking(request)
-        )
-        asked: Sequence[Any] = () if ask is None else (ask,)
-        begun = asyncio.ensure_future(start.workflow_handle())
-        begun.add_done_callback(_heard)
-        try:
-            return await _reached(
-                self.client.execute_update_with_start_workflow(
-                    update,
-                    args=asked,
-                    start_workflow_operation=start,
-                    id=update_id,
-                    rpc_timeout=self.answer_within,
     async def keep_method(self, ask: AskMethod) -> None:
         """Store or forget a payment method; the same wish is done once. Raises refusals, Away, Unanswered."""
         name = names.method(ask.method_id, ask.wish.value)
@@ -270,6 +270,30 @@ class Sagas:
         no = refusal.named(answer.refused, answer.detail, answer.facts)
         raise no or ProviderAway
 
+    def _booking(self, request: BookingRequest) -> dict[str, Any]:
+        return {
+            "task_queue": f"{self.prefix}{names.BOOKINGS}",
+            "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
+            "id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+            "static_summary": f"{request.reference}: {request.summary}",
+            "search_attributes": _attributes(request),
+        }
+
+    async def _wish(self, request: BookingRequest, update: Any, ask: Any, update_id: str) -> Any:
+        start = WithStartWorkflowOperation(
+            BookingWorkflow.run, request, id=names.booking(request.booking_id), **self._booking(request)
+        )
+        asked: Sequence[Any] = () if ask is None else (ask,)
+        begun = asyncio.ensure_future(start.workflow_handle())
+        begun.add_done_callback(_heard)
+        try:
+            return await _reached(
+                self.client.execute_update_with_start_workflow(
+                    update,
+                    args=asked,
+                    start_workflow_operation=start,
+                    id=update_id,
+                    rpc_timeout=self.answer_within,
                 )
             )
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:

@@ -36,6 +36,16 @@ def aftercare(payment_id: UUID) -> str:
     return f"aftercare:{payment_id}"
 
 
+def refund(refund_id: UUID) -> str:
+    """Name the workflow that sees one refund through."""
+    return f"refund:{refund_id}"
+
+
+def sweep(provider: str, account: str) -> str:
+    """Name the schedule, and the workflows, that look for what a provider's account has not told us."""
+    return f"sweep:{provider}:{account}"
+
+
 def notice(notice_id: UUID) -> str:
     """Name the workflow that sends one notice."""
     return f"notice:{notice_id}"
@@ -46,11 +56,11 @@ def verdict_update(judge: str) -> str:
     return f"decide:{judge}"
 
 
-def payment_update(payment_id: UUID) -> str:
-    """Name the update that wishes for a payment; the same id is the same wish."""
-    return f"payment:{payment_id}"
 def method(method_id: UUID, wish: str) -> str:
     """Name the workflow that stores or forgets a payment method."""
     return f"method:{method_id}:{wish}"
 
 
+def payment_update(payment_id: UUID) -> str:
+    """Name the update that wishes for a payment; the same id is the same wish."""
+    return f"payment:{payment_id}"

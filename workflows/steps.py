@@ -27,10 +27,9 @@ from domain.payment import (
     HandOver,
     LateMoney,
     PaymentReport,
-    Refunded,
-    RefundPayment,
     Settled,
 )
+from domain.refund import RefundPayment, RefundReport, RefundRequest
 from domain.refusal import Refusal
 from workflows import names
 
@@ -158,14 +157,25 @@ hand_over = Step[HandOver, None]("hand_over", type(None))
 # the money goes back, and why. A repeat answers the same.
 settle_late_money = Step[LateMoney, Settled]("settle_late_money", Settled)
 
-# Gives back the whole amount once, under the refund's own id. Refuses ProviderRefused.
-refund_payment = Step[RefundPayment, Refunded](
+# Writes down that money of a payment goes back, under the refund's own id; the relay begins its run. A repeat
+# answers the same. Refuses ExceedsCaptured.
+open_refund = Step[RefundPayment, RefundReport](
+    "open_refund",
+    RefundReport,
+    queue=names.PAYOUTS,
+    schedule_to_close=ALARM,
+    about=lambda ask: f"{ask.amount or 'all'}: {ask.cause}",
+)
+
+# Sees to it that the provider has the refund, once, and answers how it stands there; a repeat looks again.
+# What the provider cannot or will not do now is answered, not refused. Refuses Unknown.
+refund_payment = Step[RefundRequest, RefundReport](
     "refund_payment",
-    Refunded,
+    RefundReport,
     queue=names.PROVIDERS,
     start_to_close=PROVIDER_CALL,
     schedule_to_close=ALARM,
-    about=lambda ask: f"{ask.amount}: {ask.cause}",
+    about=lambda ask: f"{ask.amount}",
 )
 
 # Writes what the refunds of a payment mean for its booking: the buyer is owed a notice once the provider has
@@ -179,16 +189,6 @@ send_notice = Step[SendNotice, Sent](
     "send_notice", Sent, queue=names.NOTICES, start_to_close=timedelta(seconds=20)
 )
 
-# The type of the failure that answers a wish to pay when the provider gave no answer in time: an outage, not
-# a refusal.
-PROVIDER_AWAY = "ProviderAway"
-
-STEPS: tuple[Step[Any, Any], ...] = tuple(step for step in list(globals().values()) if isinstance(step, Step))
-
-
-def refused(no: Refusal) -> ApplicationError:
-    """Write a refusal the way it crosses Temporal: its class name as the type, its facts as the detail, never
-    retried, quiet in the logs.
 # Keeps a method at the provider, for the customer its user is there, and makes it one to pay with. A repeat
 # changes nothing. Refuses PaymentDeclined (the issuer will not have it), ProviderRefused; then its row is gone.
 store_method = Step[AskMethod, None](
@@ -204,6 +204,16 @@ forget_method = Step[AskMethod, None](
     "forget_method", type(None), queue=names.PROVIDERS, start_to_close=PROVIDER_CALL, schedule_to_close=ALARM
 )
 
+# The type of the failure that answers a wish to pay when the provider gave no answer in time: an outage, not
+# a refusal.
+PROVIDER_AWAY = "ProviderAway"
+
+STEPS: tuple[Step[Any, Any], ...] = tuple(step for step in list(globals().values()) if isinstance(step, Step))
+
+
+def refused(no: Refusal) -> ApplicationError:
+    """Write a refusal the way it crosses Temporal: its class name as the type, its facts as the detail, never
+    retried, quiet in the logs.
     """
     return ApplicationError(
         no.detail,

@@ -8,14 +8,16 @@ import structlog
 
 from activities.relay.loop import BATCH
 from activities.relay.telling import LEASE, SOON, Sagas, Untold, tell_each
-from db import case, payment as payments, relay as due
+from db import case, payment as payments, refund as refunds, relay as due
 from db.payment import Address
+from db.refund import Refund
 from db.relay import Event
 from db.session import OUTAGES, Connection, Database
 from domain.booking import OPEN
 from domain.case import CaseKind
 from domain.ids import PaymentId, TenantId
 from domain.payment import FactKind, PaymentFact
+from domain.refund import RefundStatus
 from domain.refusal import Unknown
 from observability.metrics import NEEDS_ATTENTION, RELAY_TOLD
 from providers.gateway import Gateways, WebhookEvent
@@ -142,12 +144,23 @@ class Inbox:
         async with self.database.tenant(address.tenant_id) as connection:
             owner = await due.owner(connection, address.tenant_id, address.booking_id, grace=self.grace)
             known = await payments.is_known(connection, address.tenant_id, fact)
+            refund = await _refund(connection, address.tenant_id, fact)
         if owner is None:
             return Verdict("parked", "unknown_reference", again=True)
+        if refund is not None:
+            return await self._told_refund(address, refund, fact)
         ended = owner.status not in OPEN
         if known or fact.kind not in (MOVES_MONEY if ended else MOVES):
             return Verdict("ignored", "known" if known else "moves_nothing", address)
         await self.sagas.report(fact, owner.request, ended=ended)
+        RELAY_TOLD.labels("fact").inc()
+        return Verdict("processed", "", address)
+
+    async def _told_refund(self, address: Address, refund: Refund, fact: PaymentFact) -> "Verdict":
+        """Tell the run of the refund that a fact is about, unless it knows."""
+        if (fact.kind, refund.status) == (FactKind.REFUNDED, RefundStatus.COMPLETED):
+            return Verdict("ignored", "known", address)
+        await self.sagas.refund(refund.request(address.tenant_id), fact)
         RELAY_TOLD.labels("fact").inc()
         return Verdict("processed", "", address)
 
@@ -168,3 +181,14 @@ class Inbox:
 
     def _for(self, tenant_id: TenantId | None) -> AbstractAsyncContextManager[Connection]:
         return self.database.across() if tenant_id is None else self.database.tenant(tenant_id)
+
+
+async def _refund(connection: Connection, tenant_id: TenantId, fact: PaymentFact) -> Refund | None:
+    """Find which of our refunds a fact is about, by the label that it carries."""
+    if fact.refund_id is None:
+        return None
+    try:
+        refund = await refunds.find(connection, tenant_id, fact.refund_id)
+    except Unknown:
+        return None
+    return refund if refund.payment_id == fact.payment_id else None

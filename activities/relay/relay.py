@@ -1,4 +1,4 @@
-"""The relay's work: bookings begun, notices started, places given back; the inbox is next door."""
+"""The relay's work: bookings and refunds begun, notices started, places freed; the inbox is next door."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import timedelta
 from activities.relay.inbox import Inbox
 from activities.relay.loop import BATCH, Bell, keep_at, listen
 from activities.relay.telling import LEASE, SOON, Sagas, Untold, by_tenant, tell_each
-from db import inventory, relay as due
+from db import inventory, refund as refunds, relay as due
 from db.booking import end
 from db.session import Database
 from observability.metrics import RELAY_LAG_SECONDS, RELAY_TOLD
@@ -34,7 +34,13 @@ class Relay:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(listen(self.url, bell))
             tasks.create_task(keep_at("lag", self.measure, Bell()))
-            for work in (self.begin_bookings, inbox.tell_facts, self.start_notices, self.free_places):
+            for work in (
+                self.begin_bookings,
+                self.begin_refunds,
+                inbox.tell_facts,
+                self.start_notices,
+                self.free_places,
+            ):
                 tasks.create_task(keep_at(work.__name__, work, bell))
 
     async def begin_bookings(self) -> int:
@@ -49,6 +55,21 @@ class Relay:
         if untold:
             async with self.database.across() as connection:
                 await due.put_back(connection, SOON, bookings=[request.booking_id for request in untold])
+            raise Untold
+        return len(requests)
+
+    async def begin_refunds(self) -> int:
+        """Start the runs of refunds that were asked for; gives how many were due."""
+        async with self.database.across() as connection:
+            requests = await refunds.lease(connection, limit=BATCH, lease=LEASE)
+        told, untold = await tell_each(requests, self.sagas.refund)
+        for tenant_id, begun in by_tenant(told):
+            async with self.database.tenant(tenant_id) as connection:
+                await refunds.told(connection, tenant_id, [request.refund_id for request in begun])
+        RELAY_TOLD.labels("refund").inc(len(told))
+        if untold:
+            async with self.database.across() as connection:
+                await refunds.put_back(connection, SOON, [request.refund_id for request in untold])
             raise Untold
         return len(requests)
 

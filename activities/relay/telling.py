@@ -13,6 +13,7 @@ from domain.booking import BookingRequest
 from domain.ids import TenantId
 from domain.notice import SendNotice
 from domain.payment import PaymentFact
+from domain.refund import RefundRequest
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +34,9 @@ class Sagas(Teller, Protocol):
 
     async def report(self, fact: PaymentFact, request: BookingRequest, *, ended: bool) -> None:
         """Tell a fact to the booking's run or, it having `ended`, to the payment's aftercare."""
+
+    async def refund(self, request: RefundRequest, fact: PaymentFact | None = None) -> None:
+        """Start a refund's run; with a fact, tell it."""
 
     async def notify(self, notice: SendNotice) -> None:
         """Start the sending of a notice; begun or done already is as good."""

@@ -1,13 +1,14 @@
 """The other ends of a booking, and what refunds mean for it."""
 
-from db import event, notice
+from db import case, event, inventory, notice, ticket
 from db.event import Told
-from db.session import Connection
+from db.session import Connection, Record
 from domain import event as types
 from domain.booking import OPEN, BookingStatus, EndBooking, Ended, EndReason, Trigger, move, sources
 from domain.ids import BookingId, TenantId
 from domain.notice import NoticeKind
 from domain.payment import LateMoney
+from domain.refund import RefundStatus
 from domain.refusal import IllegalMove, Unknown
 
 # Which moves a reason may make, whatever state the booking was left in.
@@ -49,6 +50,11 @@ NOTICES = {
     BookingStatus.REFUNDING: NoticeKind.BOOKING_CANCELLED,
 }
 
+# A booking that has its tickets.
+CONFIRMED = [
+    state.value for state in (BookingStatus.CONFIRMED, BookingStatus.COMPLETED, BookingStatus.NO_SHOW)
+]
+
 END = """
 update bookings b set status = moves.target, cause = $5, ended_at = now()
   from unnest($3::text[], $4::text[]) as moves (source, target)
@@ -58,14 +64,35 @@ returning b.status
 
 STATUS = "select status from bookings where tenant_id = $1 and id = $2"
 
-# Refunds that a provider has taken, numbered within the booking so that each is told once.
-TAKEN = """
-select r.version, r.amount_minor, r.currency
-  from (select payment_id, amount_minor, currency, status, provider_ref,
+# Refunds that a provider has taken, or has taken and given back to us; numbered within the booking so that
+# each is told once.
+TO_TELL = """
+select r.id, r.version, r.amount_minor, r.currency, r.status
+  from (select id, payment_id, amount_minor, currency, status, provider_ref,
                row_number() over (order by created_at, id)::int as version
           from refunds where tenant_id = $1 and booking_id = $2) r
- where r.payment_id = $3 and r.provider_ref is not null and r.status <> 'failed'
+ where r.payment_id = $3 and r.provider_ref is not null
+   and (r.status <> 'failed' or exists (
+       select from notices n where n.tenant_id = $1 and n.booking_id = $2 and n.kind = 'payment_refunded'
+                               and n.version = r.version))
  order by r.version
+"""
+
+# All that was taken for a confirmed booking goes back, or has gone.
+GOES_BACK = """
+select b.status = any($3) and taken.minor > 0 and taken.minor <= given.minor
+  from bookings b
+  cross join lateral (
+      select coalesce(sum(captured_minor), 0) as minor from payments where tenant_id = $1 and booking_id = $2
+  ) taken
+  cross join lateral (
+      select coalesce(sum(amount_minor), 0) as minor from refunds
+       where tenant_id = $1 and booking_id = $2 and status <> 'failed'
+  ) given
+ where b.tenant_id = $1 and b.id = $2
+"""
+GO_BACK = """
+update bookings set status = 'refunding' where tenant_id = $1 and id = $2 and status = any($3)
 """
 
 REFUNDED = """
@@ -125,21 +152,41 @@ async def _ended_before(connection: Connection, request: EndBooking) -> Ended:
 async def record_refund(connection: Connection, request: LateMoney) -> None:
     """Write what the refunds of a payment mean for its booking.
 
-    The buyer is owed a notice for each refund that the provider has taken; a booking that is `refunding`
-    becomes `refunded` when nothing of its money is left with us. A repeat changes nothing.
+    A confirmed booking whose money goes back whole is `refunding` from then on: its tickets are void, its
+    places free. The buyer is owed a notice for each refund that the provider has taken, and for each that
+    came back after that; a booking that is `refunding` becomes `refunded` when nothing of its money is left
+    with us. A repeat changes nothing.
     """
-    taken = await connection.fetch(TAKEN, request.tenant_id, request.booking_id, request.payment_id)
-    for row in taken:
-        amount = {"minor": row["amount_minor"], "currency": row["currency"]}
-        await notice.owe(
-            connection,
-            request.tenant_id,
-            request.booking_id,
-            NoticeKind.PAYMENT_REFUNDED,
-            version=row["version"],
-            data={"amount": amount},
-        )
+    if await connection.fetchval(GOES_BACK, request.tenant_id, request.booking_id, CONFIRMED):
+        await _give_up(connection, request)
+    for row in await connection.fetch(TO_TELL, request.tenant_id, request.booking_id, request.payment_id):
+        await _tell_buyer(connection, request, row)
     await _refunded(connection, request.tenant_id, request.booking_id)
+
+
+async def _give_up(connection: Connection, request: LateMoney) -> None:
+    """Void the tickets of a booking and free its places, in the lock order of `db/inventory.py`."""
+    places = await inventory.lock_sold(connection, request.tenant_id, request.booking_id)
+    moved = await connection.execute(GO_BACK, request.tenant_id, request.booking_id, CONFIRMED)
+    if moved == "UPDATE 1":
+        await inventory.return_sold(connection, request.tenant_id, places)
+        await ticket.void(connection, request.tenant_id, request.booking_id)
+
+
+async def _tell_buyer(connection: Connection, request: LateMoney, refund: Record) -> None:
+    """Owe the notice of a refund, and close the case of one that got through."""
+    failed = refund["status"] == RefundStatus.FAILED
+    amount = {"minor": refund["amount_minor"], "currency": refund["currency"]}
+    await notice.owe(
+        connection,
+        request.tenant_id,
+        request.booking_id,
+        NoticeKind.REFUND_FAILED if failed else NoticeKind.PAYMENT_REFUNDED,
+        version=refund["version"],
+        data={"amount": amount},
+    )
+    if not failed:
+        await case.close(connection, request.tenant_id, refund["id"], closed_by="holdfast", note="taken")
 
 
 async def _refunded(connection: Connection, tenant_id: TenantId, booking_id: BookingId) -> bool:

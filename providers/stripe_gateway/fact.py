@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
-from domain.ids import PaymentId
+from domain.ids import PaymentId, RefundId
 from domain.money import Money
 from domain.payment import Closing, FactKind, FactSource, PaymentFact, RiskResult
 from providers.gateway import RefundStatus
@@ -64,6 +65,7 @@ class Heard:
         amount: Money | None = None,
         why: Reason | None = None,
         charge: Json | None = None,
+        refund_id: RefundId | None = None,
     ) -> PaymentFact:
         """Write down what was heard about an intent, session or refund; `why` a try failed, and with what
         `charge` it was tried.
@@ -81,6 +83,7 @@ class Heard:
             source=FactSource.WEBHOOK if self.event else FactSource.API,
             decline_code=why.decline.value if why else None,
             decline_reason=why.said if why else None,
+            refund_id=refund_id,
             **(_tried_with(charge) if charge else {}),
         )
 
@@ -177,7 +180,28 @@ def refund(heard: Heard, refund: Json) -> PaymentFact | None:
     if kind is None:
         return None
     amount = from_stripe(refund["amount"], refund["currency"])
-    return heard.fact(kind, refund, operation=refund["id"], amount=amount)
+    return heard.fact(kind, refund, operation=refund["id"], amount=amount, refund_id=_label(refund))
+
+
+def refunded_charge(heard: Heard, charge: Json) -> PaymentFact | None:
+    """Tell how much of a charge has gone back by now, whoever gave it: a refund that somebody made at
+    Stripe's own desk carries no label of ours, its charge does.
+
+    What was never captured was only released.
+    """
+    if not charge["captured"]:
+        return None
+    return heard.fact(
+        FactKind.REFUNDED, charge, amount=from_stripe(charge["amount_refunded"], charge["currency"])
+    )
+
+
+def _label(refund: Json) -> RefundId | None:
+    """Read which of our refunds it is; nothing for one that we did not make."""
+    try:
+        return RefundId(UUID((refund.get("metadata") or {}).get("refund_id", "")))
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def refund_status(refund: Json) -> RefundStatus:
@@ -200,7 +224,7 @@ def closing_of_session(session: Json) -> Closing | None:
 
 
 # Events that say something about money or the end of a checkout. Those that only accompany one of these
-# (charge.succeeded, charge.refunded, checkout.session.completed …) say nothing: their companion does.
+# (charge.succeeded, checkout.session.completed …) say nothing: their companion does.
 TELLS: Mapping[str, Callable[[Heard, Json], PaymentFact | None]] = {
     "payment_intent.succeeded": standing,
     "payment_intent.amount_capturable_updated": standing,
@@ -213,12 +237,14 @@ TELLS: Mapping[str, Callable[[Heard, Json], PaymentFact | None]] = {
     "refund.created": refund,
     "refund.updated": refund,
     "refund.failed": refund,
+    "charge.refunded": refunded_charge,
 }
 
 
 def _paid_by(about: Json) -> str:
-    """Give what names the payment at Stripe: a refund's intent, else the intent or session itself."""
-    return (id_of(about.get("payment_intent")) if about["object"] == "refund" else "") or str(about["id"])
+    """Give what names the payment at Stripe: a refund's or charge's intent, else the thing itself."""
+    paid = id_of(about.get("payment_intent")) if about["object"] in ("refund", "charge") else ""
+    return paid or str(about["id"])
 
 
 def id_of(named: Any) -> str:

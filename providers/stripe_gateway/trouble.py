@@ -8,6 +8,7 @@ import stripe
 from providers.gateway import (
     Declined,
     GatewayTrouble,
+    NeedsFunds,
     NotExecuted,
     NotFound,
     OutcomeUnknown,
@@ -72,7 +73,7 @@ def _by_code(error: stripe.StripeError, status: int) -> GatewayTrouble:
     if code in _CONFLICTS:
         return StateConflict(str(code))
     if code == "balance_insufficient":
-        return NotExecuted("balance_insufficient")
+        return NeedsFunds("balance_insufficient")
     return Refused(str(code or "invalid_request"))
 
 

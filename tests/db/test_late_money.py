@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from uuid_utils.compat import uuid7
 
 from db import event, inventory, refund, ticket
 from db.booking.confirm import confirm, settle_late_money
@@ -10,10 +11,11 @@ from db.booking.end import end_booking, record_refund
 from db.booking.place import place
 from db.booking.read import Booking, Contact, find
 from domain.booking import BookingStatus, ConfirmBooking, EndBooking, EndReason
-from domain.ids import PaymentId
+from domain.ids import PaymentId, RefundId
 from domain.inventory import HoldPlaces
 from domain.money import Money
-from domain.payment import LateMoney, RefundPayment, Settled, Settlement
+from domain.payment import LateMoney, Settled, Settlement
+from domain.refund import RefundPayment, RefundStatus
 from domain.refusal import Unknown
 from tests.support.database import Databases, superuser
 from tests.support.shop import Shop, keep, open_shop, pay
@@ -208,9 +210,9 @@ async def test_a_refund_that_was_taken_is_told_to_the_buyer_and_ends_the_booking
         tenant_id=booking.tenant_id,
         booking_id=booking.id,
         payment_id=payment_id,
+        refund_id=RefundId(uuid7()),
         amount=Money(minor=booking.due.minor, currency="EUR"),
         cause=settled.cause,
-        n=1,
     )
     money = LateMoney(tenant_id=booking.tenant_id, booking_id=booking.id, payment_id=payment_id)
 
@@ -227,9 +229,9 @@ async def test_a_refund_that_was_taken_is_told_to_the_buyer_and_ends_the_booking
     assert await told() == (BookingStatus.REFUNDING, 0)
 
     for status, expected in (
-        ("processing", (BookingStatus.REFUNDING, 1)),
-        ("completed", (BookingStatus.REFUNDED, 1)),
-        ("completed", (BookingStatus.REFUNDED, 1)),
+        (RefundStatus.PROCESSING, (BookingStatus.REFUNDING, 1)),
+        (RefundStatus.COMPLETED, (BookingStatus.REFUNDED, 1)),
+        (RefundStatus.COMPLETED, (BookingStatus.REFUNDED, 1)),
     ):
         async with databases.payment.tenant(booking.tenant_id) as connection:
             await refund.answered(connection, booking.tenant_id, asked.id, provider_ref="re_1", status=status)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from uuid_utils.compat import uuid7
 
-from db import event, ledger, payment, refund
+from db import event, ledger, payment
 from db.booking.place import place
 from db.booking.read import Booking
 from domain.ids import BookingId, PaymentId
@@ -17,11 +17,10 @@ from domain.payment import (
     FactKind,
     PaymentReport,
     PaymentStatus,
-    RefundPayment,
     RiskResult,
     StartPayment,
 )
-from domain.refusal import PaymentMismatch, ProviderRefused, Unknown
+from domain.refusal import PaymentMismatch, Unknown
 from tests.support.database import Databases
 from tests.support.shop import fact_of, open_shop, pay
 
@@ -195,88 +194,6 @@ async def test_whose_payment_a_reference_is_only_who_shows_it_learns(databases: 
         assert await connection.fetchval("select count(*) from payments") == 0
 
     assert found == payment.Address(booking.tenant_id, booking.id, payment_id)
-
-
-# --- refunds
-
-
-def giving_back(booking: Booking, payment_id: PaymentId, *, minor: int, n: int = 1) -> RefundPayment:
-    return RefundPayment(
-        tenant_id=booking.tenant_id,
-        booking_id=booking.id,
-        payment_id=payment_id,
-        amount=Money(minor=minor, currency="EUR"),
-        cause="late",
-        n=n,
-    )
-
-
-async def test_a_refund_is_one_however_often_it_is_asked_for(databases: Databases) -> None:
-    booking = await held(databases)
-    payment_id = await pay(databases.payment, booking)
-
-    async with databases.payment.tenant(booking.tenant_id) as connection:
-        ask = giving_back(booking, payment_id, minor=booking.due.minor)
-        first, again = [await refund.ask(connection, ask) for _ in range(2)]
-        calls = [await refund.count_call(connection, booking.tenant_id, first.id) for _ in range(2)]
-        report = await payment.report(connection, booking.tenant_id, booking.id, payment_id)
-
-    assert first == again
-    assert calls == [1, 2]
-    assert (report.refunds, report.kept_minor, report.booking_kept_minor) == (1, 0, 0)
-
-
-async def test_more_than_was_taken_never_goes_back(databases: Databases) -> None:
-    booking = await held(databases)
-    payment_id = await pay(databases.payment, booking)
-
-    async with databases.payment.tenant(booking.tenant_id) as connection:
-        await refund.ask(connection, giving_back(booking, payment_id, minor=booking.due.minor - 1))
-        with pytest.raises(ProviderRefused):
-            await refund.ask(connection, giving_back(booking, payment_id, minor=2, n=2))
-
-
-async def test_a_refund_that_failed_after_all_is_owed_again(databases: Databases) -> None:
-    for order in itertools.permutations((FactKind.CAPTURED, FactKind.REFUNDED, FactKind.REFUND_FAILED)):
-        booking = await held(databases)
-        ask = wished(booking)
-        await create(databases, ask)
-
-        for kind in order:
-            operation = f"{kind.value[:6]}_{booking.id}"
-            fact = fact_of(booking, ask.payment_id, kind, operation=operation)
-            async with databases.payment.tenant(booking.tenant_id) as connection:
-                await payment.record(connection, booking.tenant_id, ask.payment_id, [fact])
-        report = await record(databases, booking, ask.payment_id)
-
-        assert report.kept_minor == booking.due.minor
-        assert await balances(databases, booking) == {
-            ("provider_clearing:stripe:default", "EUR"): booking.due.minor,
-            ("customer_deposits", "EUR"): -booking.due.minor,
-        }
-
-
-async def test_a_refund_made_at_the_providers_desk_becomes_a_row(databases: Databases) -> None:
-    booking = await held(databases)
-    payment_id = await pay(databases.payment, booking)
-
-    report = await record(databases, booking, payment_id, FactKind.REFUNDED, FactKind.REFUNDED)
-
-    assert (report.refunds, report.kept_minor) == (1, 0)
-
-
-async def test_our_own_refund_is_recognised_when_the_provider_tells_of_it_first(databases: Databases) -> None:
-    booking = await held(databases)
-    payment_id = await pay(databases.payment, booking)
-    async with databases.payment.tenant(booking.tenant_id) as connection:
-        asked = await refund.ask(connection, giving_back(booking, payment_id, minor=booking.due.minor))
-
-    report = await record(databases, booking, payment_id, FactKind.REFUNDED)
-
-    async with databases.payment.tenant(booking.tenant_id) as connection:
-        found = await refund.find(connection, booking.tenant_id, asked.id)
-    assert found is not None
-    assert (report.refunds, found.status) == (1, "completed")
 
 
 @pytest.mark.row("PAY-40", partly="the booking shows it elsewhere")

@@ -3,16 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import pytest
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client
 
 from domain.catalog import SalesTerms
-from domain.ids import PaymentId
-from domain.payment import Checkout, FactKind, FactSource, PaymentFact
+from domain.payment import Checkout
 from tests.support.check import violations
 from tests.support.database import Databases
 from tests.support.stack import Booked, Stack, front
@@ -20,7 +17,7 @@ from tests.support.temporal import temporal_server
 from tests.support.wait import eventually
 from tests.workflows.test_late_money import paid_but_expired
 from workflows import names
-from workflows.aftercare import AftercareWorkflow
+from workflows.refund import RefundWorkflow
 
 
 @pytest.fixture
@@ -96,51 +93,42 @@ async def test_money_that_a_lost_run_took_is_settled_though_the_hold_is_over(for
 
 async def test_a_refund_that_the_bank_sends_back_twice_is_a_persons(stack: Stack) -> None:
     """The bank takes each refund and sends it back later, for ever."""
-    booking = await paid_but_expired(stack, close_sales=True, card="refundFail")
-    care = await aftercare_of(stack, booking)
+    await paid_but_expired(stack, close_sales=True, card="refundFail")
 
-    async def needs_attention() -> bool:
+    async def waits_for_a_person() -> bool:
         await stack.sandbox.advance(seconds=10)
-        return bool((await care.describe()).typed_search_attributes.get(names.NEEDS_ATTENTION))
+        case = "select exists (select from cases where kind = 'refund' and cause = 'sent_back_twice')"
+        return bool(await stack.value(case))
 
-    await eventually(needs_attention, what="a person to be told")
+    await eventually(waits_for_a_person, what="a person to be told")
 
     assert [each["status"] for each in await stack.sandbox.refunds()] == ["failed", "failed"]
     assert await stack.rows("select status from refunds") == [{"status": "failed"}] * 2
+    mails = "select kind, count(*)::int as n from notices where kind like '%refund%' group by 1 order by 1"
+    assert await stack.rows(mails) == [
+        {"kind": "payment_refunded", "n": 2},
+        {"kind": "refund_failed", "n": 2},
+    ]
 
 
 async def test_late_money_outlasts_a_key_that_the_provider_does_not_take(stack: Stack) -> None:
     await stack.sandbox.break_down("POST /v1/refunds", "response_500_before", status=401)
     booking = await paid_but_expired(stack, close_sales=True)
-    care = await aftercare_of(stack, booking)
+
+    async def asked() -> UUID | None:
+        found: UUID | None = await stack.value("select id from refunds where hindrance = 'provider_refuses'")
+        return found
+
+    run = stack.temporal.get_workflow_handle(names.refund(await eventually(asked, what="the refusal")))
 
     async def needs_attention() -> bool:
-        return bool((await care.describe()).typed_search_attributes.get(names.NEEDS_ATTENTION))
+        return bool((await run.describe()).typed_search_attributes.get(names.NEEDS_ATTENTION))
 
     await eventually(needs_attention, what="a person to be told")
-    await care.signal(AftercareWorkflow.payment_reported, news(booking, care))
+    await run.signal(RefundWorkflow.payment_reported)
 
     await stack.wait_for(booking, "refunded")
+    await run.result()
     assert not await needs_attention()
     assert len(await stack.sandbox.refunds()) == 1
     assert await violations(stack) == []
-
-
-async def aftercare_of(stack: Stack, booking: Booked) -> WorkflowHandle[Any, Any]:
-    """Give the handle of the aftercare of the booking's payment."""
-    payment_id = await stack.value("select id from payments where booking_id = $1", booking.id)
-    return stack.temporal.get_workflow_handle(names.aftercare(payment_id))
-
-
-def news(booking: Booked, care: WorkflowHandle[Any, Any]) -> PaymentFact:
-    """Make some news of the payment: what it says does not matter, for the provider is asked."""
-    return PaymentFact(
-        event_id=f"evt_{booking.reference}",
-        provider="stripe",
-        account="default",
-        payment_id=PaymentId(UUID(care.id.rpartition(":")[2])),
-        kind=FactKind.CAPTURED,
-        provider_ref="pi_news",
-        occurred_at=datetime.now(UTC),
-        source=FactSource.WEBHOOK,
-    )

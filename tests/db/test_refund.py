@@ -1,0 +1,514 @@
+"""Refunds: never more than was taken, owed until they are done, and what they mean for a booking."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from uuid_utils.compat import uuid7
+
+from db import case, event, ledger, payment, refund
+from db.booking import end
+from db.booking.confirm import confirm
+from db.booking.place import place
+from db.booking.read import Booking, find
+from db.refund import Refund
+from domain.booking import BookingStatus, ConfirmBooking
+from domain.case import CaseKind
+from domain.ids import PaymentId, RefundId
+from domain.money import Money
+from domain.payment import FactKind, LateMoney, PaymentFact, PaymentReport
+from domain.refund import Hindrance, RefundPayment, RefundRequest, RefundStatus
+from domain.refusal import ExceedsCaptured, Refusal, Unknown
+from tests.support.database import Databases, Urls, superuser
+from tests.support.shop import fact_of, keep, open_shop, pay
+
+CLEARING = ("provider_clearing:stripe:default", "EUR")
+DEPOSITS, PAYABLE = ("customer_deposits", "EUR"), ("refund_payable", "EUR")
+ORGANIZER, FEE = ("organizer_payable:pending", "EUR"), ("platform_fee", "EUR")
+
+
+async def paid(databases: Databases, *, quantity: int = 1) -> tuple[Booking, PaymentId]:
+    """Give a booking that is paid for and not confirmed."""
+    shop = await open_shop(databases.app)
+    booking = (await place(databases.app, shop.placement(quantities=quantity))).booking
+    await keep(databases.app, booking)
+    return booking, await pay(databases.payment, booking)
+
+
+async def confirmed(databases: Databases) -> tuple[Booking, PaymentId]:
+    """Give a booking that has its tickets: two places at 25.00 EUR."""
+    booking, payment_id = await paid(databases, quantity=2)
+    async with databases.app.tenant(booking.tenant_id) as connection:
+        await confirm(connection, ConfirmBooking(tenant_id=booking.tenant_id, booking_id=booking.id))
+    return booking, payment_id
+
+
+def wish(booking: Booking, payment_id: PaymentId, minor: int | None = None, **changes: Any) -> RefundPayment:
+    return RefundPayment(
+        tenant_id=booking.tenant_id,
+        booking_id=booking.id,
+        payment_id=payment_id,
+        refund_id=RefundId(uuid7()),
+        amount=None if minor is None else Money(minor=minor, currency="EUR"),
+        cause="goodwill",
+    ).model_copy(update=changes)
+
+
+async def ask(databases: Databases, request: RefundPayment, **more: str) -> Refund:
+    async with databases.payment.tenant(request.tenant_id) as connection:
+        return await refund.ask(connection, request, **more)
+
+
+async def answered(databases: Databases, booking: Booking, asked: Refund, *statuses: RefundStatus) -> Refund:
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        for status in statuses:
+            await refund.answered(
+                connection, booking.tenant_id, asked.id, status=status, provider_ref=f"re_{asked.n}"
+            )
+        return await refund.find(connection, booking.tenant_id, asked.id)
+
+
+async def record(
+    databases: Databases, booking: Booking, payment_id: PaymentId, *facts: PaymentFact
+) -> PaymentReport:
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        return await payment.record(connection, booking.tenant_id, payment_id, facts)
+
+
+async def meant(databases: Databases, booking: Booking, payment_id: PaymentId) -> Booking:
+    """Write what the refunds mean for the booking, and give it."""
+    money = LateMoney(tenant_id=booking.tenant_id, booking_id=booking.id, payment_id=payment_id)
+    async with databases.app.tenant(booking.tenant_id) as connection:
+        await end.record_refund(connection, money)
+        return await find(connection, booking.tenant_id, booking.id)
+
+
+async def balances(databases: Databases, booking: Booking) -> dict[tuple[str, str], int]:
+    async with databases.app.tenant(booking.tenant_id) as connection:
+        found = await ledger.balances(connection, booking.tenant_id)
+    return {account: minor for account, minor in found.items() if minor}
+
+
+async def notices(databases: Databases, booking: Booking) -> list[str]:
+    async with databases.app.tenant(booking.tenant_id) as connection:
+        rows = await connection.fetch("select kind from notices order by created_at, kind")
+    return [row["kind"] for row in rows if row["kind"] != "booking_confirmed"]
+
+
+async def refusal_of(asking: Awaitable[object]) -> Refusal | None:
+    try:
+        await asking
+    except Refusal as no:
+        return no
+    return None
+
+
+# --- how much
+
+
+async def test_a_refund_is_one_however_often_it_is_asked_for(databases: Databases) -> None:
+    booking, payment_id = await paid(databases)
+    request = wish(booking, payment_id)
+
+    first = await ask(databases, request, reason="rained off", initiated_by="user:ada")
+    again = await ask(databases, request)
+
+    assert first == again
+    assert (first.amount.minor, first.n, first.status) == (booking.due.minor, 1, RefundStatus.PENDING)
+    assert (first.reason, first.initiated_by) == ("rained off", "user:ada")
+    assert first.reference.startswith("RF-")
+    assert first.original_ref == f"pi_{payment_id.hex}"
+
+
+@pytest.mark.row("PAY-13", partly="the route: tests/api/test_refund.py")
+async def test_three_parts_may_go_back_and_a_fourth_that_exceeds_the_rest_may_not(
+    databases: Databases,
+) -> None:
+    booking, payment_id = await paid(databases)
+    for _ in range(3):
+        await ask(databases, wish(booking, payment_id, 800))
+
+    no = await refusal_of(ask(databases, wish(booking, payment_id, 101)))
+
+    assert isinstance(no, ExceedsCaptured)
+    assert no.facts == {"left": 100}
+    assert (await ask(databases, wish(booking, payment_id))).amount.minor == 100
+    assert isinstance(await refusal_of(ask(databases, wish(booking, payment_id))), ExceedsCaptured)
+
+
+@pytest.mark.row("PAY-13", partly="the route: tests/api/test_refund.py")
+async def test_refunds_asked_for_at_once_never_exceed_what_was_captured(databases: Databases) -> None:
+    booking, payment_id = await paid(databases)
+
+    nos = await asyncio.gather(
+        *(refusal_of(ask(databases, wish(booking, payment_id, 1_000))) for _ in range(8))
+    )
+
+    assert [no is None for no in nos].count(True) == 2
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        report = await payment.report(connection, booking.tenant_id, booking.id, payment_id)
+    assert (report.refunds, report.kept_minor) == (2, 500)
+
+
+async def test_nothing_goes_back_of_what_was_not_taken_or_is_anothers(databases: Databases) -> None:
+    booking, payment_id = await paid(databases)
+    other, _ = await paid(databases)
+    foreign = Money(minor=100, currency="USD")
+
+    for request in (
+        wish(booking, payment_id, 0),
+        wish(booking, payment_id, -100),
+        wish(booking, payment_id, amount=foreign),
+        wish(booking, payment_id, booking_id=other.id),
+        wish(booking, PaymentId(uuid7())),
+    ):
+        assert isinstance(await refusal_of(ask(databases, request)), ExceedsCaptured)
+
+
+# --- the record
+
+
+RECORD = {
+    "id": ("uuid", "NO"),
+    "reference": ("text", "NO"),
+    "payment_id": ("uuid", "NO"),
+    "original_ref": ("text", "YES"),
+    "amount_minor": ("bigint", "NO"),
+    "currency": ("character", "NO"),
+    "reason": ("text", "NO"),
+    "status": ("text", "NO"),
+    "provider_ref": ("text", "YES"),
+    "initiated_by": ("text", "NO"),
+    "processed_at": ("timestamp with time zone", "YES"),
+    "created_at": ("timestamp with time zone", "NO"),
+    "changed_at": ("timestamp with time zone", "NO"),
+}
+
+
+@pytest.mark.row("PAY-15")
+async def test_the_record_of_a_refund_has_its_columns_keys_and_limits(urls: Urls) -> None:
+    async with superuser(urls) as judge:
+        columns = await judge.fetch(
+            """
+            select column_name, data_type, is_nullable from information_schema.columns
+             where table_schema = 'public' and table_name = 'refunds'
+            """
+        )
+        indexes = dict(
+            await judge.fetch("select indexname, indexdef from pg_indexes where tablename = 'refunds'")
+        )
+        limits = dict(
+            await judge.fetch(
+                """
+                select conname, pg_get_constraintdef(oid) from pg_constraint
+                 where conrelid = 'refunds'::regclass
+                """
+            )
+        )
+
+    found = {name: (kind, nullable) for name, kind, nullable in columns}
+    assert {name: found[name] for name in RECORD} == RECORD
+    assert "UNIQUE INDEX" in indexes["uq_refunds_reference"]
+    assert "(tenant_id, reference)" in indexes["uq_refunds_reference"]
+    assert "(tenant_id, payment_id)" in indexes["ix_refunds_tenant_id_payment_id"]
+    assert "(tenant_id, status)" in indexes["ix_refunds_tenant_id_status"]
+    assert all(f"'{status}'" in limits["ck_refunds_status_known"] for status in RefundStatus)
+    assert "<= 500" in limits["ck_refunds_reason_fits"]
+    assert "REFERENCES payments" in limits["fk_refunds_payments"]
+
+
+@pytest.mark.row("PAY-15")
+async def test_a_refund_without_its_payment_a_fifth_status_and_a_novel_are_impossible(
+    databases: Databases,
+) -> None:
+    booking, payment_id = await paid(databases)
+    asked = await ask(databases, wish(booking, payment_id, 100))
+    async with superuser(databases.urls) as judge:
+        for change in (
+            f"payment_id = '{uuid7()}'",
+            "status = 'lost'",
+            "reason = repeat('a', 501)",
+            "amount_minor = 0",
+        ):
+            with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+                await judge.execute(f"update refunds set {change} where id = $1", asked.id)  # noqa: S608
+
+
+# --- how it is asked for
+
+
+@pytest.mark.row("PAY-13", partly="the route: tests/api/test_refund.py")
+async def test_a_key_is_used_twice_and_never_longer_than_a_provider_remembers_it(
+    databases: Databases,
+) -> None:
+    booking, payment_id = await paid(databases)
+    asked = await ask(databases, wish(booking, payment_id))
+
+    async def key() -> int:
+        async with databases.payment.tenant(booking.tenant_id) as connection:
+            return await refund.next_key(connection, booking.tenant_id, asked.id)
+
+    assert [await key() for _ in range(5)] == [1, 1, 2, 2, 3]
+    async with superuser(databases.urls) as judge:
+        await judge.execute("update refunds set keyed_at = now() - interval '24 hours'")
+    assert await key() == 4
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        await refund.hindered(connection, booking.tenant_id, asked.id, Hindrance.NEEDS_FUNDS)
+    assert await key() == 5
+
+
+async def test_a_hindrance_is_shown_until_the_provider_takes_the_refund(databases: Databases) -> None:
+    booking, payment_id = await paid(databases)
+    asked = await ask(databases, wish(booking, payment_id))
+
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        await refund.hindered(connection, booking.tenant_id, asked.id, Hindrance.NEEDS_FUNDS)
+        for _ in range(2):
+            await refund.needs_person(connection, booking.tenant_id, asked, cause="needs_funds")
+        hindered = await refund.find(connection, booking.tenant_id, asked.id)
+    async with databases.app.tenant(booking.tenant_id) as connection:
+        waits = await case.open_of(connection, booking.tenant_id, asked.id)
+    taken = await answered(databases, booking, asked, RefundStatus.PROCESSING)
+    await meant(databases, booking, payment_id)
+
+    assert (hindered.status, hindered.hindrance) == (RefundStatus.PENDING, Hindrance.NEEDS_FUNDS)
+    assert waits is not None
+    assert (waits.kind, waits.cause, waits.booking_id) == (CaseKind.REFUND, "needs_funds", booking.id)
+    assert (taken.status, taken.hindrance) == (RefundStatus.PROCESSING, None)
+    async with databases.app.tenant(booking.tenant_id) as connection:
+        assert await case.open_of(connection, booking.tenant_id, asked.id) is None
+
+
+# --- what the provider says
+
+
+@pytest.mark.row("PAY-13", partly="the route: tests/api/test_refund.py")
+async def test_the_books_of_a_refund_that_failed_after_all_say_that_it_is_owed(databases: Databases) -> None:
+    booking, payment_id = await paid(databases)
+    due = booking.due.minor
+    asked = await ask(databases, wish(booking, payment_id))
+    assert await balances(databases, booking) == {CLEARING: due, PAYABLE: -due}
+
+    await answered(databases, booking, asked, RefundStatus.PROCESSING, RefundStatus.COMPLETED)
+    assert await balances(databases, booking) == {}
+
+    failed = await answered(databases, booking, asked, RefundStatus.FAILED, RefundStatus.COMPLETED)
+    assert failed.status is RefundStatus.FAILED
+    assert await balances(databases, booking) == {CLEARING: due, PAYABLE: -due}
+
+    again = await ask(databases, wish(booking, payment_id, retry_of=asked.id))
+    assert await balances(databases, booking) == {CLEARING: due, PAYABLE: -due}
+    await answered(databases, booking, again, RefundStatus.COMPLETED)
+    assert await balances(databases, booking) == {}
+    async with databases.app.tenant(booking.tenant_id) as connection:
+        told = [one.type for one in await event.of_subject(connection, booking.tenant_id, asked.id)]
+    assert told == ["refund.initiated", "refund.completed", "refund.failed"]
+
+
+async def test_a_retry_tells_the_reason_of_what_it_replaces_and_replaces_it_once(
+    databases: Databases,
+) -> None:
+    booking, payment_id = await paid(databases)
+    asked = await ask(databases, wish(booking, payment_id, 1_000), reason="rained off")
+    await answered(databases, booking, asked, RefundStatus.FAILED)
+
+    again = await ask(databases, wish(booking, payment_id, 1_000, retry_of=asked.id))
+
+    assert (again.reason, again.retry_of, again.report.retry) == ("rained off", asked.id, True)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await ask(databases, wish(booking, payment_id, 1_000, retry_of=asked.id))
+
+
+def desk(booking: Booking, payment_id: PaymentId, kind: FactKind, **more: Any) -> PaymentFact:
+    """Make what a provider says of a refund `re_1`; by default nobody labelled it."""
+    minor, label = more.get("minor"), more.get("label")
+    told = fact_of(booking, payment_id, kind, minor=minor, operation=more.get("operation", "re_1"))
+    return told.model_copy(update={"refund_id": label})
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations((FactKind.REFUNDED, FactKind.REFUND_FAILED))])
+async def test_facts_of_a_refund_end_the_same_in_any_order(
+    databases: Databases, order: tuple[FactKind, ...]
+) -> None:
+    booking, payment_id = await paid(databases)
+
+    for kind in order:
+        report = await record(databases, booking, payment_id, desk(booking, payment_id, kind))
+    again = await record(databases, booking, payment_id, *(desk(booking, payment_id, kind) for kind in order))
+
+    assert report == again
+    assert (report.refunds, report.refunds_failed, report.kept_minor) == (1, 1, booking.due.minor)
+    assert await balances(databases, booking) == {CLEARING: booking.due.minor, PAYABLE: -booking.due.minor}
+
+
+@pytest.mark.row("WHK-17", partly="told by webhooks: tests/workflows/test_refund.py")
+async def test_a_refund_made_at_the_providers_desk_becomes_a_row_that_nobody_runs(
+    databases: Databases,
+) -> None:
+    booking, payment_id = await paid(databases)
+    asked = await ask(databases, wish(booking, payment_id, 500))
+
+    report = await record(
+        databases, booking, payment_id, *[desk(booking, payment_id, FactKind.REFUNDED, minor=500)] * 2
+    )
+
+    assert (report.refunds, report.kept_minor) == (2, booking.due.minor - 1_000)
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        rows = await refund.of_payment(connection, booking.tenant_id, payment_id)
+        assert await refund.covers(connection, booking.tenant_id, payment_id, 1_000)
+        assert not await refund.covers(connection, booking.tenant_id, payment_id, 1_001)
+    assert [(row.status, row.initiated_by) for row in rows] == [
+        (RefundStatus.PENDING, "holdfast"),
+        (RefundStatus.COMPLETED, "provider"),
+    ]
+    assert [request.refund_id for request in await leased(databases)] == [asked.id]
+
+
+async def test_our_own_refund_is_recognised_when_the_provider_tells_of_it_first(databases: Databases) -> None:
+    booking, payment_id = await paid(databases)
+    asked = await ask(databases, wish(booking, payment_id))
+
+    report = await record(
+        databases, booking, payment_id, desk(booking, payment_id, FactKind.REFUNDED, label=asked.id)
+    )
+
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        found = await refund.find(connection, booking.tenant_id, asked.id)
+    assert (report.refunds, found.status, found.provider_ref) == (1, RefundStatus.COMPLETED, "re_1")
+
+
+async def test_a_refund_that_cannot_be_taken_any_more_is_known_by_the_sums(databases: Databases) -> None:
+    booking, payment_id = await paid(databases)
+    asked = await ask(databases, wish(booking, payment_id))
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        assert not await refund.exceeds(connection, booking.tenant_id, asked)
+
+    await record(databases, booking, payment_id, desk(booking, payment_id, FactKind.REFUNDED, minor=1))
+
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        assert await refund.exceeds(connection, booking.tenant_id, asked)
+
+
+# --- what it means for the booking
+
+
+@pytest.mark.row("WHK-17", partly="told by webhooks: tests/workflows/test_refund.py")
+async def test_a_confirmed_booking_whose_money_goes_back_whole_loses_tickets_and_places(
+    databases: Databases,
+) -> None:
+    booking, payment_id = await confirmed(databases)
+    asked = await ask(databases, wish(booking, payment_id))
+
+    assert (await meant(databases, booking, payment_id)).status is BookingStatus.REFUNDING
+    assert await valid(databases, booking) == (0, 0)
+    assert await notices(databases, booking) == []
+
+    for status in (RefundStatus.PROCESSING, RefundStatus.COMPLETED):
+        await answered(databases, booking, asked, status)
+        for _ in range(2):
+            booking = await meant(databases, booking, payment_id)
+    assert booking.status is BookingStatus.REFUNDED
+    assert await valid(databases, booking) == (0, 0)
+    assert await notices(databases, booking) == ["payment_refunded"]
+    assert await balances(databases, booking) == {}
+
+
+@pytest.mark.row("WHK-17", partly="told by webhooks: tests/workflows/test_refund.py")
+async def test_a_confirmed_booking_stays_when_a_part_goes_back(databases: Databases) -> None:
+    booking, payment_id = await confirmed(databases)
+    before = await balances(databases, booking)
+
+    await answered(
+        databases, booking, await ask(databases, wish(booking, payment_id, 1_000)), RefundStatus.COMPLETED
+    )
+
+    assert (await meant(databases, booking, payment_id)).status is BookingStatus.CONFIRMED
+    assert await valid(databases, booking) == (2, 2)
+    after = await balances(databases, booking)
+    assert after[CLEARING] == before[CLEARING] - 1_000
+    given = {account: after[account] - before[account] for account in (ORGANIZER, FEE) if account in before}
+    assert sum(given.values()) == 1_000
+    assert PAYABLE not in after
+    assert DEPOSITS not in after
+
+
+async def test_a_booking_that_was_refunded_stays_so_when_the_bank_sends_the_money_back(
+    databases: Databases,
+) -> None:
+    booking, payment_id = await confirmed(databases)
+    asked = await ask(databases, wish(booking, payment_id))
+    await answered(databases, booking, asked, RefundStatus.COMPLETED)
+    await meant(databases, booking, payment_id)
+
+    await answered(databases, booking, asked, RefundStatus.FAILED)
+    for _ in range(2):
+        booking = await meant(databases, booking, payment_id)
+
+    assert booking.status is BookingStatus.REFUNDED
+    assert await valid(databases, booking) == (0, 0)
+    assert await notices(databases, booking) == ["payment_refunded", "refund_failed"]
+    assert await balances(databases, booking) == {CLEARING: 5_000, PAYABLE: -5_000}
+
+
+async def test_of_two_who_void_a_booking_at_once_one_frees_its_places(databases: Databases) -> None:
+    booking, payment_id = await confirmed(databases)
+    await ask(databases, wish(booking, payment_id))
+
+    await asyncio.gather(*(meant(databases, booking, payment_id) for _ in range(5)))
+
+    assert await valid(databases, booking) == (0, 0)
+
+
+async def valid(databases: Databases, booking: Booking) -> tuple[int, int]:
+    """Count the booking's valid tickets and the places that are sold."""
+    async with databases.app.tenant(booking.tenant_id) as connection:
+        tickets = await connection.fetchval("select count(*) from tickets where status = 'active'")
+        return tickets, await connection.fetchval("select sum(sold) from counters")
+
+
+# --- the runs
+
+
+async def leased(databases: Databases) -> list[RefundRequest]:
+    async with databases.relay.across() as connection:
+        return await refund.lease(connection, limit=10, lease=timedelta(minutes=1))
+
+
+async def told(databases: Databases, booking: Booking, *refunds: RefundId) -> None:
+    async with databases.relay.tenant(booking.tenant_id) as connection:
+        await refund.told(connection, booking.tenant_id, refunds)
+
+
+async def test_the_relay_begins_each_refund_once_and_again_when_it_has_failed_after_all(
+    databases: Databases,
+) -> None:
+    booking, payment_id = await paid(databases)
+    asked = await ask(databases, wish(booking, payment_id))
+
+    assert await leased(databases) == [asked.request(booking.tenant_id)]
+    assert await leased(databases) == []
+    async with databases.relay.across() as connection:
+        await refund.put_back(connection, timedelta(0), [asked.id])
+    assert len(await leased(databases)) == 1
+    await told(databases, booking, asked.id)
+    await answered(databases, booking, asked, RefundStatus.COMPLETED)
+    assert await leased(databases) == []
+
+    failed = desk(booking, payment_id, FactKind.REFUND_FAILED, label=asked.id)
+    await record(databases, booking, payment_id, failed)
+    assert len(await leased(databases)) == 1
+    await told(databases, booking, asked.id)
+    await record(databases, booking, payment_id, failed)
+    assert await leased(databases) == []
+
+
+async def test_a_refund_that_nobody_asked_for_is_unknown(databases: Databases) -> None:
+    booking, _ = await paid(databases)
+
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        with pytest.raises(Unknown):
+            await refund.find(connection, booking.tenant_id, RefundId(uuid7()))
