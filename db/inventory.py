@@ -323,9 +323,15 @@ async def keep_places(connection: Connection, request: KeepPlaces) -> Kept:
     )
     if moved == "UPDATE 0":
         raise BookingEnded("This booking has ended.", status=standing["status"])
-    if not kept or len(kept) < standing["rows"]:
-        raise HoldEnded("The time to pay is over.", ended_at=_told(standing["expires_at"]))
-    answer = Kept(left=kept[0]["left"], kept_until=kept[0]["kept_until"])
+    final = await _standing(connection, request.tenant_id, request.booking_id)  # nobody chooses anew any more
+    if not kept or len(kept) < final["rows"]:
+        raise HoldEnded("The time to pay is over.", ended_at=_told(final["expires_at"]))
+    answer = Kept(
+        left=kept[0]["left"],
+        kept_until=kept[0]["kept_until"],
+        due=Money(minor=final["due_minor"], currency=final["currency"]),
+        total=Money(minor=final["total_minor"], currency=final["currency"]),
+    )
     return await step.keep_answer(connection, request.tenant_id, key, answer)
 
 

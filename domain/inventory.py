@@ -80,10 +80,15 @@ class KeepPlaces(Value):
 
 
 class Kept(Value):
-    """The places are kept until `kept_until` (UTC); `left` until then, by the database's clock."""
+    """The places are kept until `kept_until` (UTC); `left` until then, by the database's clock.
+
+    From the first payment on the choice is final: `due` and `total` are what it came to.
+    """
 
     left: timedelta
     kept_until: datetime
+    due: Money | None = None
+    total: Money | None = None
 
 
 def places_wanted(
