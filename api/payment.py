@@ -150,13 +150,31 @@ async def start_payment(
     """
     async with parts.database.tenant(caller.tenant_id) as connection:
         found = await theirs(connection, caller, Permission.PAY, booking)
-        mark = fingerprint(f"{ROUTE} {found.id}", wish)
-        used = Key(caller=caller.name, route=ROUTE, key=key, fingerprint=mark)
+    used = Key(caller=caller.name, route=ROUTE, key=key, fingerprint=fingerprint(f"{ROUTE} {found.id}", wish))
+    return await paid_under(request, parts, found, wish, used, asker=asker, user_id=caller.user_id, now=now)
+
+
+async def paid_under(
+    request: Request,
+    parts: House,
+    found: Booking,
+    wish: PaymentWish,
+    used: Key,
+    *,
+    asker: Asker,
+    user_id: str | None,
+    now: datetime,
+) -> Response:
+    """Answer a wish to pay under its key: as it was answered before, or by the booking's saga.
+
+    Raises Away and Unanswered, which are not stored.
+    """
+    async with parts.database.tenant(found.tenant_id) as connection:
         before = await idempotency.find(connection, found.tenant_id, used)
     if before is not None and before.answer is not None:
         return problem.replayed(before.answer)
-    stored_method = await _stored_method(parts, found.tenant_id, caller.user_id, wish)
-    async with parts.database.tenant(caller.tenant_id) as connection:
+    stored_method = await _stored_method(parts, found.tenant_id, user_id, wish)
+    async with parts.database.tenant(found.tenant_id) as connection:
         account = await payable_through(
             connection, parts, found.tenant_id, found.channel_id, wish, stored=stored_method
         )
@@ -165,12 +183,11 @@ async def start_payment(
         await keep(connection, found.tenant_id, found.id, PaymentId(claim.subject), wish.billing)
     if claim.answer is not None:
         return problem.replayed(claim.answer)
-    async with parts.payments.tenant(caller.tenant_id) as connection:
-        await payments.note(
-            connection, found.tenant_id, PaymentId(claim.subject), asker, user_id=caller.user_id
-        )
+    payment_id = PaymentId(claim.subject)
+    async with parts.payments.tenant(found.tenant_id) as connection:
+        await payments.note(connection, found.tenant_id, payment_id, asker, user_id=user_id)
     try:
-        answered = await opened(parts, found, wish, account, PaymentId(claim.subject), now=now)
+        answered = await opened(parts, found, wish, account, payment_id, now=now)
     except ProviderAway:
         async with parts.database.tenant(found.tenant_id) as connection:
             await idempotency.free(connection, found.tenant_id, used)
