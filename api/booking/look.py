@@ -12,7 +12,15 @@ from pydantic import Field, JsonValue
 from api import problem, ticket
 from api.access import Named, theirs
 from api.body import StrictRoute
-from api.booking.shape import BookingAnswer, BookingPage, ContactAnswer, phone_place, step, summary
+from api.booking.shape import (
+    BookingAnswer,
+    BookingPage,
+    ContactAnswer,
+    PaidAnswer,
+    phone_place,
+    step,
+    summary,
+)
 from api.deps import BASE, Caller, House, Parts, Permission, may
 from api.payment import PaymentAnswer, attempt
 from api.pricing import lines
@@ -23,6 +31,7 @@ from db.payment import Payment
 from db.session import Connection, clock
 from domain.booking import OPEN, BookingStatus
 from domain.ids import BookingId
+from domain.money import Money
 from domain.payment import PaymentStatus
 from domain.refusal import Forbidden, InvalidRequest, Unauthenticated, Unknown
 
@@ -95,6 +104,7 @@ async def show(connection: Connection, parts: House, booking: Booking) -> Bookin
         seconds_left=None if left is None else int(left.total_seconds()),
         attempts_left=_attempts_left(booking, tried),
         payment=_payable(parts, booking, tried),
+        paid_by=_paid_by(booking, tried),
         tickets=await ticket.of(connection, parts, booking),
     )
 
@@ -122,6 +132,26 @@ def _payable(parts: House, booking: Booking, tried: list[Payment]) -> PaymentAns
         return None
     payable = [payment for payment in tried if payment.status in PAYABLE]
     return attempt(parts, payable[-1]) if payable else None
+
+
+def _paid_by(booking: Booking, tried: list[Payment]) -> tuple[PaidAnswer, ...]:
+    if booking.confirmed_at is None:
+        return ()
+    return tuple(
+        PaidAnswer(
+            payment_id=payment.id,
+            status=payment.status,
+            provider=payment.provider,
+            method=payment.method,
+            transaction_id=payment.provider_ref,
+            amount=Money(minor=payment.captured_minor, currency=payment.amount.currency),
+            paid_at=payment.captured_at,
+            card_brand=payment.card_brand,
+            card_last4=payment.card_last4,
+        )
+        for payment in tried
+        if payment.status is PaymentStatus.CAPTURED
+    )
 
 
 def _cursor(last: Booking) -> str:

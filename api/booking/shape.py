@@ -15,6 +15,7 @@ from db.booking.read import Booking
 from domain.booking import OPEN, BookingStatus
 from domain.ids import BookingId
 from domain.money import Money
+from domain.payment import PaymentStatus
 from domain.refusal import InvalidRequest
 from domain.ticket import Delivery
 
@@ -115,6 +116,20 @@ class ContactAnswer(Answer):
     phone: str | None
 
 
+class PaidAnswer(Answer):
+    """What a confirmed booking was paid with; of a card what may be kept. `transaction_id`: theirs."""
+
+    payment_id: UUID
+    status: PaymentStatus
+    provider: str
+    method: str | None
+    transaction_id: str | None
+    amount: Money
+    paid_at: Instant | None
+    card_brand: str | None
+    card_last4: str | None
+
+
 class BookingSummary(Answer):
     """A booking in a list."""
 
@@ -139,7 +154,8 @@ class BookingPage(Answer):
 class BookingAnswer(BookingSummary):
     """How a booking stands, for a client that comes back: what to do next and how long there is for it.
 
-    `step` is that in a word: pay, wait, done or ended. `payment` is the attempt that can be paid now.
+    `step` is that in a word: pay, wait, done or ended. `payment` is the attempt that can be paid now,
+    `paid_by` what a confirmed booking was paid with.
     """
 
     step: Literal["pay", "wait", "done", "ended"]
@@ -154,6 +170,7 @@ class BookingAnswer(BookingSummary):
     seconds_left: int | None
     attempts_left: int
     payment: PaymentAnswer | None
+    paid_by: tuple[PaidAnswer, ...]
     tickets: tuple[TicketAnswer, ...]
 
 
