@@ -36,6 +36,7 @@ from api import (
     payment,
     pricing,
     problem,
+    refund,
     stream,
     ticket,
     webhook,
@@ -65,7 +66,7 @@ from workflows.codec import SealedPayloads, converter
 
 PARTS = (
     *(accept, look, decide, checkout, passenger, consent, payment, method, stream, catalog, pricing, ticket),
-    *(webhook, inbox, case, attended, codec, happening, health, key, page, back),
+    *(refund, webhook, inbox, case, attended, codec, happening, health, key, page, back),
 )
 
 # A server that is down must not make callers wait: by default the SDK tries for ten seconds.

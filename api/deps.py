@@ -61,6 +61,7 @@ class Permission(StrEnum):
     CHANGE = "change"
     CANCEL = "cancel"
     KEEP_METHODS = "keep_methods"
+    REFUND = "refund"
     LINK = "link"
     SEE_REPORTS = "see_reports"
     OPERATE = "operate"
@@ -89,10 +90,10 @@ GRANTS: Mapping[str, tuple[frozenset[Permission], Reach]] = {
     "booking": (frozenset({_P.SEE_CATALOGUE, *_GUEST}), Reach.ONE),
     "user": (frozenset({_P.SEE_CATALOGUE, _P.BOOK, _P.LIST_BOOKINGS, _P.KEEP_METHODS, *_GUEST}), Reach.OWN),
     "staff": (frozenset(_STAFF), Reach.TENANT),
-    "organizer": (frozenset({*_STAFF, _P.CANCEL}), Reach.TENANT),
-    "operator": (frozenset({*_STAFF, _P.CANCEL, _P.OPERATE}), Reach.TENANT),
-    "admin": (frozenset({*_STAFF, _P.CANCEL, _P.OPERATE}), Reach.TENANT),
-    PLATFORM: (frozenset({*_STAFF, _P.CANCEL, _P.OPERATE, _P.DECODE}), Reach.TENANT),
+    "organizer": (frozenset({*_STAFF, _P.REFUND, _P.CANCEL}), Reach.TENANT),
+    "operator": (frozenset({*_STAFF, _P.REFUND, _P.CANCEL, _P.OPERATE}), Reach.TENANT),
+    "admin": (frozenset({*_STAFF, _P.REFUND, _P.CANCEL, _P.OPERATE}), Reach.TENANT),
+    PLATFORM: (frozenset({*_STAFF, _P.REFUND, _P.CANCEL, _P.OPERATE, _P.DECODE}), Reach.TENANT),
 }
 
 
