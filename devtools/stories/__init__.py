@@ -7,7 +7,13 @@ API, its tables under the read-only role, and the sandbox's own books.
 TITLES = {
     "paid": "A booking is paid and gets its tickets",
     "declined": "A card is declined, another one is not",
+    "3ds": "The buyer's bank asks for a code",
     "expired": "Nobody pays in time",
     "cancelled": "The buyer gives up before paying",
+    "double-paid": "One buyer pays in two windows",
+    "late-refunded": "Money comes after the buyer cancelled",
+    "late-reacquired": "Money comes after the hold ran out",
+    "webhook-lost": "The provider pays and tells nobody",
+    "crash-everywhere": "Each process is killed in the middle of three bookings",
     "crash": "Every process is killed while ten people buy",
 }

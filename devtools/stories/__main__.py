@@ -8,7 +8,20 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 import asyncpg
 
-from devtools.stories import TITLES, cancelled, crash, declined, expired, paid
+from devtools.stories import (
+    TITLES,
+    cancelled,
+    challenged,
+    crash,
+    crash_everywhere,
+    declined,
+    double_paid,
+    expired,
+    late_reacquired,
+    late_refunded,
+    paid,
+    webhook_lost,
+)
 from devtools.stories.judge import Judge, seated
 from devtools.stories.shop import Refused, Shop, opened
 from devtools.stories.tale import Tale, Wrong
@@ -17,8 +30,14 @@ Story = Callable[[Tale, Shop, Judge], Awaitable[str]]
 STORIES: dict[str, Story] = {
     "paid": paid.tell,
     "declined": declined.tell,
+    "3ds": challenged.tell,
     "expired": expired.tell,
     "cancelled": cancelled.tell,
+    "double-paid": double_paid.tell,
+    "late-refunded": late_refunded.tell,
+    "late-reacquired": late_reacquired.tell,
+    "webhook-lost": webhook_lost.tell,
+    "crash-everywhere": crash_everywhere.tell,
     "crash": crash.tell,
 }
 

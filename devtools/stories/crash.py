@@ -27,8 +27,7 @@ POLL_SECONDS = 0.1
 
 async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
     """Play and verify it; answers the verdict."""
-    if record.read().supervisor() is None:
-        wrong("this story needs the supervisor of `./dev up`, which starts again what it kills")
+    supervised()
     seed = random.SystemRandom().randrange(1_000_000)
     chance = random.Random(seed)  # noqa: S311 the same seed kills at the same moments
     tale.tell("ten buyers, and a killer", f"seed {seed}")
@@ -41,16 +40,22 @@ async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
         for number in range(BOOKINGS):
             buyers.append(asyncio.create_task(_buy(patient, place, number)))
             await asyncio.sleep(chance.uniform(0, LONGEST_LIFE_SECONDS))
-            await _kill(tale, number, victims[number % len(victims)])
+            await kill(tale, f"in the middle of booking {number + 1}", victims[number % len(victims)])
         bookings = await asyncio.gather(*buyers)
         tale.tell("all buyers have their answer")
-        await _well(lambda _entry: True)
+        await well(lambda _entry: True)
     async with seated(shop.settings, shop.catalogue["tenant_id"]) as rested:
         await _verify(tale, rested, bookings)
         sold = BOOKINGS - len(GIVES_UP)
         left = await rested.free(place.slot["slot_id"])
         tale.check(f"{sold} places are gone, no more and no fewer", found=left, wanted=free - sold)
     return f"{BOOKINGS} bookings ended rightly though every process was killed in the middle of them"
+
+
+def supervised() -> None:
+    """Wrong unless somebody starts again what a story kills."""
+    if record.read().supervisor() is None:
+        wrong("this story needs the supervisor of `./dev up`, which starts again what it kills")
 
 
 async def _buy(shop: Shop, place: Place, number: int) -> dict[str, Any]:
@@ -61,12 +66,12 @@ async def _buy(shop: Shop, place: Place, number: int) -> dict[str, Any]:
         await shop.cancel(booking)
         await shop.until(booking, "cancelled")
     else:
-        await _pay_once(shop, payment)
+        await pay_once(shop, payment)
         await shop.until(booking, "confirmed")
     return booking
 
 
-async def _pay_once(shop: Shop, payment: Mapping[str, Any]) -> None:
+async def pay_once(shop: Shop, payment: Mapping[str, Any]) -> None:
     """Press the page's button until it answers; a page that is closed by then took the money before."""
     try:
         await shop.pay(payment)
@@ -75,19 +80,19 @@ async def _pay_once(shop: Shop, payment: Mapping[str, Any]) -> None:
             raise
 
 
-async def _kill(tale: Tale, number: int, name: str) -> None:
-    """Kill a process while a booking is on its way, and wait until it serves again."""
+async def kill(tale: Tale, when: str, name: str) -> None:
+    """Kill a process while bookings are on their way, and wait until it serves again."""
     victim = next(entry for entry in _processes() if entry.name == name)
     os.kill(victim.pid, signal.SIGKILL)
-    tale.tell(f"in the middle of booking {number + 1}", f"kill -9 {name} ({victim.pid})")
-    await _well(lambda entry: entry.name == name, victim.pid)
+    tale.tell(f"kill -9 {name} ({victim.pid})", when)
+    await well(lambda entry: entry.name == name, victim.pid)
 
 
 def _processes() -> list[record.Entry]:
     return [entry for entry in record.read().entries if entry.pid and entry.name != record.SUPERVISOR]
 
 
-async def _well(meant: Callable[[record.Entry], bool], killed: int = 0) -> None:
+async def well(meant: Callable[[record.Entry], bool], killed: int = 0) -> None:
     """Return once the processes that are meant serve (under another pid than the killed one), else Wrong."""
     for _ in range(int(PATIENCE_SECONDS / POLL_SECONDS)):
         entries = [entry for entry in _processes() if meant(entry)]
@@ -98,12 +103,10 @@ async def _well(meant: Callable[[record.Entry], bool], killed: int = 0) -> None:
 
 
 async def _verify(tale: Tale, judge: Judge, bookings: list[dict[str, Any]]) -> None:
+    tale.tell("all is at rest", "what SQL and the sandbox say of each booking:")
     for number, booking in enumerate(bookings):
-        tale.tell(
-            f"booking {number + 1}", f"{booking['reference']} {'gave up' if number in GIVES_UP else 'paid'}"
-        )
         if number in GIVES_UP:
-            await judge.settled(tale, booking, status="cancelled", held=0, tickets=0, kept=0)
+            await judge.ended(tale, booking, status="cancelled", held=0, tickets=0, kept=0)
         else:
             total = booking["total"]["minor"]
-            await judge.settled(tale, booking, status="confirmed", held=0, tickets=1, kept=total)
+            await judge.ended(tale, booking, status="confirmed", held=0, tickets=1, kept=total)

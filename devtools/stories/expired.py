@@ -1,10 +1,8 @@
 """Nobody pays: the hold runs out, the places come back, and the provider's page takes no money any more."""
 
 from devtools.stories.judge import Judge
-from devtools.stories.shop import Refused, Shop
+from devtools.stories.shop import SOON, Refused, Shop
 from devtools.stories.tale import Tale, wrong
-
-SOON = range(61)
 
 
 async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:

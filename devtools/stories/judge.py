@@ -3,15 +3,17 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import asyncpg
 
 from devtools.stories.shop import Place, Shop
 from devtools.stories.tale import Tale, Wrong, wrong
+
+Found = TypeVar("Found")
 
 PATIENCE_SECONDS = 90.0
 AT_LEISURE = range(300, 100_000)  # seconds to pay that no story uses up
@@ -29,6 +31,11 @@ BOOKS = """
     select coalesce(sum(e.amount_minor), 0) as balance, count(*) as entries
     from ledger_transactions t join ledger_entries e on e.tenant_id = t.tenant_id and e.transaction_id = t.id
     where t.source in (select 'payment:' || p.id || ':captured' from payments p where p.booking_id = $1)
+"""
+
+HEARD = """
+    select kind from webhook_events
+    where payment_id in (select id from payments where booking_id = $1) order by received_at
 """
 
 
@@ -59,18 +66,26 @@ class Judge:
 
         `wanted`: status; held (places); tickets (valid ones); kept (minor units taken and not given back).
         """
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        found = await self._found(booking)
-        while found != wanted and time.monotonic() < deadline:
-            await asyncio.sleep(POLL_SECONDS)
-            found = await self._found(booking)
-        charged = await self.charged(booking["id"])
+        found, charged = await self._rested(booking, wanted)
         told = ", ".join(f"{what} {value}" for what, value in wanted.items())
         tale.check(f"SQL: {told}", found=found, wanted=wanted)
         tale.check(f"the sandbox charged {charged} in all", found=charged, wanted=wanted["kept"])
+
+    async def ended(self, tale: Tale, booking: Mapping[str, Any], **wanted: Any) -> None:
+        """Claim the same in one line, where a story has many bookings."""
+        found, charged = await self._rested(booking, wanted)
+        claim = f"{booking['reference']}: {wanted['status']}, tickets {wanted['tickets']}, charged {charged}"
+        tale.check(claim, found={**found, "charged": charged}, wanted={**wanted, "charged": wanted["kept"]})
+
+    async def _rested(
+        self, booking: Mapping[str, Any], wanted: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], int]:
+        """Answer what is found, and what the sandbox charged; Wrong when the books do not fit."""
+        found = await _at_rest(lambda: self._found(booking), lambda found: found == wanted)
         books = await self.db.fetchrow(BOOKS, uuid.UUID(booking["id"]))
         if books is None or (wanted["kept"] and not books["entries"]) or books["balance"]:
             wrong(f"the ledger of {booking['reference']} does not fit: {books}")
+        return found, await self.charged(booking["id"])
 
     async def _found(self, booking: Mapping[str, Any]) -> dict[str, Any]:
         row = await self.db.fetchrow(FACTS, uuid.UUID(booking["id"]))
@@ -80,23 +95,40 @@ class Judge:
 
     async def charged(self, booking_id: str) -> int:
         """Answer what the sandbox took for a booking and did not give back, in minor units."""
+        payments = await self._payments(booking_id)
+        return sum(payment["captured"] - payment["refunded"] for payment in payments)
+
+    async def _payments(self, booking_id: str) -> list[dict[str, Any]]:
         rows = await self.db.fetch("select id from payments where booking_id = $1", uuid.UUID(booking_id))
         ours = {str(row["id"]) for row in rows}
-        return sum(
-            payment["captured"] - payment["refunded"]
-            for payment in await self._books("payments", self.settings["STRIPE_SECRET_KEY"])
-            if payment["metadata"].get("payment_id") in ours
-        )
+        books = await self._books("payments", self.settings["STRIPE_SECRET_KEY"])
+        return [payment for payment in books if payment["metadata"].get("payment_id") in ours]
 
-    async def mail(self, reference: str) -> list[str]:
-        """Answer the subjects of the mails about a booking, once there is one; Wrong when none comes."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            mailbox = await self._books("mailbox", self.settings["MAIL_API_KEY"])
-            if subjects := [mail["subject"] for mail in mailbox if reference in str(mail)]:
-                return subjects
-            await asyncio.sleep(POLL_SECONDS)
-        raise Wrong(f"no mail about {reference} arrived")
+    async def refunded(self, tale: Tale, booking: Mapping[str, Any], amount: int) -> None:
+        """Claim that the sandbox gave so much back for a booking, in minor units, once it has."""
+        found = await _at_rest(lambda: self._given_back(booking), lambda found: found >= amount)
+        tale.check(f"the sandbox gave {amount} back", found=found, wanted=amount)
+
+    async def _given_back(self, booking: Mapping[str, Any]) -> int:
+        return sum(payment["refunded"] for payment in await self._payments(booking["id"]))
+
+    async def heard(self, booking: Mapping[str, Any]) -> list[str]:
+        """Answer the types of the webhooks about a booking's payments that have arrived."""
+        rows = await self.db.fetch(HEARD, uuid.UUID(booking["id"]))
+        return [row["kind"] for row in rows]
+
+    async def mail(self, reference: str, begins: str = "") -> list[str]:
+        """Answer the subjects of the mails about a booking, once there is one; Wrong when none comes.
+
+        `begins`: only those whose subject begins so.
+        """
+        found = await _at_rest(lambda: self._subjects(reference, begins), bool)
+        return found or wrong(f"no mail about {reference} arrived")
+
+    async def _subjects(self, reference: str, begins: str) -> list[str]:
+        mailbox = await self._books("mailbox", self.settings["MAIL_API_KEY"])
+        subjects = [str(mail["subject"]) for mail in mailbox if reference in str(mail)]
+        return [subject for subject in subjects if subject.startswith(begins)]
 
     async def _books(self, what: str, key: str) -> list[dict[str, Any]]:
         url = f"{self.settings['SANDBOX_URL']}/_sandbox/accounts/{key}/{what}"
@@ -106,6 +138,16 @@ class Judge:
             answer.raise_for_status()
             found: list[dict[str, Any]] = await answer.json()
             return found
+
+
+async def _at_rest(ask: Callable[[], Awaitable[Found]], well: Callable[[Found], bool]) -> Found:
+    """Ask until all is well or patience ends; answers what was found last."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    found = await ask()
+    while not well(found) and time.monotonic() < deadline:
+        await asyncio.sleep(POLL_SECONDS)
+        found = await ask()
+    return found
 
 
 @asynccontextmanager

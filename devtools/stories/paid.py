@@ -42,8 +42,7 @@ async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
     with suppress(asyncio.CancelledError):
         await listening
     tale.tell("the event stream told", ", ".join(heard))
-    run = f"{shop.settings['TEMPORAL_UI_URL']}/namespaces/default/workflows/booking%3A{booking['id']}"
-    tale.tell("this run in the Temporal Web UI", run)
+    tale.tell("this run in the Temporal Web UI", shop.run(f"booking:{booking['id']}"))
     price = f"{total} minor units of {booking['total']['currency']}"
     return f"{booking['reference']} was paid once ({price}) and has its tickets"
 

@@ -8,15 +8,17 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 
 from devtools.paths import STATE
 from devtools.stories.tale import wrong
 
+SOON = range(61)  # seconds to pay that a story can wait out
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
-DECLINED_CARD, GOOD_CARD = "4000000000000002", "4242424242424242"
+DECLINED_CARD, GOOD_CARD, ASKING_CARD = "4000000000000002", "4242424242424242", "4000000000003220"
 
 
 class Unreachable(Exception):
@@ -76,11 +78,38 @@ class Shop:
 
     async def pay(self, payment: Mapping[str, Any], card: str = GOOD_CARD) -> str:
         """Pay at the provider's page as a buyer with this test card; answers paid, declined …"""
+        return str((await self.at_page(payment, card=card))["outcome"])
+
+    async def at_page(self, payment: Mapping[str, Any], **typed: Any) -> dict[str, Any]:
+        """Send the provider's page in as a buyer who typed this; answers all that came of it.
+
+        `card` or `iban`; with `after_expiry` the money comes though the page is closed.
+        """
         checkout = (
             str(payment["payment_url"]).rstrip("/").rpartition("/")[2].partition("?")[0].partition("#")[0]
         )
-        url = f"{self.sandbox}/_sandbox/checkout/{checkout}/pay"
-        return str((await self._again(lambda: self._ask("POST", url, {}, {"card": card})))["outcome"])
+        return await self.at_sandbox(f"checkout/{checkout}/pay", typed)
+
+    async def at_bank(self, payment: str, code: str) -> str:
+        """Answer the bank's question about a payment of the provider; gives what came of it."""
+        return str((await self.at_sandbox(f"payments/{payment}/challenge", {"code": code}))["outcome"])
+
+    async def break_down(self, route: str, kind: str, *, times: int = 1) -> None:
+        """Order a fault of the sandbox: of an API route such as `POST /v1/refunds`, or of an event type."""
+        account = self.settings["STRIPE_SECRET_KEY"]
+        wish = {"provider": "stripe", "account": account, "route": route, "kind": kind, "times": times}
+        await self.at_sandbox("faults", wish)
+
+    async def at_sandbox(self, path: str, wish: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask something of the sandbox's control interface."""
+        url = f"{self.sandbox}/_sandbox/{path}"
+        return await self._again(lambda: self._ask("POST", url, {}, wish))
+
+    def run(self, workflow_id: str) -> str:
+        """Answer where the Temporal Web UI shows a run."""
+        return (
+            f"{self.settings['TEMPORAL_UI_URL']}/namespaces/default/workflows/{quote(workflow_id, safe='')}"
+        )
 
     async def cancel(self, booking: Mapping[str, Any]) -> dict[str, Any]:
         """Cancel a booking."""
