@@ -16,11 +16,13 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.exceptions import HTTPException
 
+from api.decline import preferred, told
 from db.idempotency import Stored
 from db.session import OUTAGES, is_outage
 from domain import refusal
-from domain.refusal import InvalidRequest, Refusal, Unknown
-from workflows.client import Away, Unanswered
+from domain.decline import Decline, decline_of
+from domain.refusal import InvalidRequest, PaymentDeclined, Refusal, Unknown
+from workflows.client import Away, ProviderAway, Unanswered
 
 log = structlog.get_logger(__name__)
 
@@ -153,6 +155,8 @@ def of_refusal(request: Request, no: Refusal) -> Response:
     status, title = REFUSALS[type(no)]
     if isinstance(no, Unknown):
         no = Unknown()  # what is not there and what is not yours read alike
+    if isinstance(no, PaymentDeclined) and "guidance" not in no.facts:
+        no.facts |= _advice(request, decline_of(str(no.facts.get("reason", ""))))
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
     return _answer(request, status, no.code, title, detail=no.detail, headers=headers, facts=no.facts)
 
@@ -163,9 +167,15 @@ def of_status(request: Request, status: int, detail: str = "", **headers: str) -
     return _answer(request, status, code, title, detail=detail, headers=headers, facts={})
 
 
-def of_outage(request: Request) -> Response:
-    """Write that what the request needs is away, and when to ask again."""
-    return of_status(request, 503, **{"Retry-After": str(RETRY_AFTER_SECONDS)})
+def of_outage(request: Request, error: Exception) -> Response:
+    """Write that what the request needs is away, and when to ask again; of a wish, what to tell the buyer."""
+    code, title = STATUSES[503]
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    facts: dict[str, JsonValue] = {}
+    if isinstance(error, Away):
+        lost = Decline.GATEWAY_UNAVAILABLE if isinstance(error, ProviderAway) else Decline.NETWORK_ERROR
+        facts = {"reason": lost.value, **_advice(request, lost)}
+    return _answer(request, 503, code, title, headers=headers, facts=facts)
 
 
 def of_defect(request: Request) -> Response:
@@ -237,7 +247,12 @@ async def _away(request: Request, error: Exception) -> Response:
     if not isinstance(error, Away) and not is_outage(error):
         raise error
     log.warning("something the request needs is away", error=type(error).__name__)
-    return of_outage(request)
+    return of_outage(request, error)
+
+
+def _advice(request: Request, decline: Decline) -> dict[str, JsonValue]:
+    language = preferred(request.headers.get("accept-language", ""))
+    return told(decline, language).model_dump(mode="json", exclude={"code"})
 
 
 def _answer(

@@ -4,6 +4,7 @@ Both are wishes to its saga, which alone decides; an ended or confirmed booking 
 client's word about money only makes the saga ask the provider.
 """
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -15,10 +16,12 @@ from api.access import Named, theirs
 from api.body import StrictRoute
 from api.booking.look import show
 from api.booking.shape import BookingAnswer, CancelWish, ConfirmWish
+from api.decline import Language, told
 from api.deps import BASE, Caller, House, Parts, Permission, may
 from api.payment import refuse_unpayable
-from db import audit, payment as payments, tenant
+from db import audit, decline as declines, payment as payments, tenant
 from db.booking.read import Booking, find
+from db.decline import Declined
 from db.payment import Payment
 from db.session import Connection
 from domain.booking import OPEN, BookingStatus, CancelBooking
@@ -30,12 +33,15 @@ from domain.refusal import (
     HoldEnded,
     IllegalMove,
     InvalidRequest,
+    PaymentDeclined,
     PaymentMismatch,
     PaymentNotCompleted,
     Unauthenticated,
     Unknown,
 )
 
+# Nothing was taken, and the bank is not deciding either.
+UNPAID = (PaymentStatus.PENDING, PaymentStatus.FAILED)
 CONFIRMED = (BookingStatus.CONFIRMED, BookingStatus.COMPLETED, BookingStatus.NO_SHOW)
 
 router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/bookings", tags=["bookings"])
@@ -45,24 +51,36 @@ router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/bookings", tags=["bo
     "/{booking}/confirm",
     responses={
         **problem.answers(
-            Unauthenticated, Forbidden, Unknown, PaymentMismatch, PaymentNotCompleted, HoldEnded, BookingEnded
+            Unauthenticated,
+            Forbidden,
+            Unknown,
+            PaymentMismatch,
+            PaymentNotCompleted,
+            PaymentDeclined,
+            HoldEnded,
+            BookingEnded,
         ),
         **problem.PENDING,
     },
 )
 async def confirm_booking(
-    parts: Parts, caller: Annotated[Caller, may(Permission.PAY)], booking: Named, wish: ConfirmWish
+    parts: Parts,
+    caller: Annotated[Caller, may(Permission.PAY)],
+    booking: Named,
+    wish: ConfirmWish,
+    language: Language,
 ) -> BookingAnswer:
     """Have the provider asked about a payment now; answers the confirmed booking.
 
-    Asking again answers the same. 402: the provider has not got the money.
+    Asking again answers the same. 402: the provider has not got the money; of a decline it says why, and with
+    what to try again.
     """
     async with parts.database.tenant(caller.tenant_id) as connection:
         found = await theirs(connection, caller, Permission.PAY, booking)
         payment = await _meant(connection, found, wish)
     if found.status in OPEN:
         found = await _asked(parts, found, payment)
-    return await _confirmed(parts, found, payment)
+    return await _confirmed(parts, found, payment, language)
 
 
 @router.post(
@@ -126,14 +144,22 @@ async def _asked(parts: House, booking: Booking, payment: Payment) -> Booking:
     return await _again(parts, booking)
 
 
-async def _confirmed(parts: House, booking: Booking, payment: Payment) -> BookingAnswer:
+async def _confirmed(parts: House, booking: Booking, payment: Payment, language: str | None) -> BookingAnswer:
     async with parts.database.tenant(booking.tenant_id) as connection:
         payment = await payments.find(connection, booking.tenant_id, payment.id)
         if booking.status in CONFIRMED and payment.status is PaymentStatus.CAPTURED:
             return await show(connection, parts, booking)
+        declined = await declines.of_booking(connection, booking.tenant_id, booking.id)
     if booking.status not in CONFIRMED:
         refuse_unpayable(booking)
+    if payment.status in UNPAID and (why := _last(declined, payment)):
+        advice = told(why.decline, language, booking.locale).model_dump(mode="json", exclude={"code"})
+        raise PaymentDeclined("The payment was declined.", reason=why.decline.value, **advice)
     raise PaymentNotCompleted("The provider has not got the money.", status=payment.status.value)
+
+
+def _last(declined: Sequence[Declined], payment: Payment) -> Declined | None:
+    return next((each for each in reversed(declined) if each.payment_id == payment.id), None)
 
 
 async def _let_go(parts: House, caller: Caller, booking: Booking) -> Booking:

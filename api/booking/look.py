@@ -21,11 +21,12 @@ from api.booking.shape import (
     step,
     summary,
 )
+from api.decline import DeclineAnswer, Language, told
 from api.deps import BASE, Caller, House, Parts, Permission, may
 from api.payment import PaymentAnswer, attempt
 from api.pricing import lines
 from api.shape import Cursor, Limit, Shape, WrittenInstant
-from db import payment as payments
+from db import decline as declines, payment as payments
 from db.booking.read import Booking, page
 from db.payment import Payment
 from db.session import Connection, clock
@@ -79,15 +80,19 @@ async def list_bookings(
 
 @router.get("/by-reference/{booking}", responses=NOS)
 @router.get("/{booking}", responses=NOS)
-async def read_booking(parts: Parts, caller: Reader, booking: Named) -> BookingAnswer:
+async def read_booking(parts: Parts, caller: Reader, booking: Named, language: Language) -> BookingAnswer:
     """Show how a booking stands: what to do next, time and attempts left, the open checkout, the tickets."""
     async with parts.database.tenant(caller.tenant_id) as connection:
         found = await theirs(connection, caller, Permission.READ_BOOKING, booking)
-        return await show(connection, parts, found)
+        return await show(connection, parts, found, language)
 
 
-async def show(connection: Connection, parts: House, booking: Booking) -> BookingAnswer:
-    """Put together everything that is shown of a booking, in the transaction it was found in."""
+async def show(
+    connection: Connection, parts: House, booking: Booking, language: str | None = None
+) -> BookingAnswer:
+    """Put together everything that is shown of a booking, in the transaction it was found in; sentences in
+    `language`, else in the booking's own.
+    """
     tried = await payments.of_booking(connection, booking.tenant_id, booking.id) if booking.due else []
     left = await _left(connection, booking)
     return BookingAnswer(
@@ -103,6 +108,7 @@ async def show(connection: Connection, parts: House, booking: Booking) -> Bookin
         ended_at=booking.ended_at,
         seconds_left=None if left is None else int(left.total_seconds()),
         attempts_left=_attempts_left(booking, tried),
+        decline=await _decline(connection, booking, tried, language),
         payment=_payable(parts, booking, tried),
         paid_by=_paid_by(booking, tried),
         tickets=await ticket.of(connection, parts, booking),
@@ -125,6 +131,17 @@ def _attempts_left(booking: Booking, tried: list[Payment]) -> int:
     if booking.status not in OPEN or not booking.due:
         return 0
     return max(0, booking.terms.payment_attempts - sum(payment.declines for payment in tried))
+
+
+async def _decline(
+    connection: Connection, booking: Booking, tried: list[Payment], language: str | None
+) -> DeclineAnswer | None:
+    """Tell why the last try to pay did not go through; nothing once the booking is confirmed."""
+    if booking.confirmed_at is not None or not any(payment.declines for payment in tried):
+        return None
+    last = (await declines.of_booking(connection, booking.tenant_id, booking.id))[-1]
+    left = _attempts_left(booking, tried)
+    return told(last.decline, language, booking.locale, attempts_left=left)
 
 
 def _payable(parts: House, booking: Booking, tried: list[Payment]) -> PaymentAnswer | None:

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field, JsonValue, StringConstraints
 
 from api.consent import ConsentWishes
+from api.decline import DeclineAnswer
 from api.passenger import PassengerWishes
 from api.payment import PaymentAnswer, PaymentWish
 from api.pricing import LineAnswer, Lines
@@ -155,7 +156,7 @@ class BookingAnswer(BookingSummary):
     """How a booking stands, for a client that comes back: what to do next and how long there is for it.
 
     `step` is that in a word: pay, wait, done or ended. `payment` is the attempt that can be paid now,
-    `paid_by` what a confirmed booking was paid with.
+    `decline` why the last try did not go through, `paid_by` what a confirmed booking was paid with.
     """
 
     step: Literal["pay", "wait", "done", "ended"]
@@ -169,6 +170,7 @@ class BookingAnswer(BookingSummary):
     ended_at: Instant | None
     seconds_left: int | None
     attempts_left: int
+    decline: DeclineAnswer | None = None
     payment: PaymentAnswer | None
     paid_by: tuple[PaidAnswer, ...]
     tickets: tuple[TicketAnswer, ...]

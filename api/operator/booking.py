@@ -1,5 +1,6 @@
 """What operators do about one booking: see every attempt to pay, have a parked step tried again."""
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -11,9 +12,12 @@ from api.access import Named, theirs
 from api.body import StrictRoute
 from api.deps import Parts, Permission
 from api.operator.desk import ADMIN, NOS, ActWish, Operator, at_desk, note
-from api.shape import Answer
-from db import case as cases, payment as payments
+from api.shape import Answer, Instant
+from db import case as cases, decline as declines, payment as payments
+from db.decline import Declined
+from db.payment import Payment
 from domain.booking import BookingStatus
+from domain.decline import Decline
 from domain.money import Money
 from domain.payment import PaymentStatus
 from domain.refusal import BookingEnded, Forbidden, NothingToRetry, Unauthenticated, Unknown
@@ -21,10 +25,18 @@ from domain.refusal import BookingEnded, Forbidden, NothingToRetry, Unauthentica
 router = APIRouter(route_class=StrictRoute, prefix=ADMIN, tags=["operators"])
 
 
-class AttemptAnswer(Answer):
-    """One attempt to pay. `decline_code` is the provider's own word for why, which buyers never see;
-    `declines` is how often it was declined.
+class DeclinedTry(Answer):
+    """One try that a bank declined: our `code` for why, which the buyer was told, and the provider's own
+    word, which buyers never see.
     """
+
+    code: Decline
+    reason: str | None
+    at: Instant
+
+
+class AttemptAnswer(Answer):
+    """One attempt to pay, with every try on it that was declined, the first first."""
 
     payment_id: UUID
     provider: str
@@ -35,7 +47,7 @@ class AttemptAnswer(Answer):
     captured_minor: int
     refunded_minor: int
     declines: int
-    decline_code: str | None
+    tries: tuple[DeclinedTry, ...]
     provider_ref: str | None
 
 
@@ -67,6 +79,7 @@ async def list_attempts(parts: Parts, caller: Operator, booking: Named) -> Attem
     async with at_desk(parts, caller) as connection:
         found = await theirs(connection, caller, Permission.OPERATE, booking)
         tried = await payments.of_booking(connection, found.tenant_id, found.id)
+        declined = await declines.of_booking(connection, found.tenant_id, found.id)
     items = tuple(
         AttemptAnswer(
             payment_id=each.id,
@@ -78,7 +91,7 @@ async def list_attempts(parts: Parts, caller: Operator, booking: Named) -> Attem
             captured_minor=each.captured_minor,
             refunded_minor=each.refunded_minor,
             declines=each.declines,
-            decline_code=each.decline_code,
+            tries=tuple(_tries(declined, each)),
             provider_ref=each.provider_ref,
         )
         for each in tried
@@ -123,3 +136,9 @@ async def retry_step(
         parked=progress.parked,
         deadline=progress.deadline,
     )
+
+
+def _tries(declined: Sequence[Declined], payment: Payment) -> Iterator[DeclinedTry]:
+    for each in declined:
+        if each.payment_id == payment.id:
+            yield DeclinedTry(code=each.decline, reason=each.reason, at=each.at)

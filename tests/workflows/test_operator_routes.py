@@ -171,7 +171,7 @@ async def test_an_investigation_shows_everything_that_happened_to_a_payment_and_
 @pytest.mark.row("PAY-28")
 async def test_operators_see_every_attempt_and_the_banks_own_word(stack: Stack) -> None:
     booking = await stack.book()
-    checkout = await stack.pay(booking, "visa_chargeDeclinedInsufficientFunds")
+    checkout = await stack.pay(booking, "visa_chargeDeclinedLostCard")
 
     async def counted() -> dict[str, Any] | None:
         seen = await ask(stack, "GET", f"/bookings/{booking.reference}/attempts")
@@ -181,7 +181,8 @@ async def test_operators_see_every_attempt_and_the_banks_own_word(stack: Stack) 
     assert (seen["declines"], seen["most"]) == (1, 5)
     [attempt] = seen["items"]
     assert (attempt["payment_id"], attempt["declines"]) == (checkout["payment_id"], 1)
-    assert attempt["decline_code"] == "insufficient_funds"
+    [declined] = attempt["tries"]
+    assert (declined["code"], declined["reason"]) == ("card_declined", "lost_card")
 
 
 async def settled(stack: Stack, event_id: str) -> dict[str, Any] | None:
