@@ -30,6 +30,7 @@ from api import (
     event as happening,
     health,
     key,
+    link,
     method,
     page,
     passenger,
@@ -37,16 +38,17 @@ from api import (
     pricing,
     problem,
     refund,
+    report,
     stream,
     ticket,
     webhook,
 )
-from api.booking import accept, decide, look
+from api.booking import accept, claim, decide, look
 from api.deps import BASE, House, Rules, Tokens
 from api.feed import Feed
 from api.middleware import BodyLimit, SafeHeaders, Watch
 from api.openapi import describer
-from api.operator import booking as attended, case, webhook as inbox
+from api.operator import booking as attended, case, verdict, webhook as inbox
 from api.recent import Recent
 from api.waker import Waker
 from db import catalog as sales, event, relay
@@ -59,14 +61,29 @@ from observability.trace import StatementWatch
 from providers.gateway import Accounts
 from providers.seal import Seal
 from providers.stripe_gateway.gateway import StripeGateway
-from providers.token import BookingTokens, KeyRing, TicketTokens, UserTokens
+from providers.token import BookingTokens, KeyRing, LinkTokens, TicketTokens, UserTokens
 from settings import Settings, SettingsInvalid
 from workflows.client import Sagas
 from workflows.codec import SealedPayloads, converter
 
 PARTS = (
-    *(accept, look, decide, checkout, passenger, consent, payment, method, stream, catalog, pricing, ticket),
-    *(refund, webhook, inbox, case, attended, codec, happening, health, key, page, back),
+    *(
+        accept,
+        claim,
+        look,
+        decide,
+        checkout,
+        passenger,
+        consent,
+        payment,
+        method,
+        link,
+        stream,
+        catalog,
+        pricing,
+        ticket,
+    ),
+    *(refund, webhook, inbox, case, attended, verdict, codec, happening, health, key, page, back, report),
 )
 
 # A server that is down must not make callers wait: by default the SDK tries for ten seconds.
@@ -222,6 +239,7 @@ def tokens(settings: Settings) -> Tokens:
         users=UserTokens(users, settings.jwt_issuer),
         bookings=BookingTokens(settings.booking_token_secret),
         tickets=TicketTokens(tickets),
+        links=LinkTokens(settings.booking_token_secret, settings.api_url),
         keys=(users, tickets),
     )
 

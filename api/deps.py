@@ -37,7 +37,7 @@ from domain.refusal import Forbidden, InvalidRequest, KeyMissing, SalesClosed, U
 from providers import token
 from providers.gateway import Gateways
 from providers.seal import Seal
-from providers.token import BookingTokens, KeyRing, TicketTokens, UserTokens
+from providers.token import BookingTokens, KeyRing, LinkTokens, TicketTokens, UserTokens
 from workflows.client import Sagas
 from workflows.codec import SealedPayloads
 
@@ -58,12 +58,14 @@ class Permission(StrEnum):
     READ_BOOKING = "read_booking"
     LIST_BOOKINGS = "list_bookings"
     PAY = "pay"
+    CLAIM = "claim"
     CHANGE = "change"
     CANCEL = "cancel"
     KEEP_METHODS = "keep_methods"
     REFUND = "refund"
     LINK = "link"
     SEE_REPORTS = "see_reports"
+    ACCEPT = "accept"
     OPERATE = "operate"
     DECODE = "decode"
 
@@ -79,7 +81,10 @@ class Reach(StrEnum):
 
 _P = Permission
 _GUEST = {_P.READ_BOOKING, _P.CHANGE, _P.PAY, _P.CANCEL}
+_USER = {_P.SEE_CATALOGUE, _P.BOOK, _P.CLAIM, _P.LIST_BOOKINGS, _P.KEEP_METHODS}
 _STAFF = {_P.SEE_CATALOGUE, _P.READ_BOOKING, _P.LIST_BOOKINGS, _P.SEE_REPORTS}
+_OFFICE = {*_STAFF, _P.LINK, _P.REFUND, _P.CANCEL, _P.ACCEPT}
+_DESK = {*_OFFICE, _P.OPERATE}
 
 # Operators of the platform itself: they also see what belongs to no tenant yet.
 PLATFORM = "platform"
@@ -88,12 +93,12 @@ PLATFORM = "platform"
 GRANTS: Mapping[str, tuple[frozenset[Permission], Reach]] = {
     "channel": (frozenset({_P.SEE_CATALOGUE, _P.BOOK}), Reach.NONE),
     "booking": (frozenset({_P.SEE_CATALOGUE, *_GUEST}), Reach.ONE),
-    "user": (frozenset({_P.SEE_CATALOGUE, _P.BOOK, _P.LIST_BOOKINGS, _P.KEEP_METHODS, *_GUEST}), Reach.OWN),
+    "user": (frozenset({*_USER, *_GUEST}), Reach.OWN),
     "staff": (frozenset(_STAFF), Reach.TENANT),
-    "organizer": (frozenset({*_STAFF, _P.REFUND, _P.CANCEL}), Reach.TENANT),
-    "operator": (frozenset({*_STAFF, _P.REFUND, _P.CANCEL, _P.OPERATE}), Reach.TENANT),
-    "admin": (frozenset({*_STAFF, _P.REFUND, _P.CANCEL, _P.OPERATE}), Reach.TENANT),
-    PLATFORM: (frozenset({*_STAFF, _P.REFUND, _P.CANCEL, _P.OPERATE, _P.DECODE}), Reach.TENANT),
+    "organizer": (frozenset(_OFFICE), Reach.TENANT),
+    "operator": (frozenset(_DESK), Reach.TENANT),
+    "admin": (frozenset(_DESK), Reach.TENANT),
+    PLATFORM: (frozenset({*_DESK, _P.DECODE}), Reach.TENANT),
 }
 
 
@@ -146,6 +151,7 @@ class Tokens:
     users: UserTokens
     bookings: BookingTokens
     tickets: TicketTokens
+    links: LinkTokens
     keys: tuple[KeyRing, ...]
 
 

@@ -17,6 +17,7 @@ from api.booking.shape import (
     BookingPage,
     ContactAnswer,
     PaidAnswer,
+    Source,
     phone_place,
     step,
     summary,
@@ -45,27 +46,33 @@ PAYABLE = (PaymentStatus.PENDING, PaymentStatus.PROCESSING, PaymentStatus.REQUIR
 
 
 class BookingFilter(Shape):
-    """Which bookings: in this state, of slots that start in [`from`, `to`)."""
+    """Which bookings: in this state, of this user or source, of slots that start in [`from`, `to`)."""
 
     status: BookingStatus | None = None
+    user: Annotated[str | None, Field(max_length=200)] = None
+    source: Source | None = None
     since: Annotated[WrittenInstant | None, Field(alias="from")] = None
     until: Annotated[WrittenInstant | None, Field(alias="to")] = None
     limit: Limit = 50
     cursor: Cursor | None = None
 
 
-@router.get("", responses=problem.answers(Unauthenticated, Forbidden, also=()))
+@router.get("", responses=NOS)
 async def list_bookings(
     parts: Parts,
     caller: Annotated[Caller, may(Permission.LIST_BOOKINGS)],
     wanted: Annotated[BookingFilter, Query()],
 ) -> BookingPage:
     """List a user's own bookings, or an organizer's, newest first."""
+    own = None if caller.reaches_all(Permission.LIST_BOOKINGS) else caller.user_id
+    if own is not None and wanted.user not in (None, own):
+        raise Unknown
     async with parts.database.tenant(caller.tenant_id) as connection:
         found = await page(
             connection,
             caller.tenant_id,
-            user_id=None if caller.reaches_all(Permission.LIST_BOOKINGS) else caller.user_id,
+            user_id=own or wanted.user,
+            source=wanted.source,
             statuses=[wanted.status] if wanted.status else None,
             since=wanted.since,
             until=wanted.until,

@@ -131,13 +131,16 @@ class PaidAnswer(Answer):
     card_last4: str | None
 
 
+Source = Literal["web", "mobile", "api"]
+
+
 class BookingSummary(Answer):
     """A booking in a list."""
 
     id: UUID
     reference: str
     status: BookingStatus
-    source: Literal["web", "mobile", "api"]
+    source: Source
     offer_id: UUID
     slot_id: UUID
     starts_at: Instant

@@ -86,6 +86,7 @@ select b.*, (select jsonb_agg(to_jsonb(l) order by l.position) from booking_line
    and ($3::text[] is null or b.status = any($3))
    and ($4::timestamptz is null or b.starts_at >= $4)
    and ($5::timestamptz is null or b.starts_at < $5)
+   and ($9::text is null or b.source = $9)
    and ($7::timestamptz is null or (b.created_at, b.id) < ($7, $8::uuid))
  order by b.created_at desc, b.id desc limit $6
 """
@@ -111,13 +112,14 @@ async def page(
     until: datetime | None = None,
     after: tuple[datetime, BookingId] | None = None,
     limit: int = 50,
+    source: str | None = None,
 ) -> list[Booking]:
     """List bookings, newest first, whose slot starts in [`since`, `until`), behind the booking `after`
     (created at, id); at most `limit`.
     """
     created_at, booking_id = after or (None, None)
     rows = await connection.fetch(
-        PAGE, tenant_id, user_id, statuses, since, until, limit, created_at, booking_id
+        PAGE, tenant_id, user_id, statuses, since, until, limit, created_at, booking_id, source
     )
     return [booking_of(row) for row in rows]
 

@@ -77,13 +77,23 @@ class Door:
         ago: timedelta = timedelta(0),
         keys: KeyRing | None = None,
         issuer: str | None = None,
+        email: str | None = None,
+        verified: bool = True,
     ) -> dict[str, str]:
         """Show a token of a user in these roles, signed so long ago."""
         signer = UserTokens(
             keys or KeyRing(self.settings.jwt_private_key), issuer or self.settings.jwt_issuer
         )
         now = datetime.now(UTC) - ago
-        token = signer.sign(name, tenant_id or self.shop.tenant_id, roles, token_id=uuid4().hex, now=now)
+        token = signer.sign(
+            name,
+            tenant_id or self.shop.tenant_id,
+            roles,
+            token_id=uuid4().hex,
+            now=now,
+            email=email,
+            email_verified=verified,
+        )
         return bearer(token)
 
     def through(self, shop: Shop | None = None) -> dict[str, str]:

@@ -63,12 +63,16 @@ ASKED: list[tuple[Permission, str, str, dict[str, Any] | None]] = [
     (Permission.PAY, "POST", "/bookings/{booking}/payments", {"return_url": RETURN}),
     (Permission.PAY, "POST", "/bookings/{booking}/confirm", {"provider_ref": "pi_x"}),
     (Permission.CANCEL, "POST", "/bookings/{booking}/cancel", {}),
+    (Permission.CLAIM, "POST", "/bookings/claim", None),
+    (Permission.SEE_REPORTS, "GET", "/analytics/bookings", None),
     (Permission.READ_BOOKING, "GET", "/bookings/{booking}/checkout", None),
     (Permission.READ_BOOKING, "GET", "/bookings/{booking}/passengers", None),
     (Permission.READ_BOOKING, "GET", "/bookings/{booking}/consents", None),
     (Permission.CHANGE, "PATCH", "/bookings/{booking}", {}),
     (Permission.CHANGE, "PUT", "/bookings/{booking}/passengers", {"passengers": [traveller()]}),
     (Permission.CHANGE, "POST", "/bookings/{booking}/consents", {"consents": BOTH}),
+    (Permission.LINK, "POST", "/payment-links", {"booking": "{booking}"}),
+    (Permission.LINK, "DELETE", "/payment-links/{any}", None),
     (Permission.KEEP_METHODS, "GET", "/users/me/payment-methods", None),
     (Permission.KEEP_METHODS, "POST", "/users/me/payment-methods", {"payment_token": "pm_1"}),
     (Permission.KEEP_METHODS, "POST", "/users/me/payment-methods/{any}/default", None),
@@ -87,6 +91,8 @@ ASKED: list[tuple[Permission, str, str, dict[str, Any] | None]] = [
     (Permission.OPERATE, "POST", "/admin/transactions/{any}/investigate", None),
     (Permission.OPERATE, "GET", "/admin/bookings/{booking}/attempts", None),
     (Permission.OPERATE, "POST", "/admin/sagas/{booking}/retry", {"reason": "why"}),
+    (Permission.OPERATE, "POST", "/bookings/{booking}/review-answer", {"accepted": True}),
+    (Permission.ACCEPT, "POST", "/bookings/{booking}/partner-answer", {"accepted": True}),
     (Permission.DECODE, "POST", "/codec/decode", {"payloads": []}),
 ]
 
@@ -121,7 +127,8 @@ ROLES = ["user", "staff", "organizer", "operator", "platform", "admin", "cashier
 @pytest.mark.parametrize("role", [*ROLES, "channel", "booking"])
 async def test_a_role_opens_what_it_is_granted_and_nothing_else(door: Door, role: str) -> None:
     booking = await door.book({**door.user(), **door.through()})
-    shown = {"channel": door.key, "booking": bearer(booking.token)}.get(role) or door.user(roles=[role])
+    shown = {"channel": door.key, "booking": bearer(booking.token)}.get(role)
+    shown = shown or door.user(roles=[role], email="ada@example.net")
     granted = GRANTS[role][0] if role in GRANTS else frozenset()
 
     for wanted in ASKED:

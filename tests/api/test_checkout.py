@@ -329,7 +329,7 @@ class TestAllAtOnce:
     ) -> None:
         await sell(door)
         whole = {**WHOLE, "payment": {"return_url": RETURN}}
-        without = {"contact": REACHABLE | {"phone": None}}.get(left_out, [])
+        without: Any = {"contact": REACHABLE | {"phone": None}}.get(left_out, [])
         counts = await door.counts()
 
         answer = await door.ask(**{**whole, left_out: without})

@@ -109,7 +109,8 @@ ODD_QUERIES = [
     "cursor=MjAyNi0wMS0wMSB4",
     "status=held&status=paid",
     "colour=red",
-    "user=eve",
+    "user=a&user=b",
+    "source=phone",
     "limit=1&limit=2",
 ]
 

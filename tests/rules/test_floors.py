@@ -15,14 +15,14 @@ FLOORS = ("domain", "workflows", "providers", "db", "activities", "api")
 NOUNS = {
     "audit", "booking", "catalog", "event", "health", "inventory", "ledger", "notice", "payment", "pricing",
     "quote", "refund", "tenant", "ticket", "webhook", "aftercare", "cancellation", "payout", "user",
-    "channel", "method", "link", "passenger", "consent", "checkout", "billing", "country", "case", "decline", "limit",
+    "channel", "method", "link", "passenger", "consent", "checkout", "billing", "country", "report", "case", "decline", "limit",
 }  # fmt: skip
 PLUMBING = {
     "domain": {"ids", "money", "refusal", "value"},
     "workflows": {"names", "steps", "saga", "client", "codec"},
     "providers": {"gateway", "vault", "stripe_gateway", "mail", "letter", "token", "qr", "seal"},
     "db": {"session", "base", "metadata", "roles", "demo", "relay", "idempotency", "reference", "step"},
-    "activities": {"failure", "relay"},
+    "activities": {"failure", "teller", "relay"},
     "api": {
         *(
             "app",
