@@ -96,6 +96,7 @@ class Parts:
     guards: Guards
     post: Post
     tickets: TicketTokens
+    links: LinkTokens
 
 
 @asynccontextmanager
@@ -129,6 +130,7 @@ async def parts(settings: Settings, runtime: Runtime | None = None) -> AsyncIter
                 guard=guards.of("sendgrid", ACCOUNT),
             ),
             tickets=TicketTokens(KeyRing(settings.ticket_private_key)),
+            links=LinkTokens(settings.booking_token_secret, settings.api_url),
             **databases,
         )
 
@@ -204,7 +206,7 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
     payment = PaymentActivities(built.payment, built.gateways, built.sagas)
     refund = RefundActivities(built.payment, built.gateways)
     method = MethodActivities(built.payment, built.gateways)
-    notice = NoticeActivities(built.app, built.post, built.tickets)
+    notice = NoticeActivities(built.app, built.post, built.tickets, built.links)
     return {
         names.BOOKINGS: {
             "workflows": WORKFLOWS,

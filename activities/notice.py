@@ -1,15 +1,17 @@
 """Sending what people are owed: written from the rows, claimed, handed over once."""
 
 import asyncio
+from uuid import UUID
 
 from temporalio import activity
 
-from db import case, catalog, notice as notices, tenant as tenants, ticket as tickets
+from db import case, catalog, link as links, notice as notices, tenant as tenants, ticket as tickets
 from db.booking import read
 from db.booking.read import Booking
 from db.notice import Notice
 from db.session import Connection, Database
 from domain.case import CaseKind
+from domain.ids import LinkId
 from domain.money import Money
 from domain.notice import SendNotice, SendResult, Sent
 from domain.ticket import Ticket
@@ -17,15 +19,15 @@ from providers import letter
 from providers.gateway import NotExecuted, OutcomeUnknown
 from providers.letter import Admission, Occasion
 from providers.mail import Post
-from providers.token import TicketTokens, ticket_claims
+from providers.token import LinkTokens, TicketTokens, ticket_claims
 from workflows import steps
 
 
 class NoticeActivities:
     """Sends notices, as the booking role."""
 
-    def __init__(self, app: Database, post: Post, tokens: TicketTokens) -> None:
-        self._app, self._post, self._tokens = app, post, tokens
+    def __init__(self, app: Database, post: Post, tokens: TicketTokens, links: LinkTokens) -> None:
+        self._app, self._post, self._tokens, self._links = app, post, tokens, links
 
     @activity.defn(name=steps.send_notice.name)
     async def send_notice(self, ask: SendNotice) -> Sent:
@@ -66,7 +68,8 @@ class NoticeActivities:
         offer = await catalog.offer(connection, ask.tenant_id, booking.offer_id)
         slot = await catalog.slot(connection, ask.tenant_id, booking.slot_id)
         held = await tickets.of_booking(connection, ask.tenant_id, booking.id)
-        amount = notice.data.get("amount")
+        amount, link_id = notice.data.get("amount"), notice.data.get("link_id")
+        link = await links.find(connection, ask.tenant_id, LinkId(UUID(link_id))) if link_id else None
         return Occasion(
             kind=notice.kind,
             email=booking.contact.email,
@@ -80,6 +83,8 @@ class NoticeActivities:
             total=booking.total,
             refunded=Money.model_validate(amount) if amount else None,
             tickets=tuple(self._admission(booking, ticket) for ticket in held),
+            pay_at=self._links.address(ask.tenant_id, link.id) if link else "",
+            pay_until=link.expires_at if link else None,
         )
 
     def _admission(self, booking: Booking, ticket: Ticket) -> Admission:

@@ -58,6 +58,16 @@ async def one_problem(request: Request, code: str) -> Response:
     return _page(request, "problems.html", problems=found, many=False)
 
 
+def shown(request: Request, name: str, *, status: int = 200, **values: object) -> Response:
+    """Show a page that is one person's: nobody keeps a copy, and its form goes nowhere but to us."""
+    headers = {
+        "Content-Security-Policy": _PAGE.replace("form-action 'none'", "form-action 'self'"),
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+    }
+    return templates.TemplateResponse(request, name, values, status_code=status, headers=headers)
+
+
 def _page(request: Request, name: str, **values: object) -> Response:
     return templates.TemplateResponse(
         request,

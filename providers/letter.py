@@ -28,7 +28,9 @@ class Admission(Value):
 
 
 class Occasion(Value):
-    """What a letter is about. `starts_at` is shown in the venue's `zone`."""
+    """What a letter is about. `starts_at` and `pay_until` are shown in the venue's `zone`; `pay_at` is the
+    address of a payment link.
+    """
 
     kind: NoticeKind
     email: str
@@ -42,13 +44,17 @@ class Occasion(Value):
     total: Money
     refunded: Money | None = None
     tickets: tuple[Admission, ...] = ()
+    pay_at: str = ""
+    pay_until: datetime | None = None
 
 
 def write(occasion: Occasion) -> Letter:
     """Write the letter of an occasion; the first line of its text is its subject."""
     starts = occasion.starts_at.astimezone(ZoneInfo(occasion.zone))
     day = f"{_DAYS[starts.weekday()]}, {starts.day} {_MONTHS[starts.month - 1]} {starts.year}"
-    what = {"it": occasion, "day": day, "when": f"{day}, {starts:%H:%M %Z}"}
+    ends = occasion.pay_until.astimezone(ZoneInfo(occasion.zone)) if occasion.pay_until else None
+    until = f"{ends.day} {_MONTHS[ends.month - 1]}, {ends:%H:%M %Z}" if ends else ""
+    what = {"it": occasion, "day": day, "when": f"{day}, {starts:%H:%M %Z}", "until": until}
     text = _templates.get_template(f"{occasion.kind.value}.txt").render(what)
     subject, _, rest = text.strip().partition("\n")
     return Letter(

@@ -5,10 +5,13 @@ kind of token it is stands in its audience. Whoever verifies says what time it i
 refused as Unauthenticated, whatever it was.
 """
 
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, TypeVar
+from uuid import UUID
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -16,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from jwt.algorithms import OKPAlgorithm
 from jwt.types import Options
 
-from domain.ids import BookingId, TenantId
-from domain.refusal import Unauthenticated
+from domain.ids import BookingId, LinkId, TenantId
+from domain.refusal import Unauthenticated, Unknown
 from domain.ticket import Ticket, TicketClaims
 from domain.value import Value
 
@@ -146,6 +149,39 @@ class BookingTokens:
         claims = _claims(token, self._secret, SHARED, audience=BOOKING, issuer=None, now=now)
         opens = {"tenant_id": claims.get("tnt"), "booking_id": claims["sub"], "exp": claims["exp"]}
         return _as(BookingAccess, opens)
+
+
+class LinkTokens:
+    """Tokens in the addresses of payment links: ids and a signature of 128 bits, so that none is stored.
+
+    How long a link is good says its row, which can be revoked.
+    """
+
+    def __init__(self, secret: str, site: str) -> None:
+        self._secret, self._site = b"payment link:" + secret.encode(), site
+
+    def address(self, tenant_id: TenantId, link_id: LinkId) -> str:
+        """Write the address that a link is opened at."""
+        return f"{self._site}/pay/{self.sign(tenant_id, link_id)}"
+
+    def sign(self, tenant_id: TenantId, link_id: LinkId) -> str:
+        """Write the token of a link, base64url; the same link has the same token."""
+        names = tenant_id.bytes + link_id.bytes
+        return urlsafe_b64encode(names + self._signature(names)).decode().rstrip("=")
+
+    def verify(self, token: str) -> tuple[TenantId, LinkId]:
+        """Give whose and which link a token names. Refuses Unknown for what we have not signed."""
+        try:
+            signed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        except ValueError:
+            raise Unknown from None
+        names = signed[:32]
+        if len(signed) != 48 or not hmac.compare_digest(signed[32:], self._signature(names)):
+            raise Unknown
+        return TenantId(UUID(bytes=names[:16])), LinkId(UUID(bytes=names[16:]))
+
+    def _signature(self, names: bytes) -> bytes:
+        return hmac.new(self._secret, names, sha256).digest()[:16]
 
 
 class TicketTokens:

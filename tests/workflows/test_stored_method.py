@@ -1,69 +1,11 @@
 """Paying with a stored method: nothing is typed again, the bank may still ask, and nobody else's is used."""
 
-from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID, uuid4
-
-import httpx2
 import pytest
 
-from domain.ids import TenantId
-from providers.token import KeyRing, UserTokens
 from tests.support.check import violations
-from tests.support.shop import Shop
-from tests.support.stack import Booked, Stack, bearer, idempotent, publishable_key
+from tests.support.stack import Stack
+from tests.support.user import User
 from tests.support.wait import eventually
-
-METHODS = "/api/v1/users/me/payment-methods"
-
-
-class User:
-    """Somebody with an account, and what they do."""
-
-    def __init__(self, stack: Stack, tenant_id: TenantId, name: str = "ada") -> None:
-        tokens = UserTokens(KeyRing(stack.settings.jwt_private_key), stack.settings.jwt_issuer)
-        now = datetime.now(UTC)
-        self.token = tokens.sign(name, tenant_id, ["user"], token_id=uuid4().hex, now=now)
-        self.stack, self.headers = stack, bearer(self.token)
-
-    async def book(self, shop: Shop) -> Booked:
-        body = {
-            "offer_id": str(shop.offer.id),
-            "slot_id": str(shop.slot.id),
-            "lines": [{"variant_id": str(shop.variant.id), "quantity": 1}],
-            "contact": {"name": "Ada Lovelace", "email": "ada@example.com"},
-        }
-        through = {"X-Channel-Key": publishable_key(shop)}
-        answer = await self.stack.http.post("/api/v1/bookings", json=body, headers=self.headers | through)
-        return Booked.of(answer)
-
-    async def ask_to_store(self, card: str = "visa", **more: Any) -> httpx2.Response:
-        return await self.stack.http.post(
-            METHODS,
-            json={"payment_token": f"pm_card_{card}", **more},
-            headers={**self.headers, **idempotent(None)},
-        )
-
-    async def store(self, card: str = "visa", **more: Any) -> UUID:
-        answer = await self.ask_to_store(card, **more)
-        assert answer.status_code == 201, answer.text
-        return UUID(answer.json()["id"])
-
-    async def methods(self) -> list[dict[str, Any]]:
-        answer = await self.stack.http.get(METHODS, headers=self.headers)
-        assert answer.status_code == 200, answer.text
-        listed: list[dict[str, Any]] = answer.json()["items"]
-        return listed
-
-    async def ask_to_pay(self, booking: Booked, method_id: UUID) -> httpx2.Response:
-        return await self.stack.http.post(
-            f"/api/v1/bookings/{booking.id}/payments",
-            json={"return_url": f"{self.stack.settings.api_url}/docs", "method_id": str(method_id)},
-            headers={**self.headers, **idempotent(None)},
-        )
-
-    async def delete(self, method_id: UUID) -> httpx2.Response:
-        return await self.stack.http.delete(f"{METHODS}/{method_id}", headers=self.headers)
 
 
 @pytest.mark.row("PAY-16")
