@@ -1,28 +1,13 @@
 """What happens to money whose booking has ended: whoever settles it is told, and the verdict is written."""
 
-from typing import Protocol
-
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.teller import Teller
 from db.booking import confirm, end
 from db.session import Database
-from domain.ids import BookingId
-from domain.payment import AftercareRequest, HandOver, LateMoney, PaymentFact, Settled
+from domain.payment import AftercareRequest, HandOver, LateMoney, Settled
 from workflows import steps
-
-
-class Teller(Protocol):
-    """Whoever can tell a payment's aftercare, and knows whether the booking's own run is over.
-
-    Both raise ConnectionError when nobody can be reached now.
-    """
-
-    async def owns(self, booking_id: BookingId) -> bool:
-        """Say whether a run of this booking is open."""
-
-    async def after(self, fact: PaymentFact, request: AftercareRequest) -> None:
-        """Tell a fact to the aftercare of its payment, which is started if none runs."""
 
 
 class AftercareActivities:

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from temporalio import activity
 
-from activities.aftercare import Teller
+from activities.teller import Teller
 from db import method as methods, payment as payments
 from db.payment import Payment
 from db.session import Connection, Database

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from activities.aftercare import Teller
+from activities.teller import Teller
 from db.session import OUTAGES
 from domain.booking import BookingRequest
 from domain.ids import TenantId
