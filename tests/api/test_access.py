@@ -46,6 +46,12 @@ def test_every_route_declares_one_permission_or_that_it_is_open(route: APIRoute)
     assert len({*declared(route.dependant)}) == 1
 
 
+PAYMENT = {
+    **{"amount": 2500, "currency": "EUR", "resource_type": "booking", "resource_id": "BK-2026-000001"},
+    "return_url": RETURN,
+}
+INTENT = {"amount": 2500, "currency": "EUR", "booking_reference": "BK-2026-000001"}
+
 # Everything that asks for a credential, with a good body, by what it needs.
 ASKED: list[tuple[Permission, str, str, dict[str, Any] | None]] = [
     (Permission.SEE_CATALOGUE, "GET", "/offers", None),
@@ -71,6 +77,8 @@ ASKED: list[tuple[Permission, str, str, dict[str, Any] | None]] = [
     (Permission.CHANGE, "PATCH", "/bookings/{booking}", {}),
     (Permission.CHANGE, "PUT", "/bookings/{booking}/passengers", {"passengers": [traveller()]}),
     (Permission.CHANGE, "POST", "/bookings/{booking}/consents", {"consents": BOTH}),
+    (Permission.PAY, "POST", "/payments", PAYMENT),
+    (Permission.PAY, "POST", "/payments/create-intent", INTENT),
     (Permission.LINK, "POST", "/payment-links", {"booking": "{booking}"}),
     (Permission.LINK, "DELETE", "/payment-links/{any}", None),
     (Permission.KEEP_METHODS, "GET", "/users/me/payment-methods", None),

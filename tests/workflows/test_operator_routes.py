@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from domain.catalog import SalesTerms
 from domain.refusal import Unknown
 from providers.token import KeyRing, UserTokens
 from tests.support.check import violations
@@ -202,3 +203,53 @@ async def parked(stack: Stack, booking: Booked) -> str | None:
 async def told_of(stack: Stack) -> bool:
     """Say whether an event was matched with the payment."""
     return bool(await stack.value("select count(*) from webhook_events where payment_id is not null"))
+
+
+ASKED = SalesTerms(partner_accepts=True)
+
+
+async def waiting_for_the_partner(stack: Stack) -> Booked:
+    """Make a booking that is paid for and waits for its partner."""
+    booking = await stack.book(await stack.shop(terms=ASKED))
+    await stack.pay(booking)
+    await stack.wait_for(booking, "awaiting_partner")
+    return booking
+
+
+async def said(
+    stack: Stack, booking: Booked, what: str, role: str = "operator", **wish: Any
+) -> tuple[int, str]:
+    """Answer for whoever has to accept; gives the status, and the booking's or the problem's code."""
+    answer = await stack.http.post(
+        f"/api/v1/bookings/{booking.id}/{what}", json=wish, headers=await operator(stack, role)
+    )
+    told = answer.json()
+    return answer.status_code, told.get("code") or told["status"]
+
+
+@pytest.mark.row("SAG-25")
+async def test_the_organizer_accepts_for_the_partner_and_the_same_again_is_the_same(stack: Stack) -> None:
+    booking = await waiting_for_the_partner(stack)
+
+    first = await said(stack, booking, "partner-answer", "organizer", accepted=True)
+    again = await said(stack, booking, "partner-answer", "organizer", accepted=True)
+    other = await said(stack, booking, "partner-answer", "organizer", accepted=False)
+
+    assert first == again == (200, "confirmed")
+    assert other == (409, "illegal_move")
+    [act] = await stack.rows("select actor, action, after from audit_entries")
+    assert (act["actor"], act["action"]) == ("user:grace", "booking.partner_answer")
+    assert await violations(stack) == []
+
+
+@pytest.mark.row("SAG-25")
+async def test_a_refusal_for_the_partner_gives_everything_back(stack: Stack) -> None:
+    booking = await waiting_for_the_partner(stack)
+
+    assert await said(stack, booking, "review-answer", accepted=True) == (409, "illegal_move")
+    refused = await said(stack, booking, "partner-answer", accepted=False, cause="no_guide")
+
+    assert refused == (200, "refunded")
+    assert await said(stack, booking, "partner-answer", accepted=False) == refused
+    assert await stack.sandbox.kept() == 0
+    assert await violations(stack) == []
