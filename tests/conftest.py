@@ -15,6 +15,11 @@ pytest_plugins = (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let one story of the simulation be told again."""
+    parser.addoption("--seed", type=int, help="tell this story of tests/simulation, and no other")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the heavy tests to `./dev test --all`; pytest tells how many were left out."""
     if os.environ.get("HOLDFAST_TEST_ALL"):
