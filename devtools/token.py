@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from api.deps import GRANTS
@@ -13,8 +14,16 @@ from domain.ids import TenantId
 from providers.token import KeyRing, UserTokens
 
 
+def signed(settings: Mapping[str, str], role: str, tenant: uuid.UUID) -> str:
+    """Answer a token for a made-up person of this role; it is good for as long as any user's token."""
+    keys = KeyRing(settings["JWT_PRIVATE_KEY"], settings.get("JWT_PUBLIC_KEYS", ""))
+    tokens = UserTokens(keys, settings["JWT_ISSUER"])
+    subject, name = f"{role.lower()}@example.com", uuid.uuid4().hex
+    return tokens.sign(subject, TenantId(tenant), [role], token_id=name, now=datetime.now(UTC))
+
+
 def main() -> None:
-    """Print a token for a made-up person of this role; it is good for as long as any user's token."""
+    """Print a token for the role that is asked for."""
     parser = argparse.ArgumentParser(prog="./dev token")
     parser.add_argument("--role", required=True)
     parser.add_argument("--tenant")
@@ -23,13 +32,10 @@ def main() -> None:
         sys.exit(f"./dev: There is no role '{wanted.role}'; there are: {', '.join(sorted(GRANTS))}.")
     named = wanted.tenant or json.loads((STATE / "demo.json").read_text())["tenant_id"]
     try:
-        tenant = TenantId(uuid.UUID(named))
+        tenant = uuid.UUID(named)
     except ValueError:
         sys.exit(f"./dev: '{named}' is no tenant's id: ids are UUIDs, or leave --tenant out.")
-    keys = KeyRing(os.environ["JWT_PRIVATE_KEY"], os.environ.get("JWT_PUBLIC_KEYS", ""))
-    tokens = UserTokens(keys, os.environ["JWT_ISSUER"])
-    subject, name = f"{wanted.role.lower()}@example.com", uuid.uuid4().hex
-    print(tokens.sign(subject, tenant, [wanted.role], token_id=name, now=datetime.now(UTC)))
+    print(signed(os.environ, wanted.role, tenant))
 
 
 if __name__ == "__main__":

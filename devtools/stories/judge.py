@@ -3,20 +3,19 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import aiohttp
 import asyncpg
 
-from devtools.stories.shop import Place, Shop
+from devtools.stories.shop import AT_LEISURE, Place, Shop
 from devtools.stories.tale import Tale, Wrong, wrong
 
 Found = TypeVar("Found")
 
 PATIENCE_SECONDS = 90.0
-AT_LEISURE = range(300, 100_000)  # seconds to pay that no story uses up
 POLL_SECONDS = 0.1
 FREE = "select capacity - held - sold from counters where id = $1"
 FACTS = """
@@ -52,7 +51,11 @@ class Judge:
 
     async def roomy(self, shop: Shop, places: int, *, pay_within: range = AT_LEISURE) -> tuple[Place, int]:
         """Choose a slot with so many free places, and answer with how many it has."""
-        for place in shop.places(pay_within=pay_within):
+        return await self.first_free(shop.places(pay_within=pay_within), places)
+
+    async def first_free(self, among: Iterable[Place], places: int = 1) -> tuple[Place, int]:
+        """Choose the first slot with so many free places, and answer with how many it has."""
+        for place in among:
             if (free := await self.free(place.slot["slot_id"])) >= places:
                 return place, free
         raise Wrong("the demo catalogue is sold out: `./dev down`, remove .holdfast, `./dev up`")
@@ -69,7 +72,7 @@ class Judge:
         found, charged = await self._rested(booking, wanted)
         told = ", ".join(f"{what} {value}" for what, value in wanted.items())
         tale.check(f"SQL: {told}", found=found, wanted=wanted)
-        tale.check(f"the sandbox charged {charged} in all", found=charged, wanted=wanted["kept"])
+        tale.check(f"the sandbox took and kept {charged}", found=charged, wanted=wanted["kept"])
 
     async def ended(self, tale: Tale, booking: Mapping[str, Any], **wanted: Any) -> None:
         """Claim the same in one line, where a story has many bookings."""

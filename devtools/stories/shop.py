@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -14,10 +15,12 @@ import aiohttp
 
 from devtools.paths import STATE
 from devtools.stories.tale import wrong
+from devtools.token import signed
 
-SOON = range(61)  # seconds to pay that a story can wait out
+SOON, AT_LEISURE = range(61), range(300, 100_000)  # seconds to pay: a story waits it out, or never uses it up
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
+GOOD_IBAN = "AT611904300234573201"
 DECLINED_CARD, GOOD_CARD, ASKING_CARD = "4000000000000002", "4242424242424242", "4000000000003220"
 
 
@@ -41,6 +44,11 @@ class Place:
     slot: Mapping[str, Any]
     variant: Mapping[str, Any]
 
+    @property
+    def starts_at(self) -> datetime:
+        """When it begins, UTC."""
+        return datetime.fromisoformat(self.slot["starts_at"])
+
 
 class Shop:
     """Books, pays and looks, as a buyer's browser would. `patient`: sends again what was not answered."""
@@ -52,12 +60,17 @@ class Shop:
         self.catalogue: dict[str, Any] = json.loads((STATE / "demo.json").read_text())
         self.api, self.sandbox = settings["API_URL"], settings["SANDBOX_URL"]
 
-    def places(self, *, pay_within: range) -> Iterator[Place]:
+    def places(self, *, pay_within: range = AT_LEISURE) -> Iterator[Place]:
         """Give what costs something and gives so many seconds to pay, offers with most slots first."""
         for offer in sorted(self.catalogue["offers"], key=lambda offer: -len(offer["slots"])):
-            priced = [variant for variant in offer["variants"] if variant["price_minor"] > 0]
-            if priced and offer["hold_seconds"] in pay_within:
-                yield from (Place(offer, slot, priced[0]) for slot in offer["slots"])
+            if _is_plain(offer) and offer["hold_seconds"] in pay_within:
+                yield from _priced(offer)
+
+    def places_of(self, name: str, *, starts_in: timedelta = timedelta(0)) -> Iterator[Place]:
+        """Give what costs something of the offer of this name and starts after so long."""
+        offer = next(offer for offer in self.catalogue["offers"] if offer["name"] == name)
+        soonest = datetime.now(UTC) + starts_in
+        yield from (place for place in _priced(offer) if place.starts_at >= soonest)
 
     async def book(self, place: Place, *, quantity: int = 1) -> dict[str, Any]:
         """Have places held; answers the booking with its access token."""
@@ -69,9 +82,9 @@ class Shop:
         }
         return await self.post("/api/v1/bookings", body, token=self.catalogue["publishable_key"])
 
-    async def wish_to_pay(self, booking: Mapping[str, Any]) -> dict[str, Any]:
-        """Open a hosted checkout; answers its address."""
-        body = {"return_url": f"{self.api}/", "hosted": True}
+    async def wish_to_pay(self, booking: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+        """Open a hosted checkout, of an `amount` or by a `method` if said; answers its address."""
+        body = {"return_url": f"{self.api}/", "hosted": True, **more}
         return await self.post(
             f"/api/v1/bookings/{booking['id']}/payments", body, token=booking["access_token"]
         )
@@ -111,6 +124,10 @@ class Shop:
             f"{self.settings['TEMPORAL_UI_URL']}/namespaces/default/workflows/{quote(workflow_id, safe='')}"
         )
 
+    def staff(self, role: str) -> str:
+        """Answer a token of somebody of the organizer who has this role."""
+        return signed(self.settings, role, uuid.UUID(self.catalogue["tenant_id"]))
+
     async def cancel(self, booking: Mapping[str, Any]) -> dict[str, Any]:
         """Cancel a booking."""
         path = f"/api/v1/bookings/{booking['id']}/cancel"
@@ -140,9 +157,9 @@ class Shop:
                 if line.startswith(b"event:"):
                     yield line.partition(b":")[2].strip().decode()
 
-    async def post(self, path: str, body: Mapping[str, Any], *, token: str) -> dict[str, Any]:
+    async def post(self, path: str, body: Mapping[str, Any], *, token: str = "") -> dict[str, Any]:
         """Send a wish under a fresh Idempotency-Key; a patient shop repeats it under the same one."""
-        headers = {**bearer(token), "Idempotency-Key": uuid.uuid4().hex}
+        headers = {**(bearer(token) if token else {}), "Idempotency-Key": uuid.uuid4().hex}
         return await self._again(lambda: self._ask("POST", self.api + path, headers, body))
 
     async def _again(self, ask: Callable[[], Any]) -> dict[str, Any]:
@@ -170,6 +187,17 @@ class Shop:
         if answer.status >= 400:
             raise Refused(answer.status, told)
         return told
+
+
+def _is_plain(offer: Mapping[str, Any]) -> bool:
+    return not offer["partner_accepts"] and offer["deposit_percent"] == 100
+
+
+def _priced(offer: Mapping[str, Any]) -> Iterator[Place]:
+    for variant in offer["variants"]:
+        if variant["price_minor"] > 0:
+            yield from (Place(offer, slot, variant) for slot in offer["slots"])
+            return
 
 
 def bearer(token: str) -> dict[str, str]:

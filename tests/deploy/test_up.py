@@ -98,7 +98,20 @@ def test_a_tenant_that_is_none_gets_one_sentence(stack: str) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("story", ["declined", "cancelled"])
+QUICK = (
+    "declined",
+    "3ds",
+    "cancelled",
+    "double-paid",
+    "late-refunded",
+    "refund",
+    "deposit",
+    "debit",
+    "payment-link",
+)
+
+
+@pytest.mark.parametrize("story", QUICK)
 def test_a_story_ends_with_a_verdict(stack: str, story: str) -> None:
     done = dev("demo", story)
 
