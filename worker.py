@@ -42,7 +42,7 @@ from db.session import OUTAGES, Database
 from observability import log as logs, trace
 from observability.metrics import sdk_runtime
 from observability.trace import StatementWatch
-from providers.gateway import Accounts, Gateways
+from providers.gateway import Accounts, Gateway, Gateways
 from providers.mail import Post, SendGrid
 from providers.protection import Guards, Limits
 from providers.stripe_gateway.gateway import StripeGateway
@@ -100,8 +100,13 @@ class Parts:
 
 
 @asynccontextmanager
-async def parts(settings: Settings, runtime: Runtime | None = None) -> AsyncIterator[Parts]:
-    """Connect to everything, waiting for what is not there yet; close it afterwards."""
+async def parts(
+    settings: Settings, runtime: Runtime | None = None, further: Sequence[Gateway] = ()
+) -> AsyncIterator[Parts]:
+    """Connect to everything, waiting for what is not there yet; close it afterwards.
+
+    `further` gateways are served beside our own.
+    """
     async with AsyncExitStack() as opened:
         temporal = await patiently("temporal", lambda: client(settings, runtime))
         impatient = await patiently("temporal", lambda: client(settings, runtime, retry=SOON_AWAY))
@@ -119,7 +124,7 @@ async def parts(settings: Settings, runtime: Runtime | None = None) -> AsyncIter
             settings=settings,
             temporal=temporal,
             sagas=Sagas(impatient, settings.queue_prefix),
-            gateways=gateways(settings, http, guards),
+            gateways=gateways(settings, http, guards, further),
             guards=guards,
             post=SendGrid(
                 api_key=settings.mail_api_key,
@@ -162,7 +167,9 @@ async def database(settings: Settings, role: str, url: str) -> Database:
     )
 
 
-def gateways(settings: Settings, http: aiohttp.ClientSession, guards: Guards) -> Gateways:
+def gateways(
+    settings: Settings, http: aiohttp.ClientSession, guards: Guards, further: Sequence[Gateway]
+) -> Gateways:
     """Build the gateways of our accounts at payment providers."""
     stripe = StripeGateway(
         account=ACCOUNT,
@@ -174,7 +181,7 @@ def gateways(settings: Settings, http: aiohttp.ClientSession, guards: Guards) ->
         guard=guards.of("stripe", ACCOUNT),
         tolerance=timedelta(seconds=settings.webhook_tolerance_seconds),
     )
-    return Accounts(stripe)
+    return Accounts(stripe, *further)
 
 
 def limits(settings: Settings) -> Limits:

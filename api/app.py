@@ -98,12 +98,14 @@ SALE_SECONDS = 1.0
 log = structlog.get_logger("api")
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Make the application; its parts are opened when a server starts it, and closed when it stops."""
+def create_app(settings: Settings, further: Sequence[Gateway] = ()) -> FastAPI:
+    """Make the application, with `further` gateways beside our own; its parts are opened when a server starts
+    it, and closed when it stops.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opened(settings) as house:
+        async with opened(settings, further) as house:
             app.state.house = house
             with told_to_end(house.feed.close):
                 yield
@@ -138,7 +140,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[House]:
+async def opened(settings: Settings, further: Sequence[Gateway] = ()) -> AsyncIterator[House]:
     """Open what the routes need, waiting for the database; Temporal is reached when it is first asked."""
     async with AsyncExitStack() as closing:
         database = await patiently(
@@ -161,14 +163,14 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
         closing.push_async_callback(payments.close)
         http = await closing.enter_async_context(aiohttp.ClientSession())
         temporal = await client(settings)
-        made = house(settings, database, payments, temporal, http)
+        made = house(settings, database, payments, temporal, gateways(settings, http, further))
         for work in (made.waker.run, made.feed.run):
             await closing.enter_async_context(running(work()))
         yield made
 
 
 def house(
-    settings: Settings, database: Database, payments: Database, temporal: Client, http: aiohttp.ClientSession
+    settings: Settings, database: Database, payments: Database, temporal: Client, accounts: Accounts
 ) -> House:
     """Put the parts together."""
 
@@ -188,7 +190,7 @@ def house(
         database=database,
         payments=payments,
         sagas=Sagas(temporal, settings.queue_prefix, timedelta(seconds=settings.payment_answer_seconds)),
-        gateways=gateways(settings, http),
+        gateways=accounts,
         tokens=tokens(settings),
         seal=Seal(settings.field_keys),
         waker=Waker(wake),
@@ -219,9 +221,10 @@ async def client(settings: Settings) -> Client:
     )
 
 
-def gateways(settings: Settings, http: aiohttp.ClientSession) -> Accounts:
-    """Build the gateways whose webhooks are taken here; but for the list of
-    a user's stored methods, nothing here asks a provider anything."""
+def gateways(settings: Settings, http: aiohttp.ClientSession, further: Sequence[Gateway]) -> Accounts:
+    """Build the gateways whose webhooks are taken here; but for the list of a user's stored methods, nothing
+    here asks a provider anything.
+    """
     stripe = StripeGateway(
         account=webhook.MAIN_ACCOUNT,
         api_key=settings.stripe_secret_key,
@@ -230,7 +233,7 @@ def gateways(settings: Settings, http: aiohttp.ClientSession) -> Accounts:
         api=settings.stripe_api_base,
         tolerance=timedelta(seconds=settings.webhook_tolerance_seconds),
     )
-    return Accounts(stripe)
+    return Accounts(stripe, *further)
 
 
 def tokens(settings: Settings) -> Tokens:

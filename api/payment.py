@@ -6,6 +6,7 @@ waits for the relay. No answer yet (202) and nobody there (503) are not stored: 
 comes again.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -163,6 +164,7 @@ async def paid_under(
     *,
     asker: Asker,
     user_id: str | None,
+    metadata: Mapping[str, str] | None = None,
     now: datetime,
 ) -> Response:
     """Answer a wish to pay under its key: as it was answered before, or by the booking's saga.
@@ -185,7 +187,9 @@ async def paid_under(
         return problem.replayed(claim.answer)
     payment_id = PaymentId(claim.subject)
     async with parts.payments.tenant(found.tenant_id) as connection:
-        await payments.note(connection, found.tenant_id, payment_id, asker, user_id=user_id)
+        await payments.note(
+            connection, found.tenant_id, payment_id, asker, user_id=user_id, metadata=metadata
+        )
     try:
         answered = await opened(parts, found, wish, account, payment_id, now=now)
     except ProviderAway:

@@ -78,6 +78,7 @@ class Stack:
     temporal: Client
     faults: Faults
     _wishes: "list[asyncio.Task[httpx2.Response]]" = field(default_factory=list)
+    further: Sequence[Gateway] = ()  # adapters of the test's own
 
     @property
     def environment(self) -> dict[str, str]:
@@ -98,7 +99,7 @@ class Stack:
     async def working(self, *queues: str) -> AsyncIterator[Sagas]:
         """Run workers for these queues (all of them, and the relay, when none is named) in this process."""
         async with (
-            worker.parts(self.settings) as parts,
+            worker.parts(self.settings, further=self.further) as parts,
             worker.working(parts, queues or worker.QUEUES, interceptors=[self.faults], failing=[Exception]),
         ):
             yield parts.sagas
@@ -236,7 +237,13 @@ async def _is_known(handle: WorkflowHandle[Any, Any]) -> bool:
 
 @asynccontextmanager
 async def front(
-    databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str, **changed: Any
+    databases: Databases,
+    temporal_address: str,
+    temporal: Client,
+    sandbox_url: str,
+    *,
+    further: Sequence[Gateway] = (),
+    **changed: Any,
 ) -> AsyncIterator[Stack]:
     """Serve the API over a fresh database and fresh accounts; the workers are the test's to start."""
     listening = free_socket()
@@ -247,8 +254,8 @@ async def front(
         settings = settings.model_copy(update=changed)
         judge = await asyncpg.connect(databases.urls.admin)
         try:
-            async with serving(create_app(settings), listening):
-                yield Stack(settings, databases, http, judge, sandbox, temporal, Faults())
+            async with serving(create_app(settings, further), listening):
+                yield Stack(settings, databases, http, judge, sandbox, temporal, Faults(), further)
             await all_told_by_the_catalogue(judge)
         finally:
             await judge.close()
