@@ -14,8 +14,8 @@ FLOORS = ("domain", "workflows", "providers", "db", "activities", "api")
 # plumbing is a new idea: give it a name here, on purpose.
 NOUNS = {
     "audit", "booking", "catalog", "event", "health", "inventory", "ledger", "notice", "payment", "pricing",
-    "quote", "refund", "tenant", "ticket", "webhook", "aftercare", "cancellation", "payout", "user",
-    "channel", "method", "link", "passenger", "consent", "checkout", "billing", "country", "report", "case", "decline", "limit",
+    "quote", "refund", "sweep", "tenant", "ticket", "webhook", "aftercare", "cancellation", "payout", "user",
+    "channel", "method", "link", "intent", "passenger", "consent", "checkout", "billing", "country", "report", "case", "decline", "limit",
 }  # fmt: skip
 PLUMBING = {
     "domain": {"ids", "money", "refusal", "value"},
