@@ -441,3 +441,31 @@ def _info(name: str, workflow_id: str, at: datetime) -> workflow.Info:
         workflow_start_time=at,
         workflow_type=name,
     )
+
+
+def fingerprint(turns: Iterable[Turn]) -> list[str]:
+    """Say in a line each what a run asked of its engine, in order: what a replay compares."""
+    commands = [WorkflowCommand.FromString(each) for turn in turns for each in turn.commands]
+    return [_in_words(read(command)) for command in commands]
+
+
+def _in_words(command: Command) -> str:
+    match command:
+        case Schedule(step=step):
+            return step if command.local else f"{step} ({command.queue})"
+        case Answered():
+            return "wish accepted" if command.accepted else "wish answered"
+        case Noted(attributes):
+            return f"attributes {', '.join(sorted(attributes))}"
+        case Patched(patch):
+            return f"patch {patch}"
+        case _:
+            return WORDS[type(command)]
+
+
+WORDS: dict[type, str] = {
+    StartTimer: "timer",
+    CancelTimer: "timer cancelled",
+    Continued: "goes on as a new run",
+    Closed: "ends",
+}
