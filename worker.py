@@ -46,7 +46,7 @@ from providers.gateway import Accounts, Gateway, Gateways
 from providers.mail import Post, SendGrid
 from providers.protection import Guards, Limits
 from providers.stripe_gateway.gateway import StripeGateway
-from providers.token import KeyRing, TicketTokens
+from providers.token import KeyRing, LinkTokens, TicketTokens
 from settings import Settings, SettingsInvalid
 from workflows import names
 from workflows.aftercare import AftercareWorkflow

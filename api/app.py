@@ -7,7 +7,7 @@ import asyncio
 import gc
 import signal
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Any
@@ -59,7 +59,7 @@ from domain.event import Event
 from domain.ids import OfferId, SlotId, TenantId
 from observability import log as logs, trace
 from observability.trace import StatementWatch
-from providers.gateway import Accounts
+from providers.gateway import Accounts, Gateway
 from providers.seal import Seal
 from providers.stripe_gateway.gateway import StripeGateway
 from providers.token import BookingTokens, KeyRing, LinkTokens, TicketTokens, UserTokens

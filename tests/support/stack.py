@@ -5,7 +5,7 @@ process, over a database, task queues and provider accounts of the test's own.
 import asyncio
 import secrets
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -30,6 +30,7 @@ from domain.money import Money
 from domain.payment import StartPayment
 from domain.schema import SCHEMAS
 from observability import log as logs
+from providers.gateway import Gateway
 from settings import Settings
 from tests.support.database import Databases, Urls
 from tests.support.fault import Faults
@@ -77,8 +78,8 @@ class Stack:
     sandbox: Account
     temporal: Client
     faults: Faults
-    _wishes: "list[asyncio.Task[httpx2.Response]]" = field(default_factory=list)
     further: Sequence[Gateway] = ()  # adapters of the test's own
+    _wishes: "list[asyncio.Task[httpx2.Response]]" = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
