@@ -10,6 +10,7 @@ from pydantic import Field
 
 from api import problem
 from api.body import StrictRoute
+from api.consent import TextAnswer, texts
 from api.deps import BASE, Caller, Now, Parts, Permission, may
 from api.shape import Answer, Instant, Limit, Shape, WrittenInstant
 from db import catalog
@@ -17,6 +18,7 @@ from db.catalog import VariantLeft
 from domain.catalog import SHOWN, Offer, SaleStatus
 from domain.ids import OfferId
 from domain.money import Money
+from domain.passenger import PassengerRule
 from domain.refusal import Forbidden, Unauthenticated, Unknown
 
 # How far ahead slots are listed when nobody says otherwise.
@@ -57,8 +59,11 @@ class VariantAnswer(Answer):
 
 
 class OfferDetail(OfferAnswer):
-    """An offer with its variants."""
+    """An offer with its variants, and what a buyer is asked for before paying."""
 
+    passengers: PassengerRule
+    consents: tuple[TextAnswer, ...]
+    billing_address: bool
     variants: tuple[VariantAnswer, ...]
 
 
@@ -103,7 +108,13 @@ async def read_offer(parts: Parts, caller: Looker, offer_id: UUID) -> OfferDetai
     async with parts.database.tenant(caller.tenant_id) as connection:
         offer = shown(await catalog.offer(connection, caller.tenant_id, OfferId(offer_id)))
         variants = await catalog.variants(connection, caller.tenant_id, offer.id)
-    return OfferDetail(**_offer(offer).model_dump(), variants=_variants(variants))
+    return OfferDetail(
+        **_offer(offer).model_dump(),
+        passengers=offer.terms.passengers,
+        consents=texts(offer.terms),
+        billing_address=offer.terms.billing_address,
+        variants=_variants(variants),
+    )
 
 
 @router.get("/{offer_id}/slots", responses=NOS)

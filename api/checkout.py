@@ -11,6 +11,7 @@ from api.access import Named, theirs
 from api.body import StrictRoute
 from api.booking.look import show
 from api.booking.shape import BookingAnswer, Contact, phone_place, refuse_unreachable
+from api.consent import TextAnswer, texts
 from api.deps import BASE, Caller, House, Parts, Permission, may
 from api.pricing import Lines, choices
 from api.problem import FieldError
@@ -56,14 +57,6 @@ class ChangeWish(Shape):
     locale: Locale | None = None
 
 
-class TextAnswer(Answer):
-    """A text that has to be agreed to before paying."""
-
-    code: str
-    version: str
-    text: str
-
-
 class CheckoutAnswer(Answer):
     """Where a checkout stands: the `step` that comes next, and what is `missing` before it can be paid.
 
@@ -94,7 +87,7 @@ async def read_checkout(
         missing=tuple(FieldError.model_validate(each) for each in lacks) if is_open else (),
         passengers=terms.passengers,
         billing_address=terms.billing_address,
-        consents=tuple(TextAnswer(**text.model_dump()) for text in terms.consents),
+        consents=texts(terms),
     )
 
 

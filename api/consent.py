@@ -45,6 +45,14 @@ class ConsentsWish(Shape):
     consents: Annotated[ConsentWishes, Field(min_length=1)]
 
 
+class TextAnswer(Answer):
+    """A text that has to be agreed to before paying."""
+
+    code: str
+    version: str
+    text: str
+
+
 class AgreementAnswer(Answer):
     """What was agreed to, and when."""
 
@@ -84,9 +92,9 @@ async def agree(
     """Agree to texts of the booking's terms, before a payment starts; what was agreed before stays."""
     async with parts.database.tenant(caller.tenant_id) as connection:
         found = await theirs(connection, caller, Permission.CHANGE, booking)
-        texts = agreed(wish.consents, found.terms)
+        said = agreed(wish.consents, found.terms)
         await checkout.lock(connection, found.tenant_id, found.id)
-        await consents.write(connection, found.tenant_id, found.id, texts, address=address_of(request))
+        await consents.write(connection, found.tenant_id, found.id, said, address=address_of(request))
         return _page(await consents.of_booking(connection, found.tenant_id, found.id))
 
 
@@ -97,6 +105,11 @@ def agreed(wishes: Sequence[ConsentWish], terms: SalesTerms) -> tuple[ConsentTex
         raise InvalidRequest("The consents break a rule.", errors=errors)
     codes = {code for code, _ in said}
     return tuple(text for text in terms.consents if text.code in codes)
+
+
+def texts(terms: SalesTerms) -> tuple[TextAnswer, ...]:
+    """Show what has to be agreed to under these terms."""
+    return tuple(TextAnswer(**text.model_dump()) for text in terms.consents)
 
 
 def address_of(request: Request) -> str:

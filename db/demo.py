@@ -18,8 +18,10 @@ from db import catalog, tenant
 from db.session import Connection, Database
 from db.tenant import Account, Channel
 from domain.catalog import Offer, SalesTerms, Slot, Variant
+from domain.consent import ConsentText
 from domain.ids import ChannelId, CounterId, OfferId, SlotId, TenantId, VariantId
 from domain.money import Money
+from domain.passenger import PassengerRule
 
 ROOT = UUID("6d0f8a1e-4c57-5a39-9b3c-1f2e7d60c0de")
 TENANT = TenantId(uuid5(ROOT, "lanternhouse"))
@@ -122,7 +124,18 @@ SHOWS = (
             Ticket("Flex", 14_900, most=9),
             Ticket("Front row", 21_900, quota=56, most=4),
         ),
-        terms=SalesTerms(hold_seconds=1200, refund_until_hours=72, late_refund_percent=20),
+        terms=SalesTerms(
+            hold_seconds=1200,
+            refund_until_hours=72,
+            late_refund_percent=20,
+            passengers=PassengerRule.DOMESTIC,
+            consents=(
+                ConsentText(
+                    code="dangerous_goods", version="2026-01", text="I carry nothing that burns or explodes."
+                ),
+                ConsentText(code="carriage", version="3", text="I accept the conditions of carriage."),
+            ),
+        ),
     ),
     Show(
         name="Kyoto Paper Workshop",

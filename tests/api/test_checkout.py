@@ -372,3 +372,12 @@ async def test_somebody_elses_checkout_is_not_there(door: Door) -> None:
         channel = await door.http.request(method, url, json=body, headers=key)
 
         assert (stranger.status_code, channel.status_code) == (404, 403), (method, path)
+
+
+async def test_an_offer_tells_beforehand_what_it_will_ask_for(door: Door) -> None:
+    shop = await sell(door, FLIGHT.model_copy(update={"billing_address": True}))
+
+    offer = (await door.get(f"/offers/{shop.offer.id}", door.key)).json()
+
+    assert (offer["passengers"], offer["billing_address"]) == ("international", True)
+    assert [text["code"] for text in offer["consents"]] == ["dangerous_goods", "carriage"]
