@@ -169,9 +169,10 @@ STILL_OF_INTEREST = {"pending", "processing", "requires_action", "authorized", "
 
 KEEP = """
 update holds
-   set kept_until = greatest(kept_until, case when $4 then now() else coalesce(expires_at, now()) end + $3)
+   set kept_until = case when expires_at is not null
+                         then greatest(kept_until, case when $4 then now() else expires_at end + $3) end
  where tenant_id = $1 and booking_id = $2 and status = 'active' and ($4 or expires_at > now())
-returning kept_until, kept_until - now() as left
+returning coalesce(kept_until, now() + $3) as kept_until, coalesce(kept_until - now(), $3) as left
 """
 
 AWAIT_PAYMENT = """
@@ -354,9 +355,10 @@ async def ask_judge(connection: Connection, request: AskJudge) -> Kept:
         raise BookingEnded("This booking has ended.", status=standing["status"])
     if not kept or len(kept) < standing["rows"]:
         raise HoldEnded("The places were taken back.", ended_at=_told(standing["expires_at"]))
-    asked = event.Told(request.booking_id, ASKED[request.judge], {"until": kept[0]["kept_until"].isoformat()})
+    until = standing["at"] + keeping
+    asked = event.Told(request.booking_id, ASKED[request.judge], {"until": until.isoformat()})
     await event.append(connection, request.tenant_id, asked)
-    answer = Kept(left=kept[0]["left"], kept_until=kept[0]["kept_until"])
+    answer = Kept(left=keeping, kept_until=until)
     return await step.keep_answer(connection, request.tenant_id, key, answer)
 
 

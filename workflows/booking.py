@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NoReturn
 from uuid import UUID
 
 from temporalio import workflow
@@ -127,9 +128,10 @@ class BookingWorkflow:
             self.count_down(hold.left)
         self.take_over(hold.open_payments)
         while not self.settled:
-            await workflow.wait_condition(self.has_work)
+            await workflow.wait_condition(lambda: self.has_work() or self.is_too_long())
+            if not self.has_work():
+                self.begin_anew()
             await self.act()
-            self.begin_anew_if_long()
 
     def take_over(self, payments: Sequence[OpenPayment]) -> None:
         """Look after what a run that is lost has asked the provider for: as if this one had done it."""
@@ -169,13 +171,12 @@ class BookingWorkflow:
         report = self.reports.get(self.open.payment_id) if self.open else None
         return report is not None and report.status in LAPSED
 
-    def begin_anew_if_long(self) -> None:
-        """Go on as a new run before the history is too long; nothing is lost, for the new run takes over what
-        the rows know, and the facts that nobody has used.
-        """
-        length = workflow.info().get_current_history_length()
-        if length < self.request.history_limit or self.wishes or not workflow.all_handlers_finished():
-            return
+    def is_too_long(self) -> bool:
+        long = workflow.info().get_current_history_length() >= self.request.history_limit
+        return long and workflow.all_handlers_finished()
+
+    def begin_anew(self) -> NoReturn:
+        """Go on as a new run: it takes over what the rows know, and the facts that nobody has used."""
         unused = tuple(fact for event_id, fact in self.facts.items() if event_id not in self.heard)
         workflow.continue_as_new(self.request.model_copy(update={"carried": unused}))
 

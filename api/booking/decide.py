@@ -42,6 +42,8 @@ from domain.refusal import (
 
 # Nothing was taken, and the bank is not deciding either.
 UNPAID = (PaymentStatus.PENDING, PaymentStatus.FAILED)
+# How a booking ends that is let go: what was paid for already gives the money back.
+LET_GO = (BookingStatus.CANCELLED, BookingStatus.REFUNDING, BookingStatus.REFUNDED)
 CONFIRMED = (BookingStatus.CONFIRMED, BookingStatus.COMPLETED, BookingStatus.NO_SHOW)
 
 router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/bookings", tags=["bookings"])
@@ -103,8 +105,8 @@ async def cancel_booking(
         found = await theirs(connection, caller, Permission.CANCEL, booking)
     if found.status in OPEN:
         before, found = found, await _let_go(parts, caller, found)
-        if found.status is BookingStatus.CANCELLED:
-            await _note(parts, caller, before, wish.reason if wish else "")
+        if found.status in LET_GO:
+            await _note(parts, caller, before, found, wish.reason if wish else "")
     _refuse_uncancelled(found)
     async with parts.database.tenant(found.tenant_id) as connection:
         return await show(connection, parts, found)
@@ -173,7 +175,7 @@ async def _let_go(parts: House, caller: Caller, booking: Booking) -> Booking:
 
 
 def _refuse_uncancelled(booking: Booking) -> None:
-    if booking.status is BookingStatus.CANCELLED and booking.confirmed_at is None:
+    if booking.status in LET_GO and booking.confirmed_at is None:
         return
     if booking.confirmed_at is not None:
         raise IllegalMove(
@@ -183,7 +185,7 @@ def _refuse_uncancelled(booking: Booking) -> None:
     raise BookingEnded("This booking has ended.", status=booking.status.value)
 
 
-async def _note(parts: House, caller: Caller, before: Booking, reason: str) -> None:
+async def _note(parts: House, caller: Caller, before: Booking, after: Booking, reason: str) -> None:
     async with parts.database.tenant(before.tenant_id) as connection:
         await audit.write(
             connection,
@@ -192,7 +194,7 @@ async def _note(parts: House, caller: Caller, before: Booking, reason: str) -> N
             action="booking.cancel",
             subject=before.id,
             before={"status": before.status.value},
-            after={"status": BookingStatus.CANCELLED.value, "reason": reason},
+            after={"status": after.status.value, "reason": reason},
         )
 
 

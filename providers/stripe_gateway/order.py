@@ -1,6 +1,7 @@
 """What we ask of Stripe to have an order paid, and the open checkout that it answers."""
 
 from datetime import datetime, timedelta
+from typing import Literal
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from stripe.params import PaymentIntentCreateParams
@@ -15,6 +16,24 @@ from providers.stripe_gateway.fact import Json, instant
 NET = timedelta(minutes=31)
 LONGEST = timedelta(hours=24) - NET
 
+# Methods that settle days later are offered by name only, for the places must be kept as long.
+DELAYED: list[str] = [
+    "acss_debit",
+    "au_becs_debit",
+    "bacs_debit",
+    "boleto",
+    "customer_balance",
+    "konbini",
+    "multibanco",
+    "oxxo",
+    "sepa_debit",
+    "us_bank_account",
+]
+# Methods whose money can be held before it is taken.
+HOLDABLE = frozenset(
+    {"card", "link", "paypal", "klarna", "amazon_pay", "mobilepay", "revolut_pay", "satispay"}
+)
+
 
 def intent_wish(order: Order) -> PaymentIntentCreateParams:
     """Ask for a payment that the client completes with a secret, or that a stored method makes at once.
@@ -24,13 +43,16 @@ def intent_wish(order: Order) -> PaymentIntentCreateParams:
     wish: PaymentIntentCreateParams = {
         "amount": to_stripe(order.amount),
         "currency": order.amount.currency.lower(),
-        "automatic_payment_methods": {"enabled": True},
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "capture_method": "manual" if order.manual_capture else "automatic_async",
+        "capture_method": _capture(order),
         "description": order.description or order.reference,
         "metadata": labels(order),
         "transfer_group": str(order.booking_id),
     }
+    if order.method is not None:
+        wish["allowed_payment_method_types"] = [order.method]
+    else:
+        wish["excluded_payment_method_types"] = [*DELAYED]
     if order.stored is not None:
         wish["customer"], wish["payment_method"] = order.stored.customer, order.stored.token
         wish["confirm"], wish["return_url"] = True, _back(order, outcome="done")
@@ -58,15 +80,25 @@ def session_wish(order: Order, now: datetime) -> SessionCreateParams:
         "adaptive_pricing": {"enabled": False},  # the buyer pays in our currency, or the payment conflicts
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
         "payment_intent_data": {
-            "capture_method": "manual" if order.manual_capture else "automatic_async",
+            "capture_method": _capture(order),
             "description": order.description or order.reference,
             "metadata": labels(order),
             "transfer_group": str(order.booking_id),
         },
     }
+    if order.method is not None:
+        wish["allowed_payment_method_types"] = [order.method]
+    else:
+        wish["excluded_payment_method_types"] = [*DELAYED]
     if order.expires_at is not None and order.expires_at - now < LONGEST:
         wish["expires_at"] = int((order.expires_at + NET).timestamp())
     return wish
+
+
+def _capture(order: Order) -> Literal["manual", "automatic_async"]:
+    """Say when to take the money: what cannot be held is taken at once, and given back if need be."""
+    holds = order.method is None or order.method in HOLDABLE
+    return "manual" if order.manual_capture and holds else "automatic_async"
 
 
 def labels(order: Order) -> dict[str, str]:
