@@ -51,8 +51,8 @@ class PaymentActivities:
     async def create_payment(self, ask: CreatePayment) -> Checkout:
         """Open the payment's checkout, or pay with a stored method; a repeat gives the same.
 
-        Refuses ProviderRefused, PaymentMismatch; of a stored method PaymentDeclined, MethodDeactivated. Raises
-        CircuitOpen before anything is written, so that nothing has to be closed.
+        Refuses ProviderRefused, PaymentMismatch; of a stored method PaymentDeclined, MethodDeactivated.
+        Raises CircuitOpen before anything is written, so that nothing has to be closed.
         """
         async with self._payment.tenant(ask.tenant_id) as connection:
             row = await payments.create(connection, ask)
@@ -71,6 +71,9 @@ class PaymentActivities:
             )
             if opened.facts:
                 await payments.record(connection, ask.tenant_id, row.id, opened.facts)
+        if written.provider_ref != opened.provider_ref:
+            # This call stood still while a later one opened another, which counts.
+            await gateway.close_checkout(opened.provider_ref, op_key=f"{row.id}:close:twin")
         if written.status is PaymentStatus.CANCELLED or written.checkout is None:
             # Given up while this call was on its way: nobody waits for it, and nobody may pay.
             await gateway.close_checkout(opened.provider_ref, op_key=f"{row.id}:close:late")

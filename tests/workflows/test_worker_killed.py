@@ -41,6 +41,7 @@ async def test_a_worker_ends_in_order_when_it_is_told_to(idle_stack: Stack, tmp_
         assert process.child.wait(timeout=30) == 0
 
 
+@pytest.mark.row("PAY-01")
 @pytest.mark.row("DEP-13")
 async def test_a_worker_serves_the_queue_it_was_started_for_and_no_other(
     idle_stack: Stack, tmp_path: Path
