@@ -155,6 +155,7 @@ class Settings(BaseSettings):
     provider_calls: int = Field(40, ge=1, description="calls at once to one account; half as many may wait")
     provider_failures: int = Field(5, ge=1, description="unanswered calls in a row: then it is left alone")
     provider_rest_seconds: float = Field(5, gt=0, description="for so long; then one call tries")
+    sweep_seconds: Seconds = Field(60, description="how often what nobody has told us is asked for")
     idempotency_hours: int = Field(24, ge=1)
     max_body_bytes: int = Field(65_536, ge=1_024)
     max_webhook_bytes: int = Field(1_048_576, ge=1_024)

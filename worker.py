@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coro
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import aiohttp
@@ -38,10 +39,13 @@ from activities.notice import NoticeActivities
 from activities.payment import PaymentActivities
 from activities.refund import RefundActivities
 from activities.relay.relay import Relay
+from activities.sweep import SweepActivities
 from db.session import OUTAGES, Database
+from domain.sweep import SweepRequest
 from observability import log as logs, trace
 from observability.metrics import sdk_runtime
 from observability.trace import StatementWatch
+from providers.cash import CashGateway
 from providers.gateway import Accounts, Gateway, Gateways
 from providers.mail import Post, SendGrid
 from providers.protection import Guards, Limits
@@ -56,6 +60,8 @@ from workflows.codec import converter
 from workflows.method import MethodWorkflow
 from workflows.notice import NoticeWorkflow
 from workflows.refund import RefundWorkflow
+from workflows.schedule import keep_sweeping
+from workflows.sweep import SweepWorkflow
 
 log = structlog.get_logger("worker")
 
@@ -181,7 +187,7 @@ def gateways(
         guard=guards.of("stripe", ACCOUNT),
         tolerance=timedelta(seconds=settings.webhook_tolerance_seconds),
     )
-    return Accounts(stripe, *further)
+    return Accounts(stripe, CashGateway(ACCOUNT), *further)
 
 
 def limits(settings: Settings) -> Limits:
@@ -212,6 +218,14 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
     aftercare = AftercareActivities(built.app, built.sagas)
     payment = PaymentActivities(built.payment, built.gateways, built.sagas)
     refund = RefundActivities(built.payment, built.gateways)
+    sweep = SweepActivities(
+        built.app,
+        built.relay,
+        built.gateways,
+        built.sagas,
+        live=built.settings.holdfast_env == "production",
+        grace=timedelta(seconds=built.settings.hold_grace_seconds),
+    )
     method = MethodActivities(built.payment, built.gateways)
     notice = NoticeActivities(built.app, built.post, built.tickets, built.links)
     return {
@@ -245,12 +259,14 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
                 method.store_method,
                 method.forget_method,
                 refund.refund_payment,
+                sweep.list_missed,
+                sweep.ask_open_payments,
             ]
         },
         names.NOTICES: {"activities": [notice.send_notice]},
         names.PAYOUTS: {
-            "workflows": [RefundWorkflow],
-            "activities": [refund.open_refund, aftercare.record_refund],
+            "workflows": [RefundWorkflow, SweepWorkflow],
+            "activities": [refund.open_refund, aftercare.record_refund, sweep.begin_lost],
             "workflow_runner": RUNNER,
         },
     }
@@ -297,6 +313,15 @@ async def working(
         yield
 
 
+async def sweeping(built: Parts) -> None:
+    """Have every account swept from now on, whichever worker begins."""
+    every = timedelta(seconds=built.settings.sweep_seconds)
+    for provider, account in built.gateways.names:
+        request = SweepRequest(provider=provider, account=account, every=every)
+        prefix = built.settings.queue_prefix
+        await patiently("temporal", partial(keep_sweeping, built.temporal, request, prefix=prefix))
+
+
 def relay(built: Parts) -> Relay:
     """Make the relay."""
     return Relay(
@@ -335,6 +360,8 @@ async def main(settings: Settings, queues: Collection[str]) -> None:
             ),
             working(built, queues),
         ):
+            if names.PAYOUTS in queues:
+                await sweeping(built)
             gc.collect()
             gc.freeze()  # what exists by now lives as long as the process: no collection looks at it again
             log.info("working", queues=sorted(queues))

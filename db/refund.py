@@ -92,6 +92,13 @@ update refunds
  where tenant_id = $1 and id = $2 and status = any($5)
 """
 
+ADD_UP = """
+update payments
+   set refunded_minor = (select coalesce(sum(amount_minor), 0) from refunds
+                          where tenant_id = $1 and payment_id = $2 and status = 'completed')
+ where tenant_id = $1 and id = $2
+"""
+
 # A provider's refund is ours when it carries the label we gave it, or a reference we know; else somebody gave
 # money back at the provider's own desk.
 OURS = """
@@ -284,6 +291,7 @@ async def answered(
     Failed is the last word, also after completed: the money is owed again. Books and events go along.
     """
     before = await find(connection, tenant_id, refund_id)
+    await connection.execute(LOCK_PAYMENT, tenant_id, before.payment_id)
     sources = [source.value for source in SOURCES[status]]
     moved = await connection.execute(
         ANSWERED, tenant_id, refund_id, provider_ref, status.value, sources, failure_code
@@ -297,6 +305,7 @@ async def answered(
         completed, failed = (books.refund_source(refund_id, what) for what in ("completed", "failed"))
         await ledger.reverse(connection, tenant_id, completed, under=failed)
         await _tell(connection, tenant_id, before, types.REFUND_FAILED)
+    await connection.execute(ADD_UP, tenant_id, before.payment_id)
     return moved == "UPDATE 1"
 
 

@@ -145,7 +145,8 @@ class RefundAnswer(Value):
 class WebhookEvent(Value):
     """One authentic event, as far as the inbox needs it; `kind` is the provider's own word.
 
-    `facts` is empty for what moves no money.
+    `facts` is empty for what moves no money. `disputed` is the provider's reference of a payment that the
+    payer's bank wants back.
     """
 
     event_id: Annotated[str, Field(pattern=NAME)]
@@ -156,6 +157,7 @@ class WebhookEvent(Value):
     booking_id: BookingId | None = None
     payment_id: PaymentId | None = None
     facts: tuple[PaymentFact, ...] = ()
+    disputed: str | None = None
 
 
 class Gateway(Protocol):
@@ -218,6 +220,11 @@ class Gateway(Protocol):
     async def find_refund(self, provider_ref: str, *, refund_id: str) -> RefundAnswer | None:
         """Look for a refund that an earlier call may have made, by our refund id."""
 
+    async def missed(self, since: datetime) -> Sequence[bytes]:
+        """List what was told since about money, each as the bytes of a delivery, the oldest first; nothing
+        where the provider keeps no such list. Raises NotExecuted, OutcomeUnknown.
+        """
+
     def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:
         """Check that a webhook is authentic and fresh; names of headers are in lower case.
 
@@ -234,6 +241,10 @@ class Gateway(Protocol):
 class Gateways(Protocol):
     """The accounts this process may use."""
 
+    @property
+    def names(self) -> Sequence[tuple[str, str]]:
+        """List the accounts, each by its provider and our name of it."""
+
     def of(self, provider: str, account: str) -> Gateway | None:
         """Give the gateway of an account; nothing when there is none."""
 
@@ -243,6 +254,11 @@ class Accounts:
 
     def __init__(self, *gateways: Gateway) -> None:
         self._gateways = {(each.provider, each.account): each for each in gateways}
+
+    @property
+    def names(self) -> Sequence[tuple[str, str]]:
+        """List the accounts, each by its provider and our name of it."""
+        return list(self._gateways)
 
     def of(self, provider: str, account: str) -> Gateway | None:
         """Give the gateway of an account; nothing when there is none."""

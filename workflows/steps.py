@@ -31,6 +31,7 @@ from domain.payment import (
 )
 from domain.refund import RefundPayment, RefundReport, RefundRequest
 from domain.refusal import Refusal
+from domain.sweep import ListMissed, SweepRequest, Swept
 from workflows import names
 
 Request = TypeVar("Request")
@@ -45,6 +46,8 @@ PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=ti
 
 # A provider's HTTP deadline is 10 s and a step makes two calls or so; a worker's death is noticed after this.
 PROVIDER_CALL = timedelta(seconds=25)
+# What one look of the sweep may take; the next one goes on from there.
+SWEEP = timedelta(minutes=2)
 # An undo is never given up; after this long a person is told, and it goes on.
 ALARM = timedelta(hours=1)
 
@@ -182,6 +185,27 @@ refund_payment = Step[RefundRequest, RefundReport](
 # taken one, and a booking that is `refunding` becomes `refunded` once they are done. A repeat changes
 # nothing.
 record_refund = Step[LateMoney, None]("record_refund", type(None))
+
+# Puts what the provider says it has told since an instant into the inbox, under the names it has there, so
+# that what has arrived before is no news.
+list_missed = Step[ListMissed, Swept](
+    "list_missed",
+    Swept,
+    queue=names.PROVIDERS,
+    start_to_close=SWEEP,
+    schedule_to_close=SWEEP,
+)
+
+# Asks the provider about open payments that were not looked at for a while, and tells what is news to whoever
+# owns them. Each look makes the next one later.
+ask_open_payments = Step[SweepRequest, Swept](
+    "ask_open_payments", Swept, queue=names.PROVIDERS, start_to_close=SWEEP, schedule_to_close=SWEEP
+)
+
+# Begins the runs of bookings and refunds that are open though they should have ended, unless they run.
+begin_lost = Step[SweepRequest, Swept](
+    "begin_lost", Swept, queue=names.PAYOUTS, start_to_close=SWEEP, schedule_to_close=SWEEP
+)
 
 # Sends one notice, once: claimed before sending; an answer that was lost is `unknown`, and the notice is
 # never sent again blindly.

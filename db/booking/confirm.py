@@ -8,11 +8,23 @@ counters, holds, booking.
 from typing import NamedTuple
 
 from db import event, inventory, ledger, notice, step, ticket
+from db.booking import end
 from db.event import Told
 from db.session import Connection, Record
 from domain import event as types, ledger as books
-from domain.booking import ENDED, BookingStatus, ConfirmBooking, Confirmed, Trigger, sources
+from domain.booking import (
+    ENDED,
+    OPEN,
+    BookingStatus,
+    ConfirmBooking,
+    Confirmed,
+    EndBooking,
+    EndReason,
+    Trigger,
+    sources,
+)
 from domain.ids import BookingId, PaymentId, TenantId
+from domain.inventory import HoldPlaces
 from domain.money import Money
 from domain.notice import NoticeKind
 from domain.payment import LateMoney, Settled, Settlement
@@ -104,7 +116,8 @@ async def confirm(connection: Connection, request: ConfirmBooking) -> Confirmed:
 async def settle_late_money(connection: Connection, request: LateMoney) -> Settled:
     """Decide what late money becomes: the places again, at the price they had, or a refund, and why.
 
-    The first verdict over a payment stays. A booking that is to be refunded is `refunding` from here on.
+    The first verdict over a payment stays. A booking that is to be refunded is `refunding` from here on, also
+    one whose run was lost before it had ended.
     Refuses Unknown; raises Moved.
     """
     key = f"settle_late_money:{request.payment_id}"
@@ -112,8 +125,22 @@ async def settle_late_money(connection: Connection, request: LateMoney) -> Settl
         return first
     settled = await _settle(connection, request)
     if settled.settlement is Settlement.REFUND and settled.cause != ALREADY_PAID:
+        await _end_lost(connection, request, settled.cause)
         await connection.execute(GO_BACK, request.tenant_id, request.booking_id, UNPAID_ENDS)
     return await step.keep_answer(connection, request.tenant_id, key, settled)
+
+
+async def _end_lost(connection: Connection, request: LateMoney, cause: str) -> None:
+    """End a booking that is still open: its run is lost, so nobody else does, and its places are nobody's."""
+    booking = await _booking(connection, request.tenant_id, request.booking_id)
+    if booking["status"] not in OPEN:
+        return
+    places = HoldPlaces(tenant_id=request.tenant_id, booking_id=request.booking_id)
+    await inventory.release_places(connection, places)
+    ending = EndBooking(
+        tenant_id=request.tenant_id, booking_id=request.booking_id, reason=EndReason.EXPIRED, cause=cause
+    )
+    await end.end_booking(connection, ending)
 
 
 async def _settle(connection: Connection, request: LateMoney) -> Settled:

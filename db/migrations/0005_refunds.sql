@@ -31,7 +31,7 @@ create index ix_refunds_untold on refunds (next_at) where told_at is null;
 create index ix_refunds_open on refunds (created_at) where status in ('pending', 'processing');
 create index ix_payments_open on payments (created_at)
     where status in ('pending', 'processing', 'requires_action', 'authorized');
-create index ix_bookings_overdue on bookings (expires_at)
+create index ix_bookings_overdue on bookings (coalesce(expires_at, created_at))
     where status in ('held', 'awaiting_payment', 'payment_review', 'paid', 'awaiting_partner');
 
 -- Which of our refunds a provider speaks of, by the label it carries.
@@ -70,4 +70,4 @@ create policy open on payments for select to holdfast_relay
     using (status in ('pending', 'processing', 'requires_action', 'authorized'));
 create policy overdue on bookings for select to holdfast_relay
     using (status in ('held', 'awaiting_payment', 'payment_review', 'paid', 'awaiting_partner')
-           and expires_at < now());
+           and coalesce(expires_at, created_at) < now());

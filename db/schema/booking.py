@@ -64,7 +64,7 @@ class Booking(TenantRow, table=True):
         ),
         Index(
             "ix_bookings_overdue",
-            "expires_at",
+            text("coalesce(expires_at, created_at)"),
             postgresql_where=text(
                 "status in ('held', 'awaiting_payment', 'payment_review', 'paid', 'awaiting_partner')"
             ),

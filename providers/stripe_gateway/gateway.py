@@ -1,6 +1,7 @@
 """One account at Stripe."""
 
 import inspect
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -226,6 +227,12 @@ class StripeGateway:
             if (refund.get("metadata") or {}).get("refund_id") == refund_id:
                 return _refund_answer(refund)
         return None
+
+    async def missed(self, since: datetime) -> Sequence[bytes]:
+        """List the events that say something of money; Stripe keeps them for thirty days."""
+        params = {"created": {"gte": int(since.timestamp())}, "types": sorted(fact.TELLS)}
+        listed = self._each("missed", self._stripe.events.list_async, params)
+        return [json.dumps(event).encode() async for event in listed][::-1]
 
     def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:
         """Check a delivery. Raises BadSignature and nothing else."""

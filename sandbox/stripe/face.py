@@ -149,8 +149,14 @@ class StripeFace:
         return f"{return_url}{'&' if '?' in return_url else '?'}{query}"
 
     def failure(self, status: int) -> Answer:
-        """Return Stripe's own failure, or its throttling for 429."""
-        if status == 429:
+        """Return Stripe's own failure, its throttling for 429, and for 400 that the balance is too small."""
+        if status == 400:
+            error = {
+                "code": "balance_insufficient",
+                "type": "invalid_request_error",
+                "message": "Insufficient funds in your Stripe balance to refund this amount.",
+            }
+        elif status == 429:
             error = {
                 "code": "rate_limit",
                 "type": "invalid_request_error",

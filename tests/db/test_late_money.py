@@ -173,6 +173,24 @@ async def test_an_open_booking_whose_run_is_gone_is_confirmed(databases: Databas
     assert await standing(databases, booking) == (BookingStatus.CONFIRMED, 1)
 
 
+@pytest.mark.parametrize("state", ["held", "awaiting_payment", "payment_review", "paid", "awaiting_partner"])
+async def test_an_open_booking_whose_run_is_gone_ends_when_its_money_goes_back(
+    databases: Databases, state: str
+) -> None:
+    shop = await open_shop(databases.app)
+    booking = (await place(databases.app, shop.placement())).booking
+    payment_id = await pay(databases.payment, booking)
+    async with superuser(databases.urls) as judge:
+        await judge.execute("update bookings set status = $1", state)
+        await judge.execute("update payments set status = 'conflicted'")
+
+    assert await settle(databases, booking, payment_id) == refunded("conflicted")
+
+    assert await standing(databases, booking) == (BookingStatus.REFUNDING, 0)
+    async with databases.app.tenant(booking.tenant_id) as connection:
+        assert await connection.fetchval("select held from counters") == 0
+
+
 async def test_a_payment_of_another_booking_is_unknown(databases: Databases) -> None:
     shop, booking = await ended(databases)
     other = (await place(databases.app, shop.placement())).booking

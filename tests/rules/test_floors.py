@@ -19,8 +19,8 @@ NOUNS = {
 }  # fmt: skip
 PLUMBING = {
     "domain": {"ids", "money", "refusal", "value"},
-    "workflows": {"names", "steps", "saga", "client", "codec"},
-    "providers": {"gateway", "vault", "stripe_gateway", "mail", "letter", "token", "qr", "seal"},
+    "workflows": {"names", "schedule", "steps", "saga", "client", "codec"},
+    "providers": {"gateway", "vault", "cash", "stripe_gateway", "mail", "letter", "token", "qr", "seal"},
     "db": {"session", "base", "metadata", "roles", "demo", "relay", "idempotency", "reference", "step"},
     "activities": {"failure", "teller", "relay"},
     "api": {

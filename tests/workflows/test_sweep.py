@@ -1,0 +1,197 @@
+"""Nobody tells us anything: what is paid is found all the same, and runs that are lost are begun anew."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from temporalio.service import RPCError
+
+from domain.catalog import SalesTerms
+from domain.refusal import Unknown
+from domain.sweep import SweepRequest, Swept
+from tests.support.check import violations
+from tests.support.stack import Stack
+from tests.support.wait import eventually
+from tests.workflows.test_refund import confirmed, give_back, run_of, until
+from workflows import names
+from workflows.schedule import keep_sweeping
+from workflows.sweep import SweepWorkflow
+
+OFTEN = timedelta(seconds=1)
+
+
+def request(every: timedelta = timedelta(0)) -> SweepRequest:
+    return SweepRequest(provider="stripe", account="default", every=every)
+
+
+async def sweep(stack: Stack) -> Swept:
+    """Sweep once; whatever is open is due."""
+    return await stack.temporal.execute_workflow(
+        SweepWorkflow.run,
+        request(),
+        id=f"{stack.settings.queue_prefix}{names.sweep('stripe', 'default')}-{uuid4()}",
+        task_queue=f"{stack.settings.queue_prefix}{names.PAYOUTS}",
+    )
+
+
+async def silence(stack: Stack, *, lists_nothing: bool = False) -> None:
+    """Switch the webhooks off entirely; with `lists_nothing`, the provider's own list of events as well."""
+    await stack.sandbox.break_down("*", "webhook_swallow", times=100_000)
+    if lists_nothing:
+        await stack.sandbox.break_down("GET /v1/events", "html_error", times=100_000)
+
+
+@pytest.mark.row("PAY-33")
+@pytest.mark.row("WHK-11", partly="the daily reconciliation")
+async def test_a_payment_is_confirmed_by_the_schedule_though_no_webhook_ever_comes(stack: Stack) -> None:
+    """F18: all webhooks are lost."""
+    await silence(stack)
+    schedules = [
+        await keep_sweeping(stack.temporal, request(every), prefix=stack.settings.queue_prefix)
+        for every in (timedelta(hours=1), OFTEN)
+    ]
+    try:
+        booking = await stack.book()
+        await stack.pay(booking)
+
+        await stack.wait_for(booking, "confirmed")
+        await stack.closed(booking.workflow)
+    finally:
+        handle = stack.temporal.get_schedule_handle(schedules[0])
+        described = await handle.describe()
+        await handle.delete()
+
+    assert len({*schedules}) == 1
+    assert [interval.every for interval in described.schedule.spec.intervals] == [OFTEN]
+    assert await violations(stack) == []
+
+
+@pytest.mark.row("PAY-33")
+async def test_where_the_provider_lists_nothing_open_payments_are_asked_about(stack: Stack) -> None:
+    await silence(stack, lists_nothing=True)
+    paid, left = await stack.book(), await stack.book()
+    await stack.pay(paid)
+    await stack.checkout(left)
+
+    swept = await sweep(stack)
+
+    await stack.wait_for(paid, "confirmed")
+    assert (swept.asked, swept.missed) == (2, 0)
+    assert (await stack.read(left))["status"] == "awaiting_payment"
+    assert await violations(stack) == []
+
+
+async def test_what_the_webhooks_brought_is_no_news_to_the_sweep(stack: Stack) -> None:
+    booking = await stack.book()
+    await stack.pay(booking)
+    await stack.wait_for(booking, "confirmed")
+    await stack.sandbox.drain()
+    before = await stack.value("select count(*) from webhook_events")
+
+    swept = await sweep(stack)
+
+    assert swept == Swept(until=swept.until)
+    assert swept.until is not None
+    assert await stack.value("select count(*) from webhook_events") == before
+
+
+async def test_a_provider_that_does_not_answer_fails_no_sweep_and_is_read_from_there_again(
+    stack: Stack,
+) -> None:
+    stack.faults.refuse("list_missed", Unknown("ordered by the test"))
+
+    swept = await sweep(stack)
+
+    now = await stack.value("select now()")
+    assert swept.until is not None
+    assert now - swept.until > timedelta(days=2)
+
+
+@pytest.mark.row("WHK-11", partly="the daily reconciliation")
+@pytest.mark.parametrize(("status", "end"), [("live", "confirmed"), ("hidden", "refunded")])
+async def test_money_that_came_after_the_end_without_a_word_is_found_and_settled(
+    stack: Stack, status: str, end: str
+) -> None:
+    """F18 and F19: the bank decides when the hold is long over, the places are for sale or not any more."""
+    await silence(stack, lists_nothing=True)
+    shop = await stack.shop(terms=SalesTerms(hold_seconds=3))
+    slot = await shop.add_slot(1, sales_until=shop.slot.sales_until + timedelta(days=60))
+    booking = await stack.book(shop, slot_id=str(slot.id))
+    checkout = await stack.checkout(booking, method="sepa_debit")
+    stack.faults.refuse("close_payment", Unknown("ordered by the test"))
+    assert await stack.sandbox.pay_by_debit(checkout["payment_url"]) == "processing"
+    await stack.wait_for(booking, "expired")
+    await stack.closed(booking.workflow)
+    await stack.judge.execute("update slots set status = $1", status)
+    await stack.sandbox.settle(succeeds=True)
+
+    await sweep(stack)
+
+    await stack.wait_for(booking, end)
+    assert await violations(stack) == []
+
+
+async def test_a_run_that_somebody_has_terminated_is_begun_anew_and_ends_the_booking(stack: Stack) -> None:
+    booking = await stack.book(await stack.shop(terms=SalesTerms(hold_seconds=3), capacity=1))
+    await stack.checkout(booking)
+    await stack.run_of(booking).terminate("by hand")
+
+    async def swept() -> bool:
+        await sweep(stack)
+        return bool((await stack.read(booking))["status"] == "expired")
+
+    await eventually(swept, what="the booking to end")
+
+    await stack.closed(booking.workflow)
+    assert await violations(stack) == []
+
+
+async def test_a_run_that_somebody_has_terminated_is_begun_anew_by_money(stack: Stack) -> None:
+    await silence(stack)
+    booking = await stack.book()
+    checkout = await stack.checkout(booking)
+    await stack.run_of(booking).terminate("by hand")
+    await stack.sandbox.pay(checkout["payment_url"])
+
+    await sweep(stack)
+
+    await stack.wait_for(booking, "confirmed")
+    assert await violations(stack) == []
+
+
+async def test_a_run_that_somebody_has_terminated_is_begun_anew_by_the_next_wish_to_pay(stack: Stack) -> None:
+    booking = await stack.book()
+    await stack.checkout(booking)
+    await stack.run_of(booking).terminate("by hand")
+
+    await stack.pay(booking)
+
+    await stack.wait_for(booking, "confirmed")
+    assert [each["status"] for each in await stack.sandbox.checkouts()] == ["expired", "complete"]
+    assert await violations(stack) == []
+
+
+async def test_a_refund_that_nobody_runs_and_nobody_tells_of_is_seen_through(stack: Stack) -> None:
+    """Lost between the row and the provider's answer: the row alone is enough."""
+    booking, payment_id = await confirmed(stack)
+    await silence(stack, lists_nothing=True)
+    await stack.sandbox.break_down("POST /v1/refunds", "html_error", times=100_000)
+    refund = await give_back(stack, payment_id)
+
+    async def begun() -> bool:
+        try:
+            await run_of(stack, refund).terminate("by hand")
+        except RPCError:
+            return False
+        return True
+
+    await eventually(begun, what="the run of the refund")
+    await stack.sandbox.mend()
+    await silence(stack, lists_nothing=True)
+
+    await sweep(stack)
+
+    await until(stack, refund, "completed")
+    await stack.wait_for(booking, "refunded")
+    assert len(await stack.sandbox.refunds()) == 1
+    assert await violations(stack) == []
