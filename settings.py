@@ -8,6 +8,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -65,6 +66,26 @@ def web_url(text: str) -> str:
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", text):
         raise ValueError("must look like https://host/path")
     return text.rstrip("/")
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Take a list apart that is written with commas."""
+    return tuple(each.strip() for each in text.split(",") if each.strip())
+
+
+def networks(text: str) -> str:
+    """Check a list of addresses and networks of the Internet."""
+    for each in listed(text):
+        ip_network(each)
+    return text
+
+
+def origins(text: str) -> str:
+    """Check a list of origins of web pages."""
+    for each in listed(text):
+        if not re.fullmatch(r"https?://[^/\s*]+", each):
+            raise ValueError("must look like https://shop.example")
+    return text
 
 
 Secret = Annotated[str, Field(repr=False)]
@@ -156,6 +177,23 @@ class Settings(BaseSettings):
     provider_failures: int = Field(5, ge=1, description="unanswered calls in a row: then it is left alone")
     provider_rest_seconds: float = Field(5, gt=0, description="for so long; then one call tries")
     sweep_seconds: Seconds = Field(60, description="how often what nobody has told us is asked for")
+    rate_user: int = Field(100, ge=0, description="requests of a user or a booking's token; 0: no limit")
+    rate_user_seconds: Seconds = 60
+    rate_anonymous: int = Field(100, ge=0, description="requests of an address without one; 0: no limit")
+    rate_anonymous_seconds: Seconds = 900
+    rate_payments: int = Field(5, ge=0, description="attempts to pay from an address; 0: no limit")
+    rate_payments_seconds: Seconds = 60
+    review_attempts: int = Field(
+        10, ge=0, description="attempts to pay from an address; a person looks at the next; 0: never"
+    )
+    review_attempts_seconds: Seconds = 600
+    trusted_proxies: Annotated[str, AfterValidator(networks)] = Field(
+        "", description="addresses or networks, by commas, whose X-Forwarded-For is believed"
+    )
+    cors_origins: Annotated[str, AfterValidator(origins)] = Field(
+        "", description="origins of pages, by commas, that may read our answers"
+    )
+    body_seconds: Seconds = Field(10, description="a request's body must come whole within")
     idempotency_hours: int = Field(24, ge=1)
     max_body_bytes: int = Field(65_536, ge=1_024)
     max_webhook_bytes: int = Field(1_048_576, ge=1_024)
@@ -170,7 +208,17 @@ class Settings(BaseSettings):
     @property
     def stripe_webhook_secrets(self) -> tuple[str, ...]:
         """The secrets that Stripe's signatures may be made with."""
-        return tuple(secret.strip() for secret in self.stripe_webhook_secret.split(",") if secret.strip())
+        return listed(self.stripe_webhook_secret)
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The proxies whose word about a client's address counts."""
+        return tuple(map(ip_network, listed(self.trusted_proxies)))
+
+    @property
+    def cors_allowed(self) -> tuple[str, ...]:
+        """The origins whose pages may read our answers."""
+        return listed(self.cors_origins)
 
     @model_validator(mode="after")
     def _fits_the_environment(self) -> Self:

@@ -17,6 +17,7 @@ import aiohttp
 import structlog
 from fastapi import FastAPI
 from fastapi.middleware import Middleware
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 from temporalio.client import Client, RetryConfig
 from temporalio.contrib.opentelemetry import TracingInterceptor
@@ -47,6 +48,7 @@ from api import (
 from api.booking import accept, claim, decide, look
 from api.deps import BASE, House, Rules, Tokens
 from api.feed import Feed
+from api.limit import Limits, RateLimitFields, Rules as LimitRules
 from api.middleware import BodyLimit, SafeHeaders, Watch
 from api.openapi import describer
 from api.operator import booking as attended, case, verdict, webhook as inbox
@@ -57,6 +59,7 @@ from db.catalog import Sale
 from db.session import OUTAGES, Database
 from domain.event import Event
 from domain.ids import OfferId, SlotId, TenantId
+from domain.limit import Policy
 from observability import log as logs, trace
 from observability.trace import StatementWatch
 from providers.gateway import Accounts, Gateway
@@ -120,7 +123,9 @@ def create_app(settings: Settings, further: Sequence[Gateway] = ()) -> FastAPI:
         telemetry={"metrics": False, "logs": False, "exclude": _asked_by_machines},
         middleware=[
             Middleware(SafeHeaders, https=settings.api_url.startswith("https:")),
+            *cors(settings),
             Middleware(Watch),
+            Middleware(RateLimitFields),
             Middleware(
                 BodyLimit,
                 caps={
@@ -128,6 +133,7 @@ def create_app(settings: Settings, further: Sequence[Gateway] = ()) -> FastAPI:
                     f"{BASE}/codec/": settings.max_webhook_bytes,
                     "/": settings.max_body_bytes,
                 },
+                seconds=settings.body_seconds,
             ),
         ],
     )
@@ -195,6 +201,7 @@ def house(
         seal=Seal(settings.field_keys),
         waker=Waker(wake),
         feed=Feed(events),
+        limits=Limits(database, limits(settings)),
         rules=Rules(
             api_url=settings.api_url,
             grace=timedelta(seconds=settings.hold_grace_seconds),
@@ -207,6 +214,40 @@ def house(
         probes={"database": database.ping, "temporal": temporal.service_client.check_health},
         sales=Recent(sale, seconds=SALE_SECONDS),
     )
+
+
+def limits(settings: Settings) -> LimitRules:
+    """Write down how often who may ask."""
+    return LimitRules(
+        user=Policy(name="user", quota=settings.rate_user, seconds=settings.rate_user_seconds),
+        anonymous=Policy(
+            name="anonymous", quota=settings.rate_anonymous, seconds=settings.rate_anonymous_seconds
+        ),
+        payments=Policy(
+            name="payments", quota=settings.rate_payments, seconds=settings.rate_payments_seconds
+        ),
+        suspicious_after=settings.review_attempts,
+        suspicious_within=timedelta(seconds=settings.review_attempts_seconds),
+        secret=f"rate limits {settings.booking_token_secret}".encode(),
+        proxies=settings.proxies,
+    )
+
+
+def cors(settings: Settings) -> list[Middleware]:
+    """Let the pages of the listed origins read our answers; without a list no page but ours does."""
+    if not settings.cors_allowed:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_allowed,
+            allow_credentials=True,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Channel-Key"],
+            expose_headers=["Location", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"],
+            max_age=600,
+        )
+    ]
 
 
 async def client(settings: Settings) -> Client:

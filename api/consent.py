@@ -94,7 +94,8 @@ async def agree(
         found = await theirs(connection, caller, Permission.CHANGE, booking)
         said = agreed(wish.consents, found.terms)
         await checkout.lock(connection, found.tenant_id, found.id)
-        await consents.write(connection, found.tenant_id, found.id, said, address=address_of(request))
+        address = parts.limits.client(request)
+        await consents.write(connection, found.tenant_id, found.id, said, address=address)
         return _page(await consents.of_booking(connection, found.tenant_id, found.id))
 
 
@@ -110,11 +111,6 @@ def agreed(wishes: Sequence[ConsentWish], terms: SalesTerms) -> tuple[ConsentTex
 def texts(terms: SalesTerms) -> tuple[TextAnswer, ...]:
     """Show what has to be agreed to under these terms."""
     return tuple(TextAnswer(**text.model_dump()) for text in terms.consents)
-
-
-def address_of(request: Request) -> str:
-    """Give the address a request came from."""
-    return request.client.host if request.client else ""
 
 
 def _page(agreements: Sequence[Agreement]) -> AgreementPage:

@@ -25,6 +25,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, JsonValue
 
 from api.feed import Feed
+from api.limit import Limits
 from api.recent import Recent
 from api.waker import Waker
 from db import tenant as tenants
@@ -33,6 +34,7 @@ from db.session import Database
 from db.tenant import Channel
 from domain.catalog import SHOWN, SaleStatus
 from domain.ids import BookingId, OfferId, SlotId, TenantId
+from domain.limit import BlockKind
 from domain.refusal import Forbidden, InvalidRequest, KeyMissing, SalesClosed, Unauthenticated, Unknown
 from providers import token
 from providers.gateway import Gateways
@@ -181,6 +183,7 @@ class House:
     seal: Seal
     waker: Waker
     feed: Feed
+    limits: Limits
     rules: Rules
     payloads: SealedPayloads | None
     probes: Mapping[str, Callable[[], Awaitable[object]]]
@@ -202,6 +205,12 @@ class House:
             raise SalesClosed("This offer is not on sale.", offer_id=str(offer_id))
         return sale
 
+    async def shown(self, credential: HTTPAuthorizationCredentials | None, now: datetime) -> Caller:
+        """Tell who shows a credential. Refuses Unauthenticated, also when none is shown."""
+        if credential is None:
+            raise Unauthenticated("Show a key or token as `Authorization: Bearer …`.")
+        return await self.caller(credential.credentials, now)
+
     async def caller(self, shown: str, now: datetime) -> Caller:
         """Tell who shows this credential, from memory for a minute. Refuses Unauthenticated."""
         known = self.verdicts.get(shown)
@@ -222,9 +231,14 @@ class House:
             guest = Caller(name, opens.tenant_id, ("booking",), booking_id=opens.booking_id)
             return guest, min(soon, datetime.fromtimestamp(opens.exp, UTC))
         user = self.tokens.users.verify(shown, now)
+        await self._refuse_blocked(user.tenant, user.sub)
         email = user.email if user.email_verified else None
         known = Caller(f"user:{user.sub}", user.tenant, user.roles, user_id=user.sub, email=email)
         return known, min(soon, datetime.fromtimestamp(user.exp, UTC))
+
+    async def _refuse_blocked(self, tenant_id: TenantId, user_id: str) -> None:
+        async with self.database.tenant(tenant_id) as connection:
+            await self.limits.refuse_blocked(connection, tenant_id, BlockKind.USER, user_id)
 
     async def _channel(self, key: str) -> Channel:
         async with self.database.across(shown=key) as connection:
@@ -262,11 +276,14 @@ class Allowed:
 
     permission: Permission
 
-    async def __call__(self, parts: Parts, now: Now, shown: Shown) -> Caller:
-        """Give who calls. Refuses Unauthenticated, Forbidden."""
-        if shown is None:
-            raise Unauthenticated("Show a key or token as `Authorization: Bearer …`.")
-        caller = await parts.caller(shown.credentials, now)
+    async def __call__(self, request: Request, parts: Parts, now: Now, shown: Shown) -> Caller:
+        """Give who calls, and count it. Refuses Unauthenticated, Forbidden, QuotaExceeded."""
+        try:
+            caller = await parts.shown(shown, now)
+        except Unauthenticated:
+            await parts.limits.count(request)
+            raise
+        await parts.limits.count(request, caller.tenant_id, "" if caller.channel else caller.name)
         if not caller.may(self.permission):
             raise Forbidden("This credential does not carry the permission.")
         structlog.contextvars.bind_contextvars(tenant_id=str(caller.tenant_id))

@@ -4,6 +4,7 @@ and the headers of every answer.
 Pure ASGI: nothing here reads a body or holds an answer back.
 """
 
+import asyncio
 from collections.abc import Mapping
 from time import perf_counter
 
@@ -58,14 +59,15 @@ class Watch:
 
 class BodyLimit:
     """Refuses a body over its cap before a byte of it is parsed: by the length it announces, or when it grows
-    past.
+    past. One that has not come whole after `seconds` is given up.
 
     `caps` are bytes per beginning of a path; the first that fits counts.
     """
 
-    def __init__(self, app: ASGIApp, caps: Mapping[str, int]) -> None:
+    def __init__(self, app: ASGIApp, caps: Mapping[str, int], seconds: float = 10) -> None:
         self.app = app
         self.caps = caps
+        self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -78,9 +80,18 @@ class BodyLimit:
             await problem.of_status(Request(scope), 413)(scope, receive, send)
             return
 
+        whole, until = False, asyncio.get_running_loop().time() + self.seconds
+
         async def counted() -> Message:
-            nonlocal left
-            message = await receive()
+            nonlocal left, whole
+            if whole:
+                return await receive()  # what comes now is that the caller has gone
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, headers={"Connection": "close"}) from None
+            whole = not message.get("more_body", False)
             left -= len(message.get("body", b""))
             if left < 0:
                 raise HTTPException(413)

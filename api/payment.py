@@ -46,6 +46,7 @@ from domain.refusal import (
     MethodDeactivated,
     PaymentDeclined,
     ProviderRefused,
+    QuotaExceeded,
     Refusal,
     Unauthenticated,
     Unknown,
@@ -71,14 +72,15 @@ NOS = problem.answers(
     MethodDeactivated,
     PaymentDeclined,
     ProviderRefused,
+    QuotaExceeded,
 )
 
 
-async def asker(request: Request) -> Asker:
+async def asker(request: Request, parts: Parts) -> Asker:
     """Tell who asks, as far as the request shows: kept with the payment, for those who look into fraud."""
     agent = request.headers.get("user-agent")
     return Asker(
-        ip_address=request.client.host if request.client else None,
+        ip_address=parts.limits.client(request) or None,
         user_agent=agent[:LONGEST_AGENT] if agent else None,
     )
 
@@ -182,16 +184,19 @@ async def paid_under(
         )
         refuse_unbillable(wish.billing, found.terms, wish.method)
         claim = await idempotency.claim(connection, found.tenant_id, used, uuid7())
-        await keep(connection, found.tenant_id, found.id, PaymentId(claim.subject), wish.billing)
+        payment_id = PaymentId(claim.subject)
+        await keep(connection, found.tenant_id, found.id, payment_id, wish.billing)
+        suspicious = await parts.limits.count_payment(
+            connection, request, found.tenant_id, payment_id, user_id
+        )
     if claim.answer is not None:
         return problem.replayed(claim.answer)
-    payment_id = PaymentId(claim.subject)
     async with parts.payments.tenant(found.tenant_id) as connection:
         await payments.note(
             connection, found.tenant_id, payment_id, asker, user_id=user_id, metadata=metadata
         )
     try:
-        answered = await opened(parts, found, wish, account, payment_id, now=now)
+        answered = await opened(parts, found, wish, account, payment_id, now=now, suspicious=suspicious)
     except ProviderAway:
         async with parts.database.tenant(found.tenant_id) as connection:
             await idempotency.free(connection, found.tenant_id, used)

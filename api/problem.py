@@ -21,7 +21,7 @@ from db.idempotency import Stored
 from db.session import OUTAGES, is_outage
 from domain import refusal
 from domain.decline import Decline, decline_of
-from domain.refusal import InvalidRequest, PaymentDeclined, Refusal, Unknown
+from domain.refusal import InvalidRequest, PaymentDeclined, QuotaExceeded, Refusal, Unknown
 from workflows.client import Away, ProviderAway, Unanswered
 
 log = structlog.get_logger(__name__)
@@ -35,6 +35,7 @@ REFUSALS: Mapping[type[Refusal], tuple[int, str]] = {
     refusal.NotAllowed: (403, "Not allowed"),
     refusal.Unauthenticated: (401, "Who asks is not known"),
     refusal.Forbidden: (403, "Not allowed"),
+    refusal.QuotaExceeded: (429, "Too many requests"),
     refusal.Invalid: (422, "The request is not valid"),
     refusal.InvalidRequest: (422, "The request is not valid"),
     refusal.KeyMissing: (400, "An Idempotency-Key is required here"),
@@ -67,6 +68,7 @@ STATUSES: Mapping[int, tuple[str, str]] = {
     400: ("malformed", "The request cannot be read"),
     404: ("unknown", "There is no such thing"),
     405: ("method_not_allowed", "This address does not know the method"),
+    408: ("too_slow", "The body did not come in time"),
     413: ("body_too_large", "The body is too large"),
     415: ("unsupported_media_type", "The body must be application/json in UTF-8"),
     500: ("internal", "Something went wrong on our side"),
@@ -158,6 +160,8 @@ def of_refusal(request: Request, no: Refusal) -> Response:
     if isinstance(no, PaymentDeclined) and "guidance" not in no.facts:
         no.facts |= _advice(request, decline_of(str(no.facts.get("reason", ""))))
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
+    if isinstance(no, QuotaExceeded):
+        headers = {"Retry-After": str(no.facts["retry_after"])}
     return _answer(request, status, no.code, title, detail=no.detail, headers=headers, facts=no.facts)
 
 

@@ -46,7 +46,7 @@ FORGET = (
 
 async def spend(database: Database, policy: Policy, subject: str) -> Use:
     """Count one request of a subject, in a transaction of its own: it counts whatever becomes of it."""
-    async with database.across() as connection:
+    async with database.alone() as connection:
         row = await connection.fetchrow(SPEND, policy.name, subject, timedelta(seconds=policy.seconds))
     assert row is not None  # noqa: S101 - an upsert always answers
     return Use(policy=policy, used=row["used"], resets_in=row["resets_in"])

@@ -138,6 +138,12 @@ class Database:
                 await _undo(connection)
                 raise
 
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[Connection]:
+        """Lend a connection for statements that are each a transaction of their own, of no tenant."""
+        async with self.pool.acquire(timeout=self.patience) as connection:
+            yield connection
+
     async def ping(self) -> None:
         """Ask the database for an answer; raises what went wrong."""
         async with self.across() as connection:

@@ -107,6 +107,9 @@ def choose() -> Choice:
     return choice
 
 
+# Everybody on this machine asks from one address.
+UNLIMITED = ("RATE_USER", "RATE_ANONYMOUS", "RATE_PAYMENTS", "REVIEW_ATTEMPTS")
+
 # Name, how it begins, random bytes after that.
 SECRETS = (
     ("STRIPE_SECRET_KEY", "sk_test_", 16),
@@ -139,6 +142,8 @@ def _addresses(choice: Choice) -> None:
     choice.put("TEMPORAL_ADDRESS", f"127.0.0.1:{at['TEMPORAL_PORT']}")
     choice.put("TEMPORAL_UI_URL", f"http://127.0.0.1:{at['TEMPORAL_UI_PORT']}")
     choice.put("API_URL", f"http://127.0.0.1:{at['API_PORT']}")
+    for limit in UNLIMITED:
+        choice.put(limit, "0")
     choice.put("SANDBOX_URL", f"http://127.0.0.1:{at['SANDBOX_PORT']}")
     choice.put("SANDBOX_DATABASE", str(STATE / "sandbox.db"))
     choice.put("SANDBOX_SEED", "1")

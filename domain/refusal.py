@@ -4,7 +4,8 @@
     ├── Unknown              what was asked for is not there, or not yours
     ├── NotAllowed           who asks
     │   ├── Unauthenticated      nobody we know
-    │   └── Forbidden            known, but may not
+    │   ├── Forbidden            known, but may not
+    │   └── QuotaExceeded        asked more often than it may
     ├── Invalid              what is asked, whatever the state of things
     │   ├── InvalidRequest       a field breaks a rule (facts: errors with JSON pointers)
     │   ├── KeyMissing           the Idempotency-Key is required here
@@ -70,6 +71,12 @@ class Unauthenticated(NotAllowed):
 
 class Forbidden(NotAllowed):
     """Raised when the caller's role does not carry the permission."""
+
+
+class QuotaExceeded(NotAllowed):
+    """Raised when a caller asks more often than it may; facts: `violated-policies` by name (IETF draft
+    *RateLimit header fields for HTTP*), `retry_after` in seconds.
+    """
 
 
 class Invalid(Refusal):

@@ -287,15 +287,19 @@ class Sagas:
         begun = asyncio.ensure_future(start.workflow_handle())
         begun.add_done_callback(_heard)
         try:
-            return await _reached(
-                self.client.execute_update_with_start_workflow(
-                    update,
-                    args=asked,
-                    start_workflow_operation=start,
-                    id=update_id,
-                    rpc_timeout=self.answer_within,
+            # The SDK's own deadline is for each of its calls, and it makes as many as it takes.
+            async with asyncio.timeout(self.answer_within.total_seconds()):
+                return await _reached(
+                    self.client.execute_update_with_start_workflow(
+                        update,
+                        args=asked,
+                        start_workflow_operation=start,
+                        id=update_id,
+                        rpc_timeout=self.answer_within,
+                    )
                 )
-            )
+        except TimeoutError as error:
+            raise Unanswered from error
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise Unanswered from error
         except WorkflowAlreadyStartedError as error:

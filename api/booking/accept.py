@@ -15,7 +15,6 @@ from api.billing import keep, refuse_unbillable
 from api.body import StrictRoute
 from api.booking.people import people
 from api.booking.shape import AcceptedBooking, BookingWish
-from api.consent import address_of
 from api.deps import BASE, Caller, House, Key, Now, Parts, Permission, fingerprint, may
 from api.payment import PaymentAnswer, PaymentWish, opened, payable_through
 from api.pricing import choices, lines
@@ -110,7 +109,7 @@ async def create_booking(
     """
     used = _used(caller, key, wish)
     try:
-        placement = await _placement(parts, caller, channel, used, wish, now, address_of(request))
+        placement = await _placement(parts, caller, channel, used, wish, now, parts.limits.client(request))
     except Refusal:
         # A repeat is the booking it made before, even if the same wish would be refused by now.
         before = await _made_before(parts, caller, used)
@@ -123,7 +122,7 @@ async def create_booking(
     parts.waker.wake()
     if placed.answer is not None:
         return _response(placed.booking, placed.answer.body)
-    payment = await _payment(parts, placed.booking, wish.payment, now)
+    payment = await _payment(request, parts, placed.booking, wish.payment, now)
     body = _body(parts, placed.booking, payment)
     if payment is None:
         return _response(placed.booking, body)
@@ -256,7 +255,7 @@ def _response(booking: read.Booking, body: bytes, *, come_back: bool = False) ->
 
 
 async def _payment(
-    parts: House, booking: read.Booking, wish: PaymentWish | None, now: datetime
+    request: Request, parts: House, booking: read.Booking, wish: PaymentWish | None, now: datetime
 ) -> PaymentAnswer | None:
     """Wish for the payment that came with the booking, under an id kept with it.
 
@@ -271,10 +270,14 @@ async def _payment(
             connection, parts, booking.tenant_id, booking.channel_id, wish, at="/payment"
         )
         claim = await idempotency.claim(connection, booking.tenant_id, used, uuid7())
-        await keep(connection, booking.tenant_id, booking.id, PaymentId(claim.subject), wish.billing)
-    payment_id, refused = PaymentId(claim.subject), None
+        payment_id, refused = PaymentId(claim.subject), None
+        await keep(connection, booking.tenant_id, booking.id, payment_id, wish.billing)
     try:
-        return await opened(parts, booking, wish, account, payment_id, now=now)
+        async with parts.database.tenant(booking.tenant_id) as connection:
+            suspicious = await parts.limits.count_payment(
+                connection, request, booking.tenant_id, payment_id, booking.user_id
+            )
+        return await opened(parts, booking, wish, account, payment_id, now=now, suspicious=suspicious)
     except ProviderAway:
         async with parts.database.tenant(booking.tenant_id) as connection:
             await idempotency.free(connection, booking.tenant_id, used)

@@ -25,7 +25,7 @@ CARD = "4242 4242 4242 4242"
 async def served(environment: dict[str, str]) -> AsyncIterator[tuple[Process, str]]:
     port = any_free()
     command = ["-m", "uvicorn", "api.app:app", "--port", str(port), "--no-access-log"]
-    command += ["--timeout-graceful-shutdown", "60"]
+    command += ["--timeout-graceful-shutdown", "60", "--no-proxy-headers"]
     server = await asyncio.create_subprocess_exec(
         sys.executable, *command, cwd=ROOT, env=os.environ | environment, stdout=PIPE, stderr=PIPE
     )

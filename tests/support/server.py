@@ -21,7 +21,9 @@ class _Quiet(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def serving(app: Any, listening: socket.socket) -> AsyncIterator[None]:
     """Serve an application on a bound socket meanwhile, start-up and shut-down included."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=2
+    )
     server = _Quiet(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     await eventually(lambda: _has_begun(server, task), what="the API")

@@ -298,6 +298,10 @@ def settings_of(
         booking_token_secret="a secret for tests and nobody else",  # noqa: S106
         field_keys="k1:" + "17" * 32,
         hold_grace_seconds=1,
+        rate_user=0,
+        rate_anonymous=0,
+        rate_payments=0,
+        review_attempts=0,
     )
 
 
