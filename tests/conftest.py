@@ -16,8 +16,18 @@ pytest_plugins = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let one story of the simulation be told again."""
-    parser.addoption("--seed", type=int, help="tell this story of tests/simulation, and no other")
+    """Let one story of the simulation be told again, and the crash tests be reported."""
+    does = "tell this story of tests/simulation, and no other; what tests/crash leaves to chance"
+    parser.addoption("--seed", type=int, help=does)
+    parser.addoption("--report", action="store_true", help="write docs/reliability-report.md (tests/crash)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the report listen, if it is wished for."""
+    if config.getoption("--report"):
+        from tests.crash.report import Report  # here: pytest has to look into what tests import first
+
+        config.pluginmanager.register(Report(config))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

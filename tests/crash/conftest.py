@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from tests.crash.campaign import Campaign
+from tests.crash.campaign import Campaign, seed_of
 from tests.crash.point import Point
 
 
@@ -17,5 +17,5 @@ async def campaign(request: pytest.FixtureRequest, quiet: None) -> AsyncIterator
         for item in request.session.items
         if isinstance(item, pytest.Function) and "campaign" in item.fixturenames
     ]
-    async with Campaign(chosen).running() as begun:
+    async with Campaign(chosen, seed_of(request.config)).running() as begun:
         yield begun

@@ -47,7 +47,8 @@ def activity_completed(step: str) -> Seen:
 @dataclass(frozen=True)
 class Step:
     """One step of a booking's life: the `story` in which it is done, the message of its `effect`, the message
-    that reports it (none: the answer to the effect is the report), or why there is nothing to cut (`void`).
+    that reports it (none: the answer to the effect is the report), what is asked instead when it is done
+    `again` (none: the same), or why there is nothing to cut (`void`).
     """
 
     name: str
@@ -55,6 +56,7 @@ class Step:
     story: str = ""
     effect: Seen | None = None
     report: Seen | None = None
+    again: Seen | None = None
     void: str = ""
 
 
@@ -79,6 +81,7 @@ STEPS = (
         "paid",
         Seen(WORKER_SANDBOX, ("POST /stripe/v1/checkout/sessions\n",)),
         activity_completed("create_payment"),
+        again=Seen(WORKER_SANDBOX, ("GET /stripe/v1/checkout/sessions?",)),
     ),
     Step(
         "S3",
@@ -93,13 +96,20 @@ STEPS = (
         "paid",
         Seen(PROVIDER_API, ("POST /api/v1/webhooks", "payment_intent.succeeded")),
     ),
-    Step("S5", "capture", void="no product is captured by hand yet"),
+    Step(
+        "S5",
+        "capture",
+        "captured",
+        Seen(WORKER_SANDBOX, ("POST /stripe/v1/payment_intents/", "/capture")),
+        activity_completed("capture_payment"),
+    ),
     Step(
         "S6",
         "confirm, issue tickets, post the books",
         "paid",
         committed(WORKER_POSTGRES, "insert into tickets"),
         task_completed("confirm_booking"),
+        again=committed(WORKER_POSTGRES, "t.fee_basis_points"),
     ),
     Step(
         "S7",
@@ -129,6 +139,7 @@ STEPS = (
         "refunded",
         Seen(WORKER_SANDBOX, ("POST /stripe/v1/refunds",)),
         activity_completed("refund_payment"),
+        again=Seen(WORKER_SANDBOX, ("GET /stripe/v1/refunds?",)),
     ),
     Step("C4", "void tickets", void="no confirmed booking is cancelled yet"),
     Step(
@@ -143,12 +154,23 @@ STEPS = (
 BY_NAME = {step.name: step for step in STEPS}
 
 
+# What a buyer does where the story of neither step has both.
+STORIES_OF_PAIRS: dict[tuple[str, ...], str] = {
+    ("S5", "S6"): "captured",
+    ("S5", "C2"): "paid_at_second",
+    ("S6", "C2"): "paid_at_second",
+    ("S5", "C3"): "side_by_side",
+    ("S6", "C3"): "side_by_side",
+}
+
+
 @dataclass(frozen=True)
 class Blow:
-    """A step that is cut at a moment."""
+    """A step that is cut at a moment; `again`: when it is repeated."""
 
     step: Step
     moment: Moment
+    again: bool = False
 
     @property
     def name(self) -> str:
@@ -158,6 +180,8 @@ class Blow:
     @property
     def seen(self) -> Seen | None:
         """The message at which the blow falls."""
+        if self.again and self.step.again:
+            return self.step.again
         reported = self.moment is Moment.REPORTED and self.step.report is not None
         return self.step.report if reported else self.step.effect
 
@@ -173,6 +197,12 @@ class Point:
     def name(self) -> str:
         """Such as `S2b-worker` or `S2b+C3b-postgres`."""
         return f"{'+'.join(blow.name for blow in self.blows)}-{self.target}"
+
+    @property
+    def story(self) -> str:
+        """What the buyer does meanwhile."""
+        steps = tuple(blow.step.name for blow in self.blows)
+        return STORIES_OF_PAIRS.get(steps, self.blows[-1].step.story)
 
     @property
     def void(self) -> str:
@@ -191,8 +221,12 @@ def singles(targets: tuple[str, ...] = ALL_TARGETS) -> Iterator[Point]:
 def pairs() -> Iterator[Point]:
     """Give every pair of steps of the money path, both cut when done and not reported."""
     for target in TARGETS:
-        for names in combinations_with_replacement(MONEY_PATH, 2):
-            yield Point(tuple(Blow(BY_NAME[name], Moment.DONE) for name in names), target)
+        for first, second in combinations_with_replacement(MONEY_PATH, 2):
+            blows = (
+                Blow(BY_NAME[first], Moment.DONE),
+                Blow(BY_NAME[second], Moment.DONE, again=first == second),
+            )
+            yield Point(blows, target)
 
 
 def is_on_money_path(point: Point) -> bool:

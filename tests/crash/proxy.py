@@ -4,6 +4,7 @@ strikes: the blow falls, and the connection is cut before the message, after it,
 
 import asyncio
 import contextlib
+import random
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from tests.crash.wire import Dialect, Piece
 
 CHUNK = 65_536
 CUT, HUNG_UP = "cut", "hung up"
+ASKED, ANSWERED = "asked", "answered"
 
 
 class Moment(StrEnum):
@@ -37,24 +39,21 @@ class Seen:
 
 @dataclass(eq=False)
 class Cut:
-    """One blow on order: `strike` at the first message `seen`, or at a later one when some are `spared`;
-    `struck` is set when it has fallen.
+    """One blow on order: `strike` at the first message `seen`, and `struck` is set. Before a report it
+    `severs` the connection too.
     """
 
     seen: Seen
     moment: Moment
     strike: Callable[[], None]
-    spared: int = 0
+    severs: bool = True
     struck: asyncio.Event = field(default_factory=asyncio.Event)
 
     def is_due(self, link: str, piece: Piece, *, answer: bool) -> bool:
-        """Say whether the blow falls at this piece; counts what is spared."""
+        """Say whether the blow falls at this piece."""
         if piece.words is None or answer is (self.moment is Moment.BEFORE):
             return False
-        if self.struck.is_set() or not self.seen.is_in(link, piece.words):
-            return False
-        self.spared -= 1
-        return self.spared < 0
+        return not self.struck.is_set() and self.seen.is_in(link, piece.words)
 
 
 class Cuts:
@@ -78,11 +77,35 @@ class Cuts:
         return next((cut for cut in self.ordered if cut.is_due(link, piece, answer=answer)), None)
 
 
+@dataclass(eq=False)
+class Weather:
+    """How bad a link is: what passes waits so many seconds (from, to); each connection is reset with this
+    chance at each message; nothing is `asked` or `answered` any more until it is `over`.
+    """
+
+    chance: random.Random
+    delay_seconds: tuple[float, float] = (0.0, 0.0)
+    resets: float = 0.0
+    silences: frozenset[str] = frozenset()
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def survived(self, direction: str) -> bool:
+        """Hold up what passes; says whether the connection has survived it."""
+        if self.over.is_set():
+            return True
+        if direction in self.silences:
+            await self.over.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.over.wait(), self.chance.uniform(*self.delay_seconds))
+        return self.chance.random() >= self.resets
+
+
 class Proxy:
     """One link: listens on a port of its own and passes on to `target` (a port on loopback)."""
 
     def __init__(self, link: str, target: int, speaks: Callable[[], Dialect], cuts: Cuts) -> None:
         self.link, self.target, self.speaks, self.cuts = link, target, speaks, cuts
+        self.weather: Weather | None = None
         self.listening = socket.socket()
         self.listening.bind(("127.0.0.1", 0))
 
@@ -100,6 +123,16 @@ class Proxy:
             yield
         finally:
             server.close()
+
+    @contextlib.contextmanager
+    def under(self, weather: Weather) -> Iterator[None]:
+        """Be as bad as this meanwhile."""
+        self.weather = weather
+        try:
+            yield
+        finally:
+            self.weather = None
+            weather.over.set()
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -132,13 +165,16 @@ class Proxy:
         """Pass on until an end hangs up or a blow falls; says which."""
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK):
+                if self.weather and not await self.weather.survived(ANSWERED if answer else ASKED):
+                    return CUT
                 for piece in pieces(data):
                     cut = self.cuts.due(self.link, piece, answer=answer)
                     if cut is not None and cut.moment is not Moment.REPORTED:
                         self._strike(cut)
-                        return CUT
+                        if cut.severs:
+                            return CUT
                     writer.write(piece.data)
-                    if cut is not None:
+                    if cut is not None and cut.moment is Moment.REPORTED:
                         await writer.drain()
                         self._strike(cut)
                 await writer.drain()

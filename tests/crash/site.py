@@ -8,9 +8,10 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -24,8 +25,10 @@ from devtools.ports import any_free
 from devtools.postgres import Postgres, temporary_home
 from devtools.process import Process, Program
 from devtools.temporal import QUICK_TIMERS, Temporal
+from tests.crash import judge
 from tests.crash.buyer import Patient
 from tests.crash.proxy import Cuts, Proxy
+from tests.crash.story import Ended
 from tests.crash.wire import Dialect, Grpc, Http, Postgres as PostgresWire
 from tests.support.database import Cluster, Urls, connected, migrate
 from tests.support.fault import Faults
@@ -35,6 +38,7 @@ from tests.support.temporal import connect
 from tests.support.wait import eventually
 
 API, WORKER, TEMPORAL, POSTGRES, SANDBOX = "api", "worker", "temporal", "postgres", "sandbox"
+RELIEF = "relief"  # a worker beside the worker
 
 BUYER_API, PROVIDER_API = "buyer>api", "provider>api"
 API_POSTGRES, WORKER_POSTGRES = "api>postgres", "worker>postgres"
@@ -59,6 +63,7 @@ class Keeper:
 
     thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     kept: dict[str, Process] = field(default_factory=dict)
+    down: set[str] = field(default_factory=set)  # these are not started again for now
     deaths: int = 0
 
     @contextlib.asynccontextmanager
@@ -75,11 +80,29 @@ class Keeper:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            del self.kept[process.program.name]
             await self._do(process.stop)
 
     def kill(self, name: str) -> None:
         """End a process at once, as a power cut would."""
         self.signal(name, signal.SIGKILL)
+
+    async def kill_all(self, names: Sequence[str]) -> None:
+        """End all of these at once, and start them again one after the other in this order."""
+        self.down.update(names)
+        for name in names:
+            self.kill(name)
+        for name in names:
+            await eventually(partial(self._has_ended, name), what=f"the end of {name}")
+        for name in names:
+            self.down.discard(name)
+            await eventually(partial(self._runs, name), what=name)
+
+    async def _has_ended(self, name: str) -> bool:
+        return self.kept[name].ended() is not None
+
+    async def _runs(self, name: str) -> bool:
+        return self.kept[name].ended() is None
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a process a signal, if it runs."""
@@ -103,7 +126,7 @@ class Keeper:
     async def _again(self, process: Process, before: Callable[[], object]) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
-            if process.ended() is not None:
+            if process.ended() is not None and process.program.name not in self.down:
                 self.deaths += 1
                 await self._start(process, before)
 
@@ -122,15 +145,20 @@ class Site:
     stack: Stack
     buyer: Patient
     urls: Urls
+    links: "Links"
+    worker_beside: Callable[[], Process]
 
-    @contextlib.asynccontextmanager
-    async def judged(self) -> AsyncIterator[Stack]:
-        """Give the stack with a judge whose connection no blow has hit."""
-        judge = await asyncpg.connect(self.urls.admin)
+    async def verdict(self, bookings: Ended) -> list[str]:
+        """Wait until all is well and at rest, and list what is wrong then. The judge's connection is new: no
+        blow has hit it.
+        """
+        await self.keeper.well()
+        connection = await asyncpg.connect(self.urls.admin)
         try:
-            yield replace(self.stack, judge=judge)
+            stack = replace(self.stack, judge=connection)
+            return await judge.at_rest(stack) + await judge.broken(stack, self.buyer, bookings)
         finally:
-            await judge.close()
+            await connection.close()
 
 
 class Links:
@@ -166,12 +194,13 @@ class Links:
 
 
 @contextlib.asynccontextmanager
-async def site() -> AsyncIterator[Site]:
+async def site(seed: int) -> AsyncIterator[Site]:
     """Run a product of its own, on free ports; gone afterwards."""
     with _folders() as (home, folder):
         async with contextlib.AsyncExitStack() as running:
-            ports = {name: any_free() for name in (API, WORKER, TEMPORAL, POSTGRES, SANDBOX)}
+            ports = {name: any_free() for name in (API, TEMPORAL, POSTGRES, SANDBOX)}
             keeper, cuts = Keeper(), Cuts()
+            running.callback(keeper.thread.shutdown)
             links = Links(ports, cuts)
             for proxy in links.all.values():
                 await running.enter_async_context(proxy.serving())
@@ -186,7 +215,7 @@ async def site() -> AsyncIterator[Site]:
             for process, before in (
                 (server.process, server.make),
                 (temporal.process, None),
-                (_sandbox(ports[SANDBOX], folder), None),
+                (_sandbox(ports[SANDBOX], folder, seed), None),
             ):
                 await running.enter_async_context(keeper.keeping(process, before or (lambda: None)))
             urls = await _database(server)
@@ -205,12 +234,14 @@ async def site() -> AsyncIterator[Site]:
                 temporal=await connect(temporal.address),
                 faults=Faults(),
             )
+            worker = _environment(stack, links, WORKER_POSTGRES, WORKER_TEMPORAL)
+            worker_beside = partial(_worker, RELIEF, folder, worker)
             for process in (
                 _api(ports[API], folder, _environment(stack, links, API_POSTGRES, API_TEMPORAL)),
-                _worker(ports[WORKER], folder, _environment(stack, links, WORKER_POSTGRES, WORKER_TEMPORAL)),
+                _worker(WORKER, folder, worker),
             ):
                 await running.enter_async_context(keeper.keeping(process))
-            yield Site(keeper, cuts, stack, buyer, urls)
+            yield Site(keeper, cuts, stack, buyer, urls, links, worker_beside)
 
 
 @contextlib.contextmanager
@@ -243,8 +274,8 @@ def _environment(stack: Stack, links: Links, postgres: str, temporal: str) -> di
     return {**given, "TEMPORAL_ADDRESS": links.address(temporal)}
 
 
-def _sandbox(port: int, folder: Path) -> Process:
-    words = ["-m", "sandbox", "--port", str(port), "--seed", "7", "--webhook-retries", RETRIES]
+def _sandbox(port: int, folder: Path, seed: int) -> Process:
+    words = ["-m", "sandbox", "--port", str(port), "--seed", str(seed), "--webhook-retries", RETRIES]
     files = ["--database", str(folder / "books.sqlite3")]
     return _python(SANDBOX, [*words, *files], folder, f"http://127.0.0.1:{port}/_sandbox/health", {})
 
@@ -254,10 +285,11 @@ def _api(port: int, folder: Path, environment: dict[str, str]) -> Process:
     return _python(API, words, folder, f"http://127.0.0.1:{port}/health/ready", environment)
 
 
-def _worker(port: int, folder: Path, environment: dict[str, str]) -> Process:
+def _worker(name: str, folder: Path, environment: dict[str, str]) -> Process:
+    port = any_free()
     ports = {"WORKER_METRICS_PORT": str(any_free()), "WORKER_HEALTH_PORT": str(port)}
     health = f"http://127.0.0.1:{port}/health/ready"
-    return _python(WORKER, ["worker.py"], folder, health, {**environment, **ports})
+    return _python(name, ["worker.py"], folder, health, {**environment, **ports})
 
 
 def _python(name: str, words: list[str], folder: Path, health: str, environment: dict[str, str]) -> Process:

@@ -1,38 +1,86 @@
 """What a buyer does while a process dies: the stories in which the steps are done."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx2
+from uuid_utils.compat import uuid4
 
+from domain.catalog import Capture, SalesTerms
 from tests.support.shop import Shop
 from tests.support.stack import Booked, Stack
 
-Story = Callable[[Stack, Shop, dict[str, Any]], Awaitable[tuple[Booked, str]]]
+BY_HAND = SalesTerms(capture=Capture.MANUAL)
+
+Contact = dict[str, Any]
+Ended = list[tuple[Booked, tuple[str, ...]]]  # the bookings of a story, and how each may end
+Story = Callable[[Stack, Shop, Contact], Awaitable[Ended]]
 
 
-async def paid(stack: Stack, shop: Shop, contact: dict[str, Any]) -> tuple[Booked, str]:
+async def paid(stack: Stack, shop: Shop, contact: Contact) -> Ended:
     """Book and pay; it is confirmed."""
     booking = await stack.book(shop, contact=contact)
     await press_pay(stack, await stack.checkout(booking))
-    return booking, "confirmed"
+    return [(booking, ("confirmed",))]
 
 
-async def cancelled(stack: Stack, shop: Shop, contact: dict[str, Any]) -> tuple[Booked, str]:
+async def captured(stack: Stack, shop: Shop, contact: Contact) -> Ended:
+    """Book and pay what is captured by hand."""
+    return await paid(stack, shop, contact)
+
+
+async def paid_at_second(stack: Stack, shop: Shop, contact: Contact) -> Ended:
+    """Open a payment page, then another one, which closes the first, and pay there."""
+    booking = await stack.book(shop, contact=contact)
+    await stack.checkout(booking)
+    await press_pay(stack, await stack.checkout(booking))
+    return [(booking, ("confirmed",))]
+
+
+async def cancelled(stack: Stack, shop: Shop, contact: Contact) -> Ended:
     """Book, look at the payment page, give up."""
     booking = await stack.book(shop, contact=contact)
     await stack.checkout(booking)
     await stack.cancel(booking)
-    return booking, "cancelled"
+    return [(booking, ("cancelled",))]
 
 
-async def refunded(stack: Stack, shop: Shop, contact: dict[str, Any]) -> tuple[Booked, str]:
-    """Book, pay, and cancel before anybody has heard of the money."""
+async def refunded(stack: Stack, shop: Shop, contact: Contact) -> Ended:
+    """Book, pay, and cancel before anybody has heard of the money; the provider tells of it later."""
+    booking = await _paid_unheard(stack, shop, contact)
+    await stack.cancel(booking)
+    await stack.sandbox.release()
+    return [(booking, ("refunded",))]
+
+
+async def side_by_side(stack: Stack, shop: Shop, contact: Contact) -> Ended:
+    """Two bookings at once: one is captured by hand, the other was paid and is cancelled."""
+    unheard = await _paid_unheard(stack, shop, contact)
+    ended = await captured(stack, await stack.shop(terms=BY_HAND), contact)
+    await stack.cancel(unheard)
+    return [*ended, (unheard, ("refunded",))]
+
+
+async def torn(stack: Stack, shop: Shop, contact: Contact) -> Ended:
+    """Pay and cancel at once: whoever is first wins, and the money agrees."""
+    booking = await stack.book(shop, contact=contact)
+    checkout = await stack.checkout(booking)
+    await asyncio.gather(press_pay(stack, checkout), stack.cancel(booking))
+    return [(booking, ("confirmed", "cancelled", "refunded"))]
+
+
+async def _paid_unheard(stack: Stack, shop: Shop, contact: Contact) -> Booked:
     await stack.sandbox.break_down("payment_intent.succeeded", "webhook_hold")
     booking = await stack.book(shop, contact=contact)
     await press_pay(stack, await stack.checkout(booking))
-    await stack.cancel(booking)
-    return booking, "refunded"
+    return booking
+
+
+def stranger() -> Contact:
+    """Make a buyer whom no answer to anybody else may name."""
+    canary = f"canary-{uuid4().hex}"
+    return {"name": canary, "email": f"{canary}@example.com"}
 
 
 async def press_pay(stack: Stack, checkout: dict[str, Any]) -> None:
@@ -44,4 +92,12 @@ async def press_pay(stack: Stack, checkout: dict[str, Any]) -> None:
             raise
 
 
-STORIES: dict[str, Story] = {story.__name__: story for story in (paid, cancelled, refunded)}
+TOLD: tuple[Story, ...] = (paid, captured, paid_at_second, cancelled, refunded, side_by_side, torn)
+STORIES = {story.__name__: story for story in TOLD}
+TERMS = {"captured": BY_HAND, "paid_at_second": BY_HAND}
+
+
+async def play(story: str, stack: Stack) -> Ended:
+    """Play a story in a shop of its own."""
+    shop = await stack.shop(terms=TERMS.get(story))
+    return await STORIES[story](stack, shop, stranger())
