@@ -62,6 +62,7 @@ from domain.ids import OfferId, SlotId, TenantId
 from domain.limit import Policy
 from observability import log as logs, trace
 from observability.trace import StatementWatch
+from providers.cash import CashGateway
 from providers.gateway import Accounts, Gateway
 from providers.seal import Seal
 from providers.stripe_gateway.gateway import StripeGateway
@@ -274,7 +275,7 @@ def gateways(settings: Settings, http: aiohttp.ClientSession, further: Sequence[
         api=settings.stripe_api_base,
         tolerance=timedelta(seconds=settings.webhook_tolerance_seconds),
     )
-    return Accounts(stripe, *further)
+    return Accounts(stripe, CashGateway(webhook.MAIN_ACCOUNT), *further)
 
 
 def tokens(settings: Settings) -> Tokens:

@@ -66,6 +66,7 @@ class Permission(StrEnum):
     KEEP_METHODS = "keep_methods"
     REFUND = "refund"
     LINK = "link"
+    TAKE_CASH = "take_cash"
     SEE_REPORTS = "see_reports"
     ACCEPT = "accept"
     OPERATE = "operate"
@@ -97,6 +98,7 @@ GRANTS: Mapping[str, tuple[frozenset[Permission], Reach]] = {
     "booking": (frozenset({_P.SEE_CATALOGUE, *_GUEST}), Reach.ONE),
     "user": (frozenset({*_USER, *_GUEST}), Reach.OWN),
     "staff": (frozenset(_STAFF), Reach.TENANT),
+    "cashier": (frozenset({*_STAFF, _P.BOOK, _P.PAY, _P.TAKE_CASH}), Reach.TENANT),
     "organizer": (frozenset(_OFFICE), Reach.TENANT),
     "operator": (frozenset(_DESK), Reach.TENANT),
     "admin": (frozenset(_DESK), Reach.TENANT),

@@ -32,7 +32,7 @@ from db.session import Connection
 from db.tenant import Account
 from domain.booking import OPEN, BookingStatus
 from domain.ids import ChannelId, MethodId, PaymentId, TenantId
-from domain.payment import Checkout, PaymentStatus
+from domain.payment import CASH, Checkout, PaymentStatus
 from domain.refusal import (
     AlreadyPaid,
     AttemptsExhausted,
@@ -154,7 +154,17 @@ async def start_payment(
     async with parts.database.tenant(caller.tenant_id) as connection:
         found = await theirs(connection, caller, Permission.PAY, booking)
     used = Key(caller=caller.name, route=ROUTE, key=key, fingerprint=fingerprint(f"{ROUTE} {found.id}", wish))
-    return await paid_under(request, parts, found, wish, used, asker=asker, user_id=caller.user_id, now=now)
+    return await paid_under(
+        request,
+        parts,
+        found,
+        wish,
+        used,
+        asker=asker,
+        user_id=caller.user_id,
+        takes_cash=caller.may(Permission.TAKE_CASH),
+        now=now,
+    )
 
 
 async def paid_under(
@@ -166,10 +176,12 @@ async def paid_under(
     *,
     asker: Asker,
     user_id: str | None,
+    takes_cash: bool = False,
     metadata: Mapping[str, str] | None = None,
     now: datetime,
 ) -> Response:
-    """Answer a wish to pay under its key: as it was answered before, or by the booking's saga.
+    """Answer a wish to pay under its key: as it was answered before, or by the booking's saga. Only who
+    `takes_cash` may say that it was paid so.
 
     Raises Away and Unanswered, which are not stored.
     """
@@ -180,7 +192,13 @@ async def paid_under(
     stored_method = await _stored_method(parts, found.tenant_id, user_id, wish)
     async with parts.database.tenant(found.tenant_id) as connection:
         account = await payable_through(
-            connection, parts, found.tenant_id, found.channel_id, wish, stored=stored_method
+            connection,
+            parts,
+            found.tenant_id,
+            found.channel_id,
+            wish,
+            stored=stored_method,
+            takes_cash=takes_cash,
         )
         refuse_unbillable(wish.billing, found.terms, wish.method)
         claim = await idempotency.claim(connection, found.tenant_id, used, uuid7())
@@ -220,6 +238,7 @@ async def payable_through(
     *,
     at: str = "",
     stored: Method | None = None,
+    takes_cash: bool = False,
 ) -> Account:
     """Choose the account a wish goes to: the one that keeps the `stored` method, the named provider's, else
     the preferred one.
@@ -233,6 +252,8 @@ async def payable_through(
         raise _not_allowed(f"{at}/return_url", "Ours, or on the channel's list of addresses of return.")
     for account in await tenant.accounts(connection, tenant_id):
         known = parts.gateways.of(account.provider, account.name)
+        if account.provider == CASH and not (takes_cash and wish.provider == CASH):
+            continue
         fits = stored is None or (stored.provider, stored.account) == (account.provider, account.name)
         if known is not None and fits and wish.provider in (None, account.provider):
             return account

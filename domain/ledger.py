@@ -2,7 +2,7 @@
 
 "A → B" below means debit A, credit B; a debit is positive. Balances come from entries, never from bookings.
 
-    payment captured    provider_clearing:<account> → customer_deposits
+    payment captured    provider_clearing:<account> (cash: cash_drawer:<account>) → customer_deposits
     booking confirmed   customer_deposits → organizer_payable:pending, platform_fee
     refund decided      whoever has earned it, else customer_deposits → refund_payable
     refund completed    refund_payable → provider_clearing:<account>
@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from domain.ids import BookingId, PaymentId, RefundId
 from domain.money import Money, allocate
+from domain.payment import CASH
 from domain.value import Value
 
 CUSTOMER_DEPOSITS = "customer_deposits"
@@ -44,7 +45,9 @@ class Posting(Value):
 
 
 def provider_clearing(provider: str, account: str) -> str:
-    """Name the account for what a provider holds for us."""
+    """Name the account for what a provider holds for us; cash lies in a drawer of our own."""
+    if provider == CASH:
+        return f"cash_drawer:{account}"
     return f"provider_clearing:{provider}:{account}"
 
 

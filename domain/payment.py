@@ -23,6 +23,10 @@ from domain.money import Money
 from domain.value import Value
 
 
+# The provider of what is paid in cash; everywhere else somebody else holds the money.
+CASH = "cash"
+
+
 class PaymentStatus(StrEnum):
     """Where one attempt stands (state machine 3.2)."""
 

@@ -1,5 +1,5 @@
 # ruff: noqa: ARG002 - the protocol's
-"""A payment provider that nobody has heard of, in this process: an adapter as somebody else would write it."""
+"""A payment provider that nobody has heard of, in this process: written as by somebody else."""
 
 import json
 from collections.abc import Mapping, Sequence
