@@ -45,7 +45,7 @@ from api import (
     ticket,
     webhook,
 )
-from api.booking import accept, claim, decide, look
+from api.booking import accept, alias, claim, decide, look
 from api.deps import BASE, House, Rules, Tokens
 from api.feed import Feed
 from api.limit import Limits, RateLimitFields, Rules as LimitRules
@@ -74,6 +74,7 @@ from workflows.codec import SealedPayloads, converter
 PARTS = (
     *(
         accept,
+        alias,
         claim,
         look,
         decide,

@@ -10,6 +10,7 @@ from domain.value import Value
 
 BOOKING_INITIATED = "booking.initiated"
 INVENTORY_RESERVED = "inventory.reserved"
+BOOKING_CHANGED = "booking.changed"
 PAYMENT_CREATED = "payment.created"
 PAYMENT_AUTHORIZED = "payment.authorized"
 PAYMENT_CAPTURED = "payment.captured"

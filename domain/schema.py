@@ -38,6 +38,13 @@ class Reserved(Data):
     slot_id: UUID
 
 
+class Changed(Data):
+    """Something else is held instead, at this price."""
+
+    slot_id: UUID
+    total: Money
+
+
 class Asked(Data):
     """Somebody has to accept the booking until then."""
 
@@ -109,6 +116,7 @@ class Schema(Value):
 SCHEMAS: Mapping[str, Schema] = {
     event.BOOKING_INITIATED: Schema(version=1, data=Initiated),
     event.INVENTORY_RESERVED: Schema(version=1, data=Reserved),
+    event.BOOKING_CHANGED: Schema(version=1, data=Changed),
     event.REVIEW_ASKED: Schema(version=1, data=Asked),
     event.PARTNER_ASKED: Schema(version=1, data=Asked),
     event.PAYMENT_CREATED: Schema(version=1, data=PaymentBegun),

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
-from db import checkout, inventory
+from db import checkout, event, inventory
 from db.booking.read import Contact
+from db.event import Told
 from db.session import Connection
+from domain.event import BOOKING_CHANGED
 from domain.ids import BookingId, CounterId, SlotId, TenantId
 from domain.inventory import HoldPlaces
 from domain.money import Money
@@ -144,6 +146,8 @@ async def _write(connection: Connection, tenant_id: TenantId, booking_id: Bookin
         [line.quantity for line in choice.lines],
         [line.unit.minor for line in choice.lines],
     )
+    data = {"slot_id": str(choice.slot_id), "total": choice.total.model_dump()}
+    await event.append(connection, tenant_id, Told(booking_id, BOOKING_CHANGED, data))
 
 
 def _another_kind() -> InvalidRequest:

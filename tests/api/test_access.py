@@ -70,6 +70,7 @@ ASKED: list[tuple[Permission, str, str, dict[str, Any] | None]] = [
     (Permission.PAY, "POST", "/bookings/{booking}/confirm", {"provider_ref": "pi_x"}),
     (Permission.CANCEL, "POST", "/bookings/{booking}/cancel", {}),
     (Permission.CLAIM, "POST", "/bookings/claim", None),
+    (Permission.BOOK, "POST", "/tickets/bookings", {}),
     (Permission.SEE_REPORTS, "GET", "/analytics/bookings", None),
     (Permission.READ_BOOKING, "GET", "/bookings/{booking}/checkout", None),
     (Permission.READ_BOOKING, "GET", "/bookings/{booking}/passengers", None),

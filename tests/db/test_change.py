@@ -69,12 +69,18 @@ async def test_the_last_places_are_chosen_anew_by_whoever_holds_them(databases: 
     booking = await booked(shop, quantities=2)
 
     changed = await change(shop, booking, choice(shop, 1))
+    assert await counted(databases, shop) == [1]
     back = await change(shop, booking, choice(shop, 2))
 
     assert (changed.total.minor, back.total.minor) == (2_500, 5_000)
     assert back.expires_at == booking.expires_at
     assert [line.quantity for line in back.lines] == [2]
     assert await counted(databases, shop) == [2]
+    async with superuser(databases.urls) as judge:
+        [hold] = await judge.fetch("select expires_at, kept_until from holds where status = 'active'")
+        told = await judge.fetchval("select array_agg(type order by n) from events")
+    assert hold["expires_at"] == hold["kept_until"] == booking.expires_at
+    assert told == ["booking.initiated", "inventory.reserved", "booking.changed", "booking.changed"]
 
 
 async def test_overdue_holds_give_way_to_a_change(databases: Databases) -> None:
