@@ -47,7 +47,10 @@ def test_every_route_declares_one_permission_or_that_it_is_open(route: APIRoute)
 
 
 PAYMENT = {
-    **{"amount": 2500, "currency": "EUR", "resource_type": "booking", "resource_id": "BK-2026-000001"},
+    "amount": 2500,
+    "currency": "EUR",
+    "resource_type": "booking",
+    "resource_id": "BK-2026-000001",
     "return_url": RETURN,
 }
 INTENT = {"amount": 2500, "currency": "EUR", "booking_reference": "BK-2026-000001"}
@@ -130,7 +133,18 @@ async def asked(
     return await door.http.request(method, url, json=body, headers={**key, **headers})
 
 
-ROLES = ["user", "staff", "organizer", "operator", "platform", "admin", "cashier", "security", "partner", "nobody"]
+ROLES = [
+    "user",
+    "staff",
+    "organizer",
+    "operator",
+    "platform",
+    "admin",
+    "cashier",
+    "security",
+    "partner",
+    "nobody",
+]
 
 
 @pytest.mark.parametrize("role", [*ROLES, "channel", "booking"])
