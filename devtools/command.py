@@ -31,6 +31,13 @@ def count(word: str) -> int:
     return int(word)
 
 
+def story(word: str) -> str:
+    """Read the name of a story."""
+    if word not in TITLES:
+        raise argparse.ArgumentTypeError(f"there is no story '{word}'")
+    return word
+
+
 def run(words: Sequence[str]) -> int:
     """Run one command line and answer its exit status."""
     whole, commands = parsers()
@@ -76,9 +83,10 @@ def parsers() -> tuple[Parser, Mapping[str, argparse.ArgumentParser]]:
     command("check", "lint, format, import contracts, dependencies, types")
     does = "measure: [NAME] [--json]; a table of figures with their goals"
     command("bench", does, add_help=False)  # it has a help of its own
-    one = command("demo", "run one story on the running stack and verify it; all stories without a name")
-    told = ", ".join(f"{name} ({title[0].lower()}{title[1:]})" for name, title in TITLES.items())
-    one.add_argument("story", nargs="?", choices=TITLES, metavar="STORY", help=told)
+    one = command("demo", "tell stories on the running stack and verify them; all of them without a name")
+    one.formatter_class = argparse.RawDescriptionHelpFormatter
+    one.epilog = "\n".join(["stories:", *(f"  {name:18}{title}" for name, title in TITLES.items())])
+    one.add_argument("stories", nargs="*", type=story, metavar="STORY", help="one or more of those below")
     one = command("token", "print a signed bearer token for trying the API")
     one.add_argument("--role", required=True, help="admin, organizer, staff, user …")
     one.add_argument("--tenant", help="the tenant's id (without: the demo organizer)")
@@ -141,4 +149,4 @@ def perform_in_venv(arguments: argparse.Namespace, rest: list[str]) -> int:
         case "bench":
             return tools.bench(rest)
         case _:
-            return tools.on_the_stack("devtools.stories", [arguments.story] if arguments.story else [])
+            return tools.on_the_stack("devtools.stories", arguments.stories)

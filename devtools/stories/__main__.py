@@ -1,4 +1,4 @@
-"""`./dev demo [STORY]`: tells one story, or all; the last line is the verdict, status 0 when all is well."""
+"""`./dev demo [STORY …]`: tells stories, or all; each ends with a verdict, status 0 when all are well."""
 
 import asyncio
 import os
