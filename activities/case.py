@@ -17,7 +17,6 @@ from db import case
 from db.session import Connection, Database
 from domain.case import CaseKind
 from domain.ids import TenantId
-from observability.metrics import NEEDS_ATTENTION
 from workflows import steps
 
 log = structlog.get_logger(__name__)
@@ -67,9 +66,7 @@ class _Watched(ActivityInboundInterceptor):
                 connection, tenant_id, CaseKind.STEP, subject, cause=cause, booking_id=booking_id
             )
 
-        if await self._written(about, opened):
-            log.error("a step needs a person", cause=cause, subject=str(about.subject))
-            NEEDS_ATTENTION.labels("step").inc()
+        await self._written(about, opened)
 
     async def _close(self, about: "About", note: str) -> None:
         async def closed(connection: Connection, tenant_id: TenantId, subject: UUID) -> bool:
@@ -77,15 +74,14 @@ class _Watched(ActivityInboundInterceptor):
 
         await self._written(about, closed)
 
-    async def _written(self, about: "About", write: Write) -> bool:
+    async def _written(self, about: "About", write: Write) -> None:
         if about.tenant_id is None or about.subject is None:
-            return False
+            return
         try:
             async with self.cases.app.tenant(about.tenant_id) as connection:
-                return await write(connection, about.tenant_id, about.subject)
+                await write(connection, about.tenant_id, about.subject)
         except Exception as error:  # noqa: BLE001 - the step's own end is what counts; a failing one comes again
             log.warning("a case could not be written", error=type(error).__name__)
-            return False
 
 
 class About(NamedTuple):

@@ -18,7 +18,7 @@ from api.shape import Answer
 from db import webhook as inbox
 from db.webhook import Delivery
 from domain.refusal import Unknown
-from observability.metrics import NEEDS_ATTENTION, WEBHOOKS
+from observability.metrics import WEBHOOKS
 from providers.gateway import BadSignature, Gateway, WebhookEvent
 
 log = structlog.get_logger(__name__)
@@ -66,7 +66,7 @@ async def receive_for_account(
     async with parts.database.across() as connection:
         new = await inbox.store(connection, deliveries)
     parts.waker.wake()
-    _count(provider, account, deliveries, new)
+    _tell(provider, deliveries, new)
     return Received()
 
 
@@ -92,19 +92,12 @@ def _deliveries(gateway: Gateway, raw: bytes, *, live: bool) -> list[Delivery]:
 
 
 def _moves_nothing(event: WebhookEvent) -> str:
-    return "" if event.facts else "moves_nothing"
+    return "" if event.facts or event.disputed else "moves_nothing"
 
 
-def _count(provider: str, account: str, deliveries: Sequence[Delivery], new: int) -> None:
+def _tell(provider: str, deliveries: Sequence[Delivery], new: int) -> None:
     WEBHOOKS.labels(provider, "stored").inc(new)
     WEBHOOKS.labels(provider, "known").inc(len(deliveries) - new)
-    for delivery in deliveries if new else ():
-        if delivery.parked:
-            NEEDS_ATTENTION.labels(f"webhook {delivery.parked}").inc()
-            log.error(
-                "webhook parked",
-                provider=provider,
-                account=account,
-                event_id=delivery.event_id,
-                why=delivery.parked,
-            )
+    for delivery in deliveries:
+        why = delivery.parked or delivery.ignored
+        log.info("webhook taken", provider=provider, kind=delivery.kind, event_id=delivery.event_id, why=why)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import structlog
 from uuid_utils.compat import uuid7
 
 from db.session import Connection, Record
@@ -11,6 +12,9 @@ from domain.case import CaseKind
 from domain.ids import BookingId, TenantId
 from domain.refusal import Unknown
 from domain.value import Value
+from observability.metrics import NEEDS_ATTENTION
+
+log = structlog.get_logger(__name__)
 
 OPEN = """
 insert into cases (id, tenant_id, kind, subject, booking_id, cause, opened_by)
@@ -64,14 +68,18 @@ async def open_case(
     booking_id: UUID | None = None,
     opened_by: str = "holdfast",
 ) -> bool:
-    """Open a case, unless one is open for this subject; says whether it is new.
+    """Open a case, unless one is open for this subject, and raise the alarm; says whether it is new.
 
     `cause` is one word for programs. Nothing of a person's data in any of it.
     """
     opened = await connection.execute(
         OPEN, uuid7(), tenant_id, kind.value, subject, booking_id, cause, opened_by
     )
-    return opened == "INSERT 0 1"
+    new = opened == "INSERT 0 1"
+    if new:
+        log.error("a person is needed", kind=kind.value, cause=cause, subject=str(subject))
+        NEEDS_ATTENTION.labels(kind.value, cause).inc()
+    return new
 
 
 async def close(

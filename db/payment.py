@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
+from uuid import UUID
 
-from db import event, ledger, refund
+from db import case, event, ledger, refund
 from db.event import Told
 from db.session import Connection, Record
 from domain import event as types, ledger as books
+from domain.case import CaseKind
 from domain.ids import BookingId, PaymentId, TenantId
 from domain.money import Money
 from domain.payment import (
@@ -71,9 +73,27 @@ select id, booking_id, provider, account, method, hosted, return_url, amount_min
   from payments where tenant_id = $1 and booking_id = $2 order by created_at, id
 """
 
+# Newest first: an id is made when its payment is wished for. $6 is the last of the page before.
+PAGE = """
+select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
+       captured_minor, refunded_minor, declines, decline_code, provider_ref, checkout, transaction_reference,
+       manual,
+       card_brand, card_last4, risk_score, risk_result, created_at, authorized_at, captured_at
+  from payments
+ where tenant_id = $1 and ($2::text is null or user_id = $2) and ($3::text is null or status = $3)
+   and ($4::timestamptz is null or created_at >= $4) and ($5::timestamptz is null or created_at < $5)
+   and ($6::uuid is null or id < $6)
+ order by id desc limit $7
+"""
+
 BY_REFERENCE = """
 select tenant_id, booking_id, id as payment_id from payments
  where provider = $1 and account = $2 and provider_ref = $3
+"""
+
+BY_CAPTURE = """
+select tenant_id, payment_id from payment_operations
+ where provider = $1 and account = $2 and kind = 'captured' and operation = $3
 """
 
 LOCK = """
@@ -306,12 +326,40 @@ async def of_booking(connection: Connection, tenant_id: TenantId, booking_id: Bo
     return [_payment(row) for row in await connection.fetch(OF_BOOKING, tenant_id, booking_id)]
 
 
+async def page(
+    connection: Connection,
+    tenant_id: TenantId,
+    *,
+    user_id: str | None,
+    status: PaymentStatus | None,
+    since: datetime | None,
+    until: datetime | None,
+    after: UUID | None,
+    limit: int,
+) -> list[Payment]:
+    """List payments, newest first, at most `limit` behind `after`: of this user, in this state, made in
+    [`since`, `until`); nothing that is none narrows the list.
+    """
+    rows = await connection.fetch(
+        PAGE, tenant_id, user_id, status.value if status else None, since, until, after, limit
+    )
+    return [_payment(row) for row in rows]
+
+
 async def by_reference(
     connection: Connection, provider: str, account: str, provider_ref: str
 ) -> Address | None:
     """Find whose payment a provider's reference is, in the relay's transaction `across(shown=reference)`."""
     row = await connection.fetchrow(BY_REFERENCE, provider, account, provider_ref)
     return Address(**row) if row else None
+
+
+async def by_capture(
+    connection: Connection, provider: str, account: str, charge: str
+) -> tuple[TenantId, PaymentId] | None:
+    """Find whose payment was taken by this charge, in the relay's transaction `across(shown=charge)`."""
+    row = await connection.fetchrow(BY_CAPTURE, provider, account, charge)
+    return (row["tenant_id"], row["payment_id"]) if row else None
 
 
 async def record(
@@ -405,8 +453,15 @@ async def _update(
     if len(state.declines) > row["declines"]:
         declined = Told(payment_id, types.PAYMENT_FAILED, {**data, "decline_code": state.decline_code})
         await event.append(connection, tenant_id, declined)
-    if state.status.value != row["status"] and state.status in EVENTS:
+    if state.status.value == row["status"]:
+        return
+    if state.status in EVENTS:
         await event.append(connection, tenant_id, Told(payment_id, EVENTS[state.status], data))
+    if state.status is PaymentStatus.CONFLICTED:
+        kind, booking_id = CaseKind.PAYMENT, row["booking_id"]
+        await case.open_case(
+            connection, tenant_id, kind, payment_id, cause="conflicted", booking_id=booking_id
+        )
 
 
 def _payment(row: Record) -> Payment:

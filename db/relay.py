@@ -57,14 +57,16 @@ update notices set told_at = now() where tenant_id = $1 and id = any($2) and tol
 EVENT_TOLD = """
 update webhook_events
    set status = $2, cause = $3, tenant_id = coalesce($4, tenant_id), payment_id = coalesce($5, payment_id),
-       told_at = now(), tries = tries || jsonb_build_object('at', now(), 'status', $2::text, 'cause', $3::text)
+       told_at = now(),
+       tries = tries || jsonb_build_object('at', now(), 'status', $2::text, 'cause', $3::text)
  where id = $1 and told_at is null
 """
 
 EVENT_PUT_OFF = """
 update webhook_events
    set status = $2, cause = $3, next_at = now() + coalesce($4, interval '0'),
-       tries = tries || jsonb_build_object('at', now(), 'status', $2::text, 'cause', $3::text)
+       tries = tries || jsonb_build_object('at', now(), 'status', $2::text, 'cause', $3::text,
+                                           'next_at', now() + $4)
  where id = $1 and told_at is null
 """
 

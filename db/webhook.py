@@ -95,11 +95,12 @@ class Delivery(NamedTuple):
 
 
 class Try(Value):
-    """One reading of an event, and what became of it."""
+    """One reading of an event, and what became of it; `next_at` is when it was to be tried again."""
 
     at: datetime
     status: EventStatus
     cause: str
+    next_at: datetime | None = None
 
 
 class StoredEvent(Value):

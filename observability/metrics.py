@@ -68,8 +68,8 @@ RELAY_LAG_SECONDS = Gauge(
 )
 NEEDS_ATTENTION = Counter(
     "holdfast_needs_attention",
-    "What a person has to look at, by reason: dead webhook, conflicted payment, parked step.",
-    ("reason",),
+    "Opened cases: what they are about (webhook, step, payment, refund, notice …), and why.",
+    ("kind", "cause"),
     registry=REGISTRY,
 )
 

@@ -145,7 +145,7 @@ class RefundAnswer(Value):
 class WebhookEvent(Value):
     """One authentic event, as far as the inbox needs it; `kind` is the provider's own word.
 
-    `facts` is empty for what moves no money. `disputed` is the provider's reference of a payment that the
+    `facts` is empty for what moves no money. `disputed` is the provider's reference of a charge that the
     payer's bank wants back.
     """
 

@@ -19,7 +19,7 @@ from domain.ids import PaymentId, TenantId
 from domain.payment import FactKind, PaymentFact
 from domain.refund import RefundStatus
 from domain.refusal import Unknown
-from observability.metrics import NEEDS_ATTENTION, RELAY_TOLD
+from observability.metrics import RELAY_TOLD
 from providers.gateway import Gateways, WebhookEvent
 
 log = structlog.get_logger(__name__)
@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 # An event whose payment nobody knows, or that we stumble over: so often, ever later, then a person is told.
 LADDER = tuple(timedelta(seconds=seconds) for seconds in (2, 4, 8, 16, 32))
 
+# What has to be the whole amount that was asked for, or a person looks at it; the run believes the provider.
+PAYS = frozenset({FactKind.AUTHORIZED, FactKind.CAPTURED})
 # What can move money, also when the booking's run is over; and what else can move a booking on its way.
 MOVES_MONEY = frozenset({FactKind.AUTHORIZED, FactKind.CAPTURED, FactKind.REFUNDED, FactKind.REFUND_FAILED})
 MOVES = MOVES_MONEY | {FactKind.DECLINED, FactKind.FAILED, FactKind.CANCELLED, FactKind.EXPIRED}
@@ -110,12 +112,8 @@ class Inbox:
                 cause=verdict.cause,
                 again_in=again_in,
             )
-            dead = again_in is None and await case.open_case(
-                connection, None, CaseKind.WEBHOOK, event.id, cause=verdict.cause
-            )
-        if dead:
-            log.error("an event found nobody", event_id=event.event_id, kind=event.kind, cause=verdict.cause)
-            NEEDS_ATTENTION.labels("dead webhook").inc()
+            if again_in is None:
+                await case.open_case(connection, None, CaseKind.WEBHOOK, event.id, cause=verdict.cause)
 
     async def _verdict(self, event: Event) -> "Verdict":
         """Find out what an event is worth, and tell what is news."""
@@ -126,8 +124,9 @@ class Inbox:
         if read is None:
             return Verdict("failed", "unreadable", again=True)
         if read.live is not self.live:
-            NEEDS_ATTENTION.labels("foreign webhook").inc()
             return Verdict("parked", "wrong_mode")
+        if read.disputed:
+            return await self._disputed(event, read.disputed)
         verdict = Verdict("ignored", "moves_nothing")
         for fact in read.facts:
             verdict = await self._told(read, fact)
@@ -145,6 +144,7 @@ class Inbox:
             owner = await due.owner(connection, address.tenant_id, address.booking_id, grace=self.grace)
             known = await payments.is_known(connection, address.tenant_id, fact)
             refund = await _refund(connection, address.tenant_id, fact)
+            asked = (await payments.find(connection, address.tenant_id, address.payment_id)).amount
         if owner is None:
             return Verdict("parked", "unknown_reference", again=True)
         if refund is not None:
@@ -154,7 +154,30 @@ class Inbox:
             return Verdict("ignored", "known" if known else "moves_nothing", address)
         await self.sagas.report(fact, owner.request, ended=ended)
         RELAY_TOLD.labels("fact").inc()
+        if fact.kind in PAYS and fact.amount != asked:
+            await self._needs_person(address, "amount_mismatch")
+            return Verdict("parked", "amount_mismatch", address)
         return Verdict("processed", "", address)
+
+    async def _disputed(self, event: Event, charge: str) -> "Verdict":
+        """Give a payment that the payer's bank wants back to a person."""
+        async with self.database.across(shown=charge) as connection:
+            found = await payments.by_capture(connection, event.provider, event.account, charge)
+        if found is None:
+            return Verdict("parked", "unknown_reference", again=True)
+        tenant_id, payment_id = found
+        async with self.database.tenant(tenant_id) as connection:
+            payment = await payments.find(connection, tenant_id, payment_id)
+        address = Address(tenant_id, payment.booking_id, payment_id)
+        await self._needs_person(address, "disputed")
+        return Verdict("processed", "disputed", address)
+
+    async def _needs_person(self, address: Address, cause: str) -> None:
+        kind, subject, booking_id = CaseKind.PAYMENT, address.payment_id, address.booking_id
+        async with self.database.tenant(address.tenant_id) as connection:
+            await case.open_case(
+                connection, address.tenant_id, kind, subject, cause=cause, booking_id=booking_id
+            )
 
     async def _told_refund(self, address: Address, refund: Refund, fact: PaymentFact) -> "Verdict":
         """Tell the run of the refund that a fact is about, unless it knows."""

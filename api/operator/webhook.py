@@ -60,11 +60,12 @@ class EventAnswer(Answer):
 
 
 class TryAnswer(Answer):
-    """One reading of an event, and what became of it."""
+    """One reading of an event, and what became of it; `next_at` is when it was to be tried again."""
 
     at: datetime
     status: EventStatus
     cause: str
+    next_at: datetime | None
 
 
 class EventDetail(EventAnswer):

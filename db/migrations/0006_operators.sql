@@ -51,3 +51,6 @@ create policy operate on webhook_events for select to holdfast_app
     using (tenant_id = current_tenant() or tenant_id is null and of_platform());
 create policy decide on webhook_events for update to holdfast_app
     using (tenant_id = current_tenant() or tenant_id is null and of_platform());
+
+-- A dispute names the charge that it is about, and nothing of ours.
+create policy shown_operation on payment_operations for select to holdfast_relay using (operation = shown());

@@ -15,9 +15,10 @@ from uuid import UUID
 from domain.ids import BookingId, PaymentId, TenantId
 from observability.metrics import WEBHOOK_SECRETS
 from providers.gateway import BadSignature, WebhookEvent
-from providers.stripe_gateway.fact import PROVIDER, TELLS, Heard, Json, instant
+from providers.stripe_gateway.fact import PROVIDER, TELLS, Heard, Json, id_of, instant
 
 HEADER = "stripe-signature"
+DISPUTED = "charge.dispute.created"
 
 
 def verify(
@@ -66,6 +67,7 @@ def parse(raw: bytes, account: str) -> Sequence[WebhookEvent]:
             tenant_id=_uuid(TenantId, named.get("tenant")),
             booking_id=_uuid(BookingId, named.get("booking_id")),
             payment_id=_uuid(PaymentId, named.get("payment_id")),
+            disputed=id_of(about["charge"]) if event["type"] == DISPUTED else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
         return ()

@@ -26,7 +26,7 @@ def test_no_label_could_hold_a_person_or_an_id() -> None:
 
     assert labels <= {
         *("method", "route", "status", "provider", "outcome", "name", "kind", "reason", "role", "verb"),
-        *("operation", "secret"),
+        *("operation", "secret", "cause", "account"),
     }
 
 

@@ -12,7 +12,7 @@ from providers.token import KeyRing, UserTokens
 from tests.support.check import violations
 from tests.support.stack import Booked, Stack, bearer
 from tests.support.wait import eventually
-from tests.workflows.test_webhook import after_try, deliver, labels
+from tests.workflows.test_webhook import deliver, hurried_to_its_end, labels
 from workflows.booking import BookingWorkflow
 
 CASES = "select * from cases order by opened_at"
@@ -37,16 +37,6 @@ async def ask(stack: Stack, method: str, path: str, role: str = "operator", **bo
     return told
 
 
-async def hurried(stack: Stack, event_id: str, tries: int) -> dict[str, Any]:
-    """Let the waits between the tries of an event pass at once, until it has been tried so often."""
-    row = await after_try(stack, event_id, 1)
-    while row["attempts"] < tries:
-        await stack.judge.execute("update webhook_events set next_at = now() where event_id = $1", event_id)
-        await stack.judge.execute("notify holdfast_relay")
-        row = await after_try(stack, event_id, row["attempts"] + 1)
-    return row
-
-
 @pytest.mark.row("WHK-10")
 @pytest.mark.row("WHK-18")
 async def test_a_dead_event_is_one_case_and_is_processed_once_when_it_is_replayed(stack: Stack) -> None:
@@ -56,7 +46,7 @@ async def test_a_dead_event_is_one_case_and_is_processed_once_when_it_is_replaye
     named = {**await labels(stack, checkout), "payment_id": str(uuid4())}
     event_id = await deliver(stack, named)
 
-    assert (await hurried(stack, event_id, 6))["status"] == "dead"
+    assert (await hurried_to_its_end(stack, event_id))["status"] == "dead"
     [case] = (await ask(stack, "GET", "/cases?status=open", "platform"))["items"]
     [dead] = (await ask(stack, "GET", "/webhook-events?status=dead", "platform"))["items"]
     assert (case["kind"], case["cause"], case["subject"]) == ("webhook", "unknown_reference", dead["id"])
