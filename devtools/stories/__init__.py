@@ -16,6 +16,7 @@ TITLES = {
     "refund": "The organizer gives money back, a part and then the rest",
     "deposit": "A deposit confirms, in two payments",
     "debit": "The bank pays days later",
+    "partner-refused": "A partner must accept, and does not",
     "payment-link": "The organizer mails a link to pay by",
     "webhook-lost": "The provider pays and tells nobody",
     "crash-everywhere": "Each process is killed in the middle of three bookings",

@@ -101,6 +101,11 @@ class Judge:
         payments = await self._payments(booking_id)
         return sum(payment["captured"] - payment["refunded"] for payment in payments)
 
+    async def set_aside(self, booking_id: str) -> int:
+        """Answer what the sandbox has set aside for a booking without taking it, in minor units."""
+        payments = await self._payments(booking_id)
+        return sum(each["authorized"] for each in payments if each["status"] == "authorized")
+
     async def _payments(self, booking_id: str) -> list[dict[str, Any]]:
         rows = await self.db.fetch("select id from payments where booking_id = $1", uuid.UUID(booking_id))
         ours = {str(row["id"]) for row in rows}

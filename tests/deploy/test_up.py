@@ -109,6 +109,7 @@ QUICK = (
     "refund",
     "deposit",
     "debit",
+    "partner-refused",
     "payment-link",
 )
 
