@@ -43,6 +43,7 @@ from api import (
     report,
     stream,
     ticket,
+    transaction,
     webhook,
 )
 from api.booking import accept, alias, claim, decide, look
@@ -85,6 +86,7 @@ PARTS = (
         intent,
         method,
         link,
+        transaction,
         stream,
         catalog,
         pricing,
