@@ -9,6 +9,7 @@ import base64
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any, Protocol
 
 import aiohttp
@@ -88,8 +89,9 @@ class SendGrid:
         try:
             asking = self._http.post(self._url, json=body, headers=self._headers, timeout=self._timeout)
             async with asking as answer:
-                if answer.status in (200, 202):
-                    return answer.headers.get("X-Message-Id", "")
+                message_id = answer.headers.get("X-Message-Id")
+                if answer.status == HTTPStatus.ACCEPTED and message_id:
+                    return message_id
                 raise _trouble(answer, datetime.fromtimestamp(self._clock(), UTC))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             raise Unreachable("unreachable") from None
@@ -132,4 +134,6 @@ def _trouble(answer: aiohttp.ClientResponse, now: datetime) -> GatewayTrouble:
         return Refused("not_authorised")
     if answer.status >= 500:
         return OutcomeUnknown("server_error")
+    if answer.status < 400:  # not the service's own way to say yes: somebody else has answered
+        return OutcomeUnknown("not_understood")
     return Refused("too_large" if answer.status == 413 else "invalid_request")

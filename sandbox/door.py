@@ -45,6 +45,10 @@ class Trip:
     request: Request
     do: Do
 
+    def worked(self, *, by_default: bool) -> Answer:
+        """Do the work, unless it was ordered not to be done, and return the true answer."""
+        return self.do() if self.fault.detail.get("effect", by_default) else self.failure()
+
     def failure(self, default: int = 500) -> Answer:
         """Return the provider's own way of failing, with the status that was ordered."""
         return self.face.failure(int(self.fault.number("status", default)))
@@ -78,7 +82,7 @@ async def _lose(trip: Trip) -> Answer:
 
 
 async def _cut_body(trip: Trip) -> Answer:
-    answer = trip.do()
+    answer = trip.worked(by_default=True)
     head = f"HTTP/1.1 {answer.status} OK\r\nContent-Type: application/json\r\n"
     half = (
         head.encode()
@@ -90,6 +94,11 @@ async def _cut_body(trip: Trip) -> Answer:
     transport.close()  # sends what is written, then hangs up
     await _gone(trip.request)
     return answer
+
+
+async def _cut_json(trip: Trip) -> Answer:
+    whole = trip.worked(by_default=True).body or b"{}"
+    return Answer(200, whole[: len(whole) // 2])
 
 
 async def _drop(trip: Trip) -> Answer:
@@ -117,17 +126,19 @@ async def _throttle(trip: Trip) -> Answer:
 
 
 async def _html(trip: Trip) -> Answer:
+    trip.worked(by_default=False)
     return Answer(int(trip.fault.number("status", 502)), LOAD_BALANCER_PAGE, {"Content-Type": "text/html"})
 
 
 async def _wrong_type(trip: Trip) -> Answer:
-    trip.do()
+    trip.worked(by_default=True)
     return Answer(200, b'["not", "what", "you", "asked"]')
 
 
 WRONG: dict[str, Callable[[Trip], Awaitable[Answer]]] = {
     "response_lost": _lose,
     "response_cut": _cut_body,
+    "json_cut": _cut_json,
     "response_500_after": _fail_after,
     "response_500_before": _fail_before,
     "drop_before": _drop,

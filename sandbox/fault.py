@@ -12,14 +12,15 @@ from sandbox.store import Store
 
 RequestKind = Literal[
     "response_lost",  # done, then the connection is cut without a byte
-    "response_cut",  # done, then the connection is cut in the middle of the body
+    "response_cut",  # done (with `effect` false: not), then the connection is cut in the middle of the body
+    "json_cut",  # done (or not), then only half of the JSON comes
     "response_500_after",  # done, but the answer says 500 (or `status`); saved under the idempotency key
     "response_500_before",  # not done, 500 (or `status`); saved under the key only with `saved`
     "drop_before",  # not done, the connection is cut
     "slow",  # done at once, answered after `seconds`
     "rate_limit",  # not done, 429 with Retry-After of `seconds`
-    "html_error",  # not done, a load balancer's HTML page with `status` (502)
-    "wrong_type",  # done, but the answer is a JSON list with status 200
+    "html_error",  # not done (or done, with `effect`), a load balancer's HTML page with `status` (502)
+    "wrong_type",  # done (or not), but the answer is a JSON list with status 200
 ]
 WebhookKind = Literal[
     "webhook_swallow",  # never sent

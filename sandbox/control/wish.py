@@ -44,7 +44,7 @@ class Retries(Wish):
 
 
 class Trouble(Wish):
-    """A fault to order; what the last four mean depends on the kind."""
+    """A fault to order; what the last five mean depends on the kind."""
 
     provider: str = "*"
     account: str | None = None
@@ -55,10 +55,11 @@ class Trouble(Wish):
     status: int | None = Field(default=None, ge=400, le=599)
     n: int | None = Field(default=None, ge=1, le=100)
     saved: bool | None = None
+    effect: bool | None = None
 
     def detail(self) -> dict[str, float]:
-        """Return what was said of the last four."""
-        return self.model_dump(include={"seconds", "status", "n", "saved"}, exclude_none=True)
+        """Return what was said of the last five."""
+        return self.model_dump(include={"seconds", "status", "n", "saved", "effect"}, exclude_none=True)
 
 
 class Purchase(Wish):

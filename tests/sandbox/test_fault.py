@@ -90,6 +90,21 @@ async def test_answer_of_the_wrong_type_is_no_intent_though_one_was_made(shop: S
     assert len(await shop.payments()) == 1
 
 
+@pytest.mark.parametrize("kind", ["response_cut", "json_cut", "html_error", "wrong_type"])
+@pytest.mark.parametrize("effect", [True, False])
+async def test_a_bad_answer_comes_with_the_work_done_or_not_as_it_was_ordered(
+    shop: Shop, kind: str, effect: bool
+) -> None:
+    await shop.fault(kind, ROUTE, effect=effect)
+
+    try:
+        await create(shop)
+    except (stripe.StripeError, aiohttp.ClientError):
+        pass  # which of them it is, the kind's own test says
+
+    assert len(await shop.payments()) == int(effect)
+
+
 async def test_slow_answer_was_done_at_once(shop: Shop, receiver: Receiver) -> None:
     await shop.fault("slow", ROUTE, seconds=30)
     endpoint = await shop.stripe.v1.webhook_endpoints.create_async(

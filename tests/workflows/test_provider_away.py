@@ -1,0 +1,161 @@
+"""A provider that is down, or does not answer: buyers hear at once, nothing is doubled, all goes on after."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+from temporalio.client import Client
+
+from tests.support.check import violations
+from tests.support.database import Databases
+from tests.support.stack import Booked, Stack, front
+from tests.support.wait import eventually
+from workflows import names
+
+# So many calls in a row open the circuit; it stays open for as long as the test says.
+FAILURES = 2
+FOR_EVER = 3_600.0
+
+MakeStack = Callable[..., AbstractAsyncContextManager[Stack]]
+
+
+@pytest.fixture
+def make_stack(
+    quiet: None, databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
+) -> MakeStack:
+    """Serve the whole product with these settings."""
+
+    @asynccontextmanager
+    async def make(**settings: Any) -> AsyncIterator[Stack]:
+        changed = {"provider_failures": FAILURES, **settings}
+        async with (
+            front(databases, temporal_address, temporal, sandbox_url, **changed) as stack,
+            stack.working(),
+        ):
+            yield stack
+
+    return make
+
+
+async def down(stack: Stack) -> None:
+    """Cut every connection to the provider."""
+    await stack.sandbox.break_down("*", "drop_before", times=100_000)
+
+
+async def answered(stack: Stack, booking: Booked, key: str) -> httpx2.Response:
+    """Send the same wish to pay until it has an answer."""
+
+    async def look() -> httpx2.Response | None:
+        answer = await stack.ask_to_pay(booking, key=key)
+        return None if answer.status_code == 202 else answer
+
+    return await eventually(look, what="an answer to the wish to pay")
+
+
+async def opened(stack: Stack, booking: Booked, key: str) -> dict[str, Any]:
+    """Send the same wish to pay until it can be paid."""
+
+    async def look() -> dict[str, Any] | None:
+        answer = await stack.ask_to_pay(booking, key=key)
+        told: dict[str, Any] = answer.json()
+        return told if answer.status_code == 201 else None
+
+    return await eventually(look, what="the checkout")
+
+
+@pytest.mark.row("PAY-06", partly="no second provider to go to yet")
+async def test_while_a_provider_is_down_buyers_hear_at_once_and_nothing_is_written(
+    make_stack: MakeStack,
+) -> None:
+    async with make_stack(provider_rest_seconds=FOR_EVER) as stack:
+        await down(stack)
+        first = await stack.book()
+        refused = await answered(stack, first, "one wish")
+        assert (refused.status_code, refused.json()["reason"]) == (503, "gateway_unavailable")
+
+        second = await stack.book()
+        at_once = await answered(stack, second, "another wish")
+
+        assert (at_once.status_code, at_once.json()["reason"]) == (503, "gateway_unavailable")
+        assert at_once.json()["retry"] == "later"
+        assert int(at_once.headers["retry-after"]) > 0
+        assert await stack.value("select count(*) from payments where booking_id = $1", second.id) == 0
+        assert (await stack.cancel(second)).status_code == 200  # there is nothing to be closed
+
+
+@pytest.mark.row("PAY-06", partly="no second provider to go to yet")
+@pytest.mark.row("PAY-30")
+async def test_when_it_is_back_every_wish_is_answered_with_one_checkout(make_stack: MakeStack) -> None:
+    """F12: an on-sale goes through an outage; each wish was sent before, during and after it."""
+    async with make_stack(provider_rest_seconds=0.2) as stack:
+        shop = await stack.shop(capacity=4)
+        paying = await stack.book(shop)
+        checkout = await stack.checkout(paying)
+        await down(stack)
+        bookings = [await stack.book(shop) for _ in range(3)]
+        turned_away = await asyncio.gather(
+            *(stack.ask_to_pay(booking, key=booking.reference) for booking in bookings)
+        )
+        assert {answer.status_code for answer in turned_away} <= {202, 503}
+        await stack.sandbox.mend()
+
+        checkouts = [await opened(stack, booking, booking.reference) for booking in bookings]
+        for each in [checkout, *checkouts]:
+            assert await stack.sandbox.pay(each["payment_url"]) == "paid"
+        for booking in [paying, *bookings]:
+            await stack.wait_for(booking, "confirmed")
+
+        assert len(await stack.sandbox.payments()) == 4
+        assert await violations(stack) == []
+
+
+@pytest.mark.row("SAG-04", partly="vouchers and voided tickets")
+async def test_what_has_to_be_undone_waits_for_the_provider_and_the_buyer_does_not(
+    make_stack: MakeStack,
+) -> None:
+    """The wish ends at the door's own deadline, however long the saga undoes."""
+    async with make_stack(provider_rest_seconds=0.2, payment_answer_seconds=1) as stack:
+        booking = await stack.book()
+        checkout = await opened(stack, booking, "the wish")
+        await down(stack)
+
+        waiting = await stack.cancel(booking)
+
+        assert waiting.status_code == 202
+        assert int(waiting.headers["retry-after"]) > 0
+        assert [each["status"] for each in await stack.sandbox.checkouts()] == ["open"]
+        await stack.sandbox.mend()
+
+        async def cancelled() -> bool:
+            return (await stack.cancel(booking)).status_code == 200
+
+        await eventually(cancelled, what="the cancellation")
+        assert [each["status"] for each in await stack.sandbox.checkouts()] == ["expired"]
+        assert (await stack.read(booking))["status"] == "cancelled"
+        assert checkout["payment_url"]
+        assert await violations(stack) == []
+
+
+@pytest.mark.row("PAY-41", partly="the deadline and the bulkhead: tests/providers/test_protection.py")
+async def test_no_connection_to_the_database_is_held_while_a_provider_thinks(idle_stack: Stack) -> None:
+    """F11: nobody else is at work here, so whatever is idle within a transaction waits for the provider."""
+    stack = idle_stack
+    async with stack.working(names.BOOKINGS, names.PROVIDERS):
+        await stack.sandbox.break_down("POST /v1/checkout/sessions", "slow", seconds=2)
+        booking = await stack.book()
+        wish = asyncio.create_task(stack.ask_to_pay(booking, key="slow"))
+        await eventually(stack.sandbox.checkouts, what="the provider to be asked")
+
+        held = await stack.rows(
+            """
+            select usename, query from pg_stat_activity
+             where datname = current_database() and state like 'idle in transaction%'
+            """
+        )
+
+        assert held == []
+        assert (await wish).status_code in (201, 202)
+        await opened(stack, booking, "slow")
