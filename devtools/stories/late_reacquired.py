@@ -2,7 +2,7 @@
 
 from devtools.stories.judge import Judge
 from devtools.stories.shop import SOON, Shop
-from devtools.stories.tale import Tale
+from devtools.stories.tale import Tale, shown
 
 
 async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
@@ -18,7 +18,7 @@ async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
     tale.check("the place is free again", found=await judge.free(place.slot["slot_id"]), wanted=free)
 
     late = await shop.at_page(payment, after_expiry=True)
-    tale.tell("the bank was paying already", f"{late['outcome']}: {booking['total']['minor']} came")
+    tale.tell("the bank was paying already", f"{late['outcome']}: {shown(**booking['total'])}")
     await shop.until(booking, "confirmed")
     tale.tell("the place is taken again", "the booking is confirmed")
     total = booking["total"]["minor"]

@@ -2,7 +2,7 @@
 
 from devtools.stories.judge import Judge
 from devtools.stories.shop import Shop
-from devtools.stories.tale import Tale
+from devtools.stories.tale import Tale, shown
 
 
 async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
@@ -16,7 +16,7 @@ async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
     tale.tell("the buyer cancels", "the payment page is closed, the place is free")
 
     late = await shop.at_page(payment, after_expiry=True)
-    tale.tell("the bank was paying already", f"{late['outcome']}: {booking['total']['minor']} came")
+    tale.tell("the bank was paying already", f"{late['outcome']}: {shown(**booking['total'])}")
     await shop.until(booking, "refunded")
     tale.tell("nobody has to look", "the booking is refunded")
     await judge.settled(tale, booking, status="refunded", held=0, tickets=0, kept=0)

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from devtools.stories.judge import Judge
 from devtools.stories.shop import Shop
-from devtools.stories.tale import Tale
+from devtools.stories.tale import Tale, shown
 
 PLACES = 2
 
@@ -43,8 +43,7 @@ async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
         await listening
     tale.tell("the event stream told", ", ".join(heard))
     tale.tell("this run in the Temporal Web UI", shop.run(f"booking:{booking['id']}"))
-    price = f"{total} minor units of {booking['total']['currency']}"
-    return f"{booking['reference']} was paid once ({price}) and has its tickets"
+    return f"{booking['reference']} was paid once ({shown(**booking['total'])}) and has its tickets"
 
 
 async def _listen(shop: Shop, booking: dict[str, object], heard: list[str]) -> None:

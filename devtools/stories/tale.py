@@ -28,6 +28,11 @@ class Tale:
         print(f"      ✔ {claim}", flush=True)
 
 
+def shown(minor: int, currency: str) -> str:
+    """Write an amount of the demo catalogue, whose currencies have two decimals or, the yen, none."""
+    return f"{minor} {currency}" if currency == "JPY" else f"{minor // 100}.{minor % 100:02} {currency}"
+
+
 def wrong(reason: str) -> NoReturn:
     """End the story: something is not as it should be."""
     raise Wrong(reason)
