@@ -254,6 +254,7 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
                 payment.create_payment,
                 payment.check_payment,
                 payment.capture_payment,
+                payment.void_payment,
                 payment.close_payment,
                 payment.return_payment,
                 method.store_method,

@@ -106,6 +106,12 @@ class PaymentActivities:
             raise PaymentNotCompleted("The authorisation is gone.", status=report.status.value)
         return report
 
+    @activity.defn(name=steps.void_payment.name)
+    async def void_payment(self, ask: AskPayment) -> PaymentReport:
+        """Release what was authorised, and give what is known then. Refuses Unknown."""
+        row = await self._row(ask.tenant_id, ask.booking_id, ask.payment_id)
+        return await self._record(ask.tenant_id, row.id, await self._void(row))
+
     @activity.defn(name=steps.close_payment.name)
     async def close_payment(self, ask: AskPayment) -> Closed:
         """Make sure that nothing more can be paid, or learn that it was or may yet be. Refuses Unknown."""

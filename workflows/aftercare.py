@@ -10,9 +10,17 @@ from temporalio.exceptions import FailureError
 
 from domain.ids import RefundId, derived
 from domain.money import Money
-from domain.payment import AftercareRequest, AskPayment, LateMoney, PaymentFact, PaymentReport, Settlement
+from domain.payment import (
+    AftercareRequest,
+    AskPayment,
+    LateMoney,
+    PaymentFact,
+    PaymentReport,
+    PaymentStatus,
+    Settlement,
+)
 from domain.refund import RefundPayment
-from domain.refusal import ExceedsCaptured, ProviderRefused
+from domain.refusal import ExceedsCaptured, ProviderRefused, Unknown
 from workflows import names, steps
 from workflows.saga import insist, reason
 from workflows.steps import Answer, Request, Step
@@ -62,7 +70,14 @@ class AftercareWorkflow:
         """Ask what is really there; what went back without us is written down, and what we keep without a
         booking for it is settled: the places again, or the money back.
         """
-        report = await self.stubbornly(steps.check_payment, self.asking())
+        try:
+            report = await self.stubbornly(steps.check_payment, self.asking())
+        except FailureError as error:
+            if reason(error) != Unknown.__name__:
+                raise
+            return  # somebody has told of a payment that is not there
+        if report.status is PaymentStatus.AUTHORIZED:
+            report = await self.stubbornly(steps.void_payment, self.asking())
         if report.refunds:
             await insist(steps.record_refund, self.money())
         if report.kept_minor > 0:

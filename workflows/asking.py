@@ -11,6 +11,8 @@ from domain.payment import (
     AskPayment,
     CapturePayment,
     CreatePayment,
+    FactKind,
+    FactSource,
     HandOver,
     PaymentFact,
     PaymentReport,
@@ -91,6 +93,19 @@ class Asking:
         """Ask for the end of a booking that was not confirmed."""
         return EndBooking(
             tenant_id=self.request.tenant_id, booking_id=self.request.booking_id, reason=reason, cause=cause
+        )
+
+    def kept_for_nothing(self, payment_id: PaymentId, now: datetime) -> PaymentFact:
+        """Say, as a fact for its aftercare, that a payment keeps money which pays for nothing."""
+        return PaymentFact(
+            event_id=f"surplus:{payment_id}",
+            provider="",
+            account="",
+            payment_id=payment_id,
+            kind=FactKind.CAPTURED,
+            provider_ref="",
+            occurred_at=now,
+            source=FactSource.REPORT,
         )
 
     def handing_over(self, fact: PaymentFact) -> HandOver:

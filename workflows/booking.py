@@ -26,7 +26,7 @@ from domain.booking import (
     Verdict,
 )
 from domain.ids import PaymentId
-from domain.inventory import Hold, OpenPayment
+from domain.inventory import Hold, Kept, OpenPayment
 from domain.payment import (
     LAPSED,
     Checkout,
@@ -89,6 +89,7 @@ class BookingWorkflow:
         self.asking = Asking(request)
         self.saga = Saga()
         self.hold: Hold | None = None
+        self.chosen = False  # by then the price is final
         self.deadline: datetime | None = None
         self.timer: asyncio.Task[None] | None = None
         self.over = False
@@ -236,13 +237,20 @@ class BookingWorkflow:
         if self.open:
             await self.close_before(self.open)
             self.refuse_too_much(ask)  # the one before may have been paid meanwhile
-        await self.saga.do(steps.keep_places, self.asking.keeping(ask.payment_id))
+        self.choose(await self.saga.do(steps.keep_places, self.asking.keeping(ask.payment_id)))
+        self.refuse_too_much(ask)
         self.open = self.asking.payment(ask, self.deadline)
         checkout = await self.saga.do(steps.create_payment, self.open)
         if checkout.paid:
             self.to_check.append(ask.payment_id)
         self.tell(f"waits for the payment of {ask.amount}")
         return checkout
+
+    def choose(self, kept: Kept) -> None:
+        """Note what the choice came to in the end: until the first payment the buyer may choose anew."""
+        self.chosen = True
+        if self.hold and kept.due and kept.total:
+            self.hold = self.hold.model_copy(update={"due": kept.due, "total": kept.total})
 
     async def close_before(self, earlier: CreatePayment) -> None:
         closing = await self.closed(earlier)
@@ -340,6 +348,7 @@ class BookingWorkflow:
         """Let the wait be over when `left` has passed."""
         if self.timer is not None:
             self.timer.cancel()
+        left = max(left, timedelta(0))  # a repeated answer may be of long ago
         self.over, self.deadline = False, workflow.now() + left
         self.tell("holds places")
         self.timer = asyncio.create_task(self.strike(left))
@@ -359,10 +368,23 @@ class BookingWorkflow:
         self.tell(f"ended: {self.outcome.status.value}")
         self.turn_away(self.ended())
         await workflow.wait_condition(workflow.all_handlers_finished)
+        for payment_id in self.surplus() if not self.saga.trouble else ():
+            kept = self.asking.kept_for_nothing(payment_id, workflow.now())
+            await self.saga.cross(steps.hand_over, self.asking.handing_over(kept))
         while unused := self.unused:
             await self.saga.cross(steps.hand_over, self.asking.handing_over(unused[0]))
             self.heard.add(unused[0].event_id)
         return self.outcome
+
+    def surplus(self) -> list[PaymentId]:
+        """List the payments that keep money though the booking is paid without them."""
+        most, kept, found = self.hold.total.minor if self.hold else 0, 0, []
+        for report in self.reports.values():
+            counts = report.status is not PaymentStatus.CONFLICTED and kept < most
+            kept += report.kept_minor if counts else 0
+            if report.kept_minor and not counts:
+                found.append(report.payment_id)
+        return found
 
     async def end(self) -> Outcome:
         if not self.saga.trouble:
@@ -427,7 +449,9 @@ class BookingWorkflow:
         self.refuse_too_much(ask)
 
     def refuse_too_much(self, ask: StartPayment) -> None:
-        if self.hold and (self.settled or ask.amount.minor > self.hold.total.minor - self.secured_minor):
+        if self.hold is None or not self.chosen:
+            return  # what is due is not final yet
+        if self.settled or ask.amount.minor > self.hold.total.minor - self.secured_minor:
             raise steps.refused(AlreadyPaid("Less is due than this payment asks for."))
 
     @workflow.update

@@ -107,6 +107,7 @@ class Saga:
         NeedsAttention.
         """
         self.parked, self._retry = step.name, False
+        workflow.set_current_details(f"**waits for an operator**: `{step.name}` was refused")
         await workflow.wait_condition(lambda: self._retry)
         self.parked = None
 

@@ -95,8 +95,8 @@ return_payment = Step[CreatePayment, None](
 )
 
 # Writes the payment's row, then opens its checkout at the provider under the key `<payment id>:create:<n>`. A
-# repeat answers the same checkout. Refuses ProviderRefused. While the account is known not to answer it fails at
-# once, for a buyer waits.
+# repeat answers the same checkout. Refuses ProviderRefused. While the account is known not to answer it fails
+# at once, for a buyer waits.
 create_payment = Step[CreatePayment, Checkout](
     "create_payment",
     Checkout,
@@ -142,6 +142,16 @@ capture_payment = Step[CapturePayment, PaymentReport](
 # Writes that a partner or reviewer has to accept the booking, tells them, and keeps the places until their
 # time is over. A repeat answers the first. Refuses HoldEnded, BookingEnded.
 ask_judge = Step[AskJudge, Kept]("ask_judge", Kept)
+
+# Releases what was authorised for a booking that has ended. Nothing authorised: nothing done. Refuses
+# Unknown.
+void_payment = Step[AskPayment, PaymentReport](
+    "void_payment",
+    PaymentReport,
+    queue=names.PROVIDERS,
+    start_to_close=PROVIDER_CALL,
+    schedule_to_close=ALARM,
+)
 
 # The pivot, in one transaction: hold purchased (taken anew if it was lost), tickets, books, booking
 # confirmed, events, notices owed. A repeat answers the same. Refuses PaymentNotCompleted (less is paid than
@@ -189,11 +199,7 @@ record_refund = Step[LateMoney, None]("record_refund", type(None))
 # Puts what the provider says it has told since an instant into the inbox, under the names it has there, so
 # that what has arrived before is no news.
 list_missed = Step[ListMissed, Swept](
-    "list_missed",
-    Swept,
-    queue=names.PROVIDERS,
-    start_to_close=SWEEP,
-    schedule_to_close=SWEEP,
+    "list_missed", Swept, queue=names.PROVIDERS, start_to_close=SWEEP, schedule_to_close=SWEEP
 )
 
 # Asks the provider about open payments that were not looked at for a while, and tells what is news to whoever
@@ -214,7 +220,8 @@ send_notice = Step[SendNotice, Sent](
 )
 
 # Keeps a method at the provider, for the customer its user is there, and makes it one to pay with. A repeat
-# changes nothing. Refuses PaymentDeclined (the issuer will not have it), ProviderRefused; then its row is gone.
+# changes nothing. Refuses PaymentDeclined (the issuer will not have it), ProviderRefused; then its row is
+# gone.
 store_method = Step[AskMethod, None](
     "store_method",
     type(None),
