@@ -61,6 +61,21 @@ async def test_a_consent_that_is_missing_stops_the_payment_alone_and_not_the_boo
     await stack.wait_for(booking, "confirmed")
 
 
+@pytest.mark.row("SAG-32")
+@pytest.mark.parametrize("quantity", [1, 3])
+async def test_what_is_paid_is_what_was_chosen_last(stack: Stack, quantity: int) -> None:
+    shop = await stack.shop()
+    booking = await stack.book(shop, quantity=2)
+
+    assert await send(stack, booking, "PATCH", "", {"lines": _lines(shop, quantity)}) == 200
+    await stack.pay(booking)
+
+    confirmed = await stack.wait_for(booking, "confirmed")
+    assert len(confirmed["tickets"]) == quantity
+    assert await stack.sandbox.kept() == 2_500 * quantity
+    assert await violations(stack) == []
+
+
 @pytest.mark.row("SAG-13")
 @pytest.mark.row("PAY-40")
 async def test_a_cart_is_one_booking_one_payment_and_a_ticket_for_each(stack: Stack) -> None:
