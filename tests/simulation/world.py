@@ -338,15 +338,22 @@ class World:
         _, facts = self._close(payment)
         yield
         report = self.record(payment, facts)
-        if report.status is PaymentStatus.AUTHORIZED and payment.ref:
+        if report.status is PaymentStatus.AUTHORIZED:
             yield
-            self.provider.void(payment.ref)
-            facts = self._said(payment)
+            facts = self._void(payment)
             yield
             report = self.record(payment, facts)
         taken = [fact for fact in facts if fact.kind is FactKind.CAPTURED]
         if taken and report.kept_minor > 0:
             self.aftercare(taken[0], self.care(payment.booking, payment.id))
+
+    def void_payment(self, ask: AskPayment) -> Pieces[PaymentReport]:
+        """Release what was authorised."""
+        payment = self._payment(ask.payment_id, ask.booking_id)
+        yield
+        facts = self._void(payment)
+        yield
+        return self.record(payment, facts)
 
     def capture_payment(self, ask: CapturePayment) -> Pieces[PaymentReport]:
         """Take what was authorised."""
@@ -612,6 +619,12 @@ class World:
         if ref is None:
             return Closing.CLOSED, [never_opened(payment, self.clock.now)]
         return self.provider.close(ref), self._said(payment)
+
+    def _void(self, payment: Payment) -> list[PaymentFact]:
+        ref = self._ref(payment)
+        if ref:
+            self.provider.void(ref)
+        return self._said(payment)
 
     def _said(self, payment: Payment) -> list[PaymentFact]:
         ref = self._ref(payment)
