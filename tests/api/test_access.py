@@ -264,7 +264,7 @@ async def test_a_token_that_ends_ends_in_our_memory_too(door: Door) -> None:
     assert house.verdicts[token][1] <= now + timedelta(seconds=11)
 
 
-@pytest.mark.row("SAG-16", partly="update and delete come with amending")
+@pytest.mark.row("SAG-16", partly="the flight API's own addresses are aliases to come")
 async def test_another_users_booking_and_another_tenants_read_like_none(door: Door) -> None:
     booking = await door.book({**door.user("ada"), **door.through()})
     other = await open_shop(door.databases.app)

@@ -23,7 +23,7 @@ def instant(text: str) -> datetime:
 
 
 @pytest.mark.row("INV-06")
-@pytest.mark.row("SAG-01", partly="the first sources' own routes are aliases to come")
+@pytest.mark.row("SAG-01", partly="vouchers do not exist yet")
 async def test_a_booking_is_held_for_the_time_to_pay(door: Door) -> None:
     answer = await door.ask(key())
 
@@ -40,7 +40,7 @@ async def test_a_booking_is_held_for_the_time_to_pay(door: Door) -> None:
     assert await door.judge.fetchval("select held from counters where id = $1", door.shop.slot.id) == 1
 
 
-@pytest.mark.row("SAG-27", partly="reports come later")
+@pytest.mark.row("SAG-27")
 async def test_the_source_is_the_channels_and_not_the_callers_to_say(door: Door) -> None:
     booking = await door.book()
     refused = await door.ask(source="api")

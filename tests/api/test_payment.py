@@ -178,7 +178,7 @@ class TestWithTheSaga:
         assert told["publishable_key"] == stack.settings.stripe_publishable_key
         assert told["payment_url"] is None
 
-    @pytest.mark.row("SAG-01", partly="the first sources' own routes are aliases to come")
+    @pytest.mark.row("SAG-01", partly="vouchers do not exist yet")
     async def test_a_booking_that_comes_with_its_payment_is_answered_with_where_to_pay(
         self, stack: Stack
     ) -> None:
