@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from activities.payment import gateway_of
+from activities.payment import gateway_of, number_of_key
 from db import method as methods
 from db.method import Kept
 from db.session import Database
@@ -58,7 +58,10 @@ class MethodActivities:
         vault = self._vault(row)
         customer = row.customer
         if customer is None:
-            made = await vault.open_customer(row.owner, op_key=f"{row.owner}:customer:1")
+            async with self._payment.tenant(ask.tenant_id) as connection:
+                calls = await methods.count_customer(connection, ask.tenant_id, ask.method_id)
+            op_key = f"{row.owner}:customer:{number_of_key(calls)}"
+            made = await vault.open_customer(row.owner, op_key=op_key)
             customer = await self._named(ask.tenant_id, ask.method_id, made)
         return await vault.store_method(customer, row.token, op_key=f"{ask.method_id}:store:1")
 

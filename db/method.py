@@ -31,6 +31,12 @@ update payment_customers set provider_ref = coalesce(provider_ref, $3)
 returning provider_ref
 """
 
+COUNT_CUSTOMER = """
+update payment_customers set calls = calls + 1
+ where tenant_id = $1 and id = (select customer_id from payment_methods where tenant_id = $1 and id = $2)
+returning calls
+"""
+
 WISH = """
 insert into payment_methods (tenant_id, id, customer_id, user_id, provider, account, token, wants_default)
 values ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -206,6 +212,12 @@ async def tokens(
         "select id, token from payment_methods where tenant_id = $1 and id = any($2)", tenant_id, method_ids
     )
     return {MethodId(row["id"]): row["token"] for row in rows}
+
+
+async def count_customer(connection: Connection, tenant_id: TenantId, method_id: MethodId) -> int:
+    """Count, before the call, that the provider is asked to make a customer; gives how often."""
+    calls: int = await connection.fetchval(COUNT_CUSTOMER, tenant_id, method_id)
+    return calls
 
 
 async def name_customer(

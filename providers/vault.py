@@ -38,7 +38,7 @@ class Vault(Protocol):
     async def open_customer(self, owner: str, *, op_key: str) -> str:
         """Make whom methods are kept for, labelled `owner`, an id of ours; gives the provider's id.
 
-        The same key makes one.
+        The same key makes one; whom nothing is kept for, made by a call whose answer was lost, does no harm.
         """
 
     async def store_method(self, customer: str, token: str, *, op_key: str) -> KeptMethod:

@@ -59,6 +59,7 @@ create table payment_customers (
     provider text not null,
     account text not null,
     provider_ref text,
+    calls integer default 0 not null,
     created_at timestamptz default now() not null,
     constraint pk_payment_customers primary key (tenant_id, id)
 );

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, text
 
-from db.schema.base import Flag, Id, MaybeInstant, MaybeWords, Stamped, TenantRow, Words, refers_to
+from db.schema.base import Flag, Id, MaybeInstant, MaybeWords, Stamped, Tally, TenantRow, Words, refers_to
 
 
 class PaymentCustomer(TenantRow, table=True):
-    """Whom a provider keeps methods for; its row is written before the provider is asked."""
+    """Whom a provider keeps methods for; its row is written before the provider is asked, `calls` times."""
 
     __tablename__ = "payment_customers"
     __table_args__ = (
@@ -23,6 +23,7 @@ class PaymentCustomer(TenantRow, table=True):
     provider: Words
     account: Words
     provider_ref: MaybeWords
+    calls: Tally
     created_at: Stamped
 
 

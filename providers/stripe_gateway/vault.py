@@ -26,11 +26,12 @@ class StripeVault:
         )
         return str((await self._call("open_customer", making))["id"])
 
-    async def store_method(self, customer: str, token: str, *, op_key: str) -> KeptMethod:
-        """Attach a payment method; one that Stripe will not attach may be this customer's already."""
-        attaching = self._stripe.payment_methods.attach_async(
-            token, {"customer": customer}, {"idempotency_key": op_key}
-        )
+    async def store_method(self, customer: str, token: str, *, op_key: str) -> KeptMethod:  # noqa: ARG002 - the protocol's
+        """Attach a payment method; one that Stripe will not attach may be this customer's already.
+
+        So no idempotency key goes with it: under one Stripe would replay a 500 that it has stored.
+        """
+        attaching = self._stripe.payment_methods.attach_async(token, {"customer": customer})
         try:
             return _kept(await self._call("store_method", attaching))
         except Refused:
@@ -44,9 +45,9 @@ class StripeVault:
         listing = self._stripe.customers.payment_methods.list_async(customer, {"limit": PAGE})
         return [_kept(method) for method in (await self._call("list_methods", listing))["data"]]
 
-    async def forget_method(self, token: str, *, op_key: str) -> None:
-        """Detach a payment method, which can be attached to nobody again."""
-        detaching = self._stripe.payment_methods.detach_async(token, {}, {"idempotency_key": op_key})
+    async def forget_method(self, token: str, *, op_key: str) -> None:  # noqa: ARG002 - the protocol's
+        """Detach a payment method, which nobody can attach again; without a key, as it was attached."""
+        detaching = self._stripe.payment_methods.detach_async(token)
         try:
             await self._call("forget_method", detaching)
         except NotFound:

@@ -1,5 +1,7 @@
 """Paying with a stored method: nothing is typed again, the bank may still ask, and nobody else's is used."""
 
+from uuid import UUID
+
 import pytest
 
 from tests.support.check import violations
@@ -71,6 +73,9 @@ async def test_where_the_bank_asks_the_booking_waits_for_the_answer(stack: Stack
     await eventually(declined, what="the decline to be written down")
     assert (await stack.read(booking))["status"] == "awaiting_payment"
     assert await stack.value("select decline_code from payments") == "authentication_failed"
+    told = (await stack.read(booking))["decline"]
+    assert (told["code"], told["retry"]) == ("authentication_failed", "other")
+    assert told["guidance"]
     await stack.pay(booking)
     await stack.wait_for(booking, "confirmed")
 
@@ -121,3 +126,36 @@ async def test_a_method_that_the_issuer_will_not_have_is_not_stored(stack: Stack
 
     assert (no.status_code, no.json()["code"]) == (402, "payment_declined")
     assert await stack.rows("select id from payment_methods") == []
+
+
+@pytest.mark.row("PAY-44")
+@pytest.mark.parametrize("fault", ["response_lost", "response_500_before", "response_500_after"])
+async def test_a_stored_method_is_charged_once_whatever_becomes_of_the_providers_answer(
+    stack: Stack, fault: str
+) -> None:
+    shop = await stack.shop()
+    ada = User(stack, shop.tenant_id)
+    method_id = await ada.store()
+    booking = await ada.book(shop)
+    await stack.sandbox.break_down("POST /v1/payment_intents", fault)
+
+    paid = await ada.ask_to_pay(booking, method_id)
+
+    assert (paid.status_code, paid.json()["status"]) == (201, "processing"), paid.text
+    await stack.wait_for(booking, "confirmed")
+    assert [payment["captured"] for payment in await stack.sandbox.payments()] == [2500]
+
+
+@pytest.mark.row("PAY-18")
+@pytest.mark.parametrize("fault", ["response_lost", "response_500_after"])
+async def test_a_method_is_stored_whatever_becomes_of_the_providers_answers(
+    stack: Stack, fault: str
+) -> None:
+    ada = User(stack, (await stack.shop()).tenant_id)
+    for route in ("POST /v1/customers", "POST /v1/payment_methods/*"):
+        await stack.sandbox.break_down(route, fault)
+
+    method_id = await ada.store()
+
+    (kept,) = await ada.methods()
+    assert (UUID(kept["id"]), kept["last4"], kept["expiry_year"]) == (method_id, "4242", 2034)
