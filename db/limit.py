@@ -39,8 +39,14 @@ UNBLOCK = "delete from blocks where tenant_id = $1 and kind = $2 and subject = $
 BLOCKED = "select reason from blocks where tenant_id = $1 and kind = $2 and subject = $3"
 
 FORGET = (
-    "delete from rate_limits where begun_at < now() - interval '1 day'",
-    "delete from payment_tries where tried_at < now() - interval '1 day'",
+    """
+    delete from rate_limits where ctid = any(array(
+        select ctid from rate_limits where begun_at < now() - interval '1 day' limit $1))
+    """,
+    """
+    delete from payment_tries where ctid = any(array(
+        select ctid from payment_tries where tried_at < now() - interval '1 day' limit $1))
+    """,
 )
 
 
@@ -99,7 +105,9 @@ async def blocked(connection: Connection, tenant_id: TenantId, kind: BlockKind, 
     return reason
 
 
-async def forget(connection: Connection) -> None:
-    """Forget what no limit counts any more, in a transaction of the relay's."""
-    for statement in FORGET:
-        await connection.execute(statement)
+async def forget(connection: Connection, *, at_most: int) -> int:
+    """Forget what no limit counts any more, in a transaction of the relay's; gives how many rows, at the most
+    so many of each kind.
+    """
+    done = [await connection.execute(statement, at_most) for statement in FORGET]
+    return max(int(each.removeprefix("DELETE ")) for each in done)

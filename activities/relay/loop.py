@@ -39,9 +39,9 @@ class Bell:
         self._next = asyncio.Event()
 
 
-async def keep_at(name: str, work: Round, bell: Bell) -> None:
-    """Do rounds of work for ever: at once while there is a full batch, else when the bell rings or a second
-    has passed; after an outage with longer and longer pauses.
+async def keep_at(name: str, work: Round, bell: Bell, every: float = POLL_SECONDS) -> None:
+    """Do rounds of work for ever: at once while there is a full batch, else when the bell rings or so many
+    seconds have passed; after an outage with longer and longer pauses.
     """
     pause = SHORTEST_PAUSE_SECONDS
     while True:
@@ -59,7 +59,7 @@ async def keep_at(name: str, work: Round, bell: Bell) -> None:
         pause = SHORTEST_PAUSE_SECONDS
         if done < BATCH:
             with suppress(TimeoutError):
-                await asyncio.wait_for(ring.wait(), POLL_SECONDS)
+                await asyncio.wait_for(ring.wait(), every)
 
 
 async def listen(url: str, bell: Bell) -> None:

@@ -7,11 +7,14 @@ from datetime import timedelta
 from activities.relay.inbox import Inbox
 from activities.relay.loop import BATCH, Bell, keep_at, listen
 from activities.relay.telling import LEASE, SOON, Sagas, Untold, by_tenant, tell_each
-from db import inventory, refund as refunds, relay as due
+from db import inventory, limit, refund as refunds, relay as due
 from db.booking import end
 from db.session import Database
 from observability.metrics import RELAY_LAG_SECONDS, RELAY_TOLD
 from providers.gateway import Gateways
+
+# How often the counters of rate limits are tidied.
+FORGET_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Relay:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(listen(self.url, bell))
             tasks.create_task(keep_at("lag", self.measure, Bell()))
+            tasks.create_task(keep_at("limits", self.forget_limits, Bell(), every=FORGET_SECONDS))
             for work in (
                 self.begin_bookings,
                 self.begin_refunds,
@@ -97,6 +101,11 @@ class Relay:
                 await inventory.take_back(connection, tenant_id, sorted(each.counter_id for each in overdue))
         RELAY_TOLD.labels("hold").inc(len(found))
         return len(found)
+
+    async def forget_limits(self) -> int:
+        """Forget what no rate limit counts any more; gives how much."""
+        async with self.database.across() as connection:
+            return await limit.forget(connection, at_most=BATCH)
 
     async def measure(self) -> int:
         """Look how long what is due has waited; nothing is done about it here."""
