@@ -48,21 +48,33 @@ class SweepActivities:
 
     @activity.defn(name=steps.list_missed.name)
     async def list_missed(self, ask: ListMissed) -> Swept:
-        """Put what the provider has told since into the inbox, which knows what has arrived before."""
+        """Put what the provider has told since into the inbox, which knows what has arrived before.
+
+        A provider that does not answer is asked again by the next sweep, not by a retry.
+        """
         gateway = gateway_of(self.gateways, ask.provider, ask.account)
-        deliveries = [
-            each for raw in await gateway.missed(ask.since) for each in self._deliveries(gateway, raw)
-        ]
+        try:
+            told = await gateway.missed(ask.since)
+        except GatewayTrouble as trouble:
+            log.warning("a provider does not list what it told", provider=ask.provider, why=trouble.reason)
+            return Swept()
+        deliveries = [delivery for raw in told for delivery in self._deliveries(gateway, raw)]
         async with self.app.across() as connection:
             new = await inbox.store(connection, deliveries)
             if new:
                 await due.wake(connection)
-        return Swept(missed=new)
+        return Swept(until=ask.until, missed=new)
 
     @activity.defn(name=steps.ask_open_payments.name)
     async def ask_open_payments(self, ask: SweepRequest) -> Swept:
-        """Ask the provider about open payments that are due, and tell what is news."""
+        """Ask the provider about open payments that are due, and tell what is news; not while it is away, for
+        each look makes the next one later.
+        """
         gateway = gateway_of(self.gateways, ask.provider, ask.account)
+        try:
+            gateway.refuse_if_away()
+        except GatewayTrouble:
+            return Swept()
         async with self.relay.across() as connection:
             found = await open_things.payments(
                 connection, ask.provider, ask.account, every=ask.every, limit=BATCH

@@ -24,16 +24,20 @@ class SweepRequest(Value):
 
 
 class ListMissed(Value):
-    """Ask what an account at a provider has told since an instant, whether or not it reached us."""
+    """Ask what an account at a provider has told since an instant, whether or not it reached us; `until` is
+    when it was asked.
+    """
 
     provider: str
     account: str
     since: datetime
+    until: datetime
 
 
 class Swept(Value):
-    """What a sweep came to: up to when the provider's own list was read, how many of its events were news,
-    how many open payments were asked about, and for how many things that are overdue it saw to a run.
+    """What a sweep came to: up to when the provider's own list was read (none: it did not answer), how many
+    of its events were news, how many open payments were asked about, and for how many things that are overdue
+    it saw to a run.
     """
 
     until: datetime | None = None

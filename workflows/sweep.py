@@ -22,12 +22,14 @@ class SweepWorkflow:
     async def run(self, request: SweepRequest) -> Swept:
         """Read what the provider lists, ask about what is open, begin what is lost."""
         began, since = workflow.now(), self.since()
-        missing = ListMissed(provider=request.provider, account=request.account, since=since - OVERLAP)
+        missing = ListMissed(
+            provider=request.provider, account=request.account, since=since - OVERLAP, until=began
+        )
         listed = await self.tried(steps.list_missed, missing)
         asked = await self.tried(steps.ask_open_payments, request)
         begun = await self.tried(steps.begin_lost, request)
         swept = Swept(
-            until=began if listed else since,
+            until=(listed and listed.until) or since,
             missed=listed.missed if listed else 0,
             asked=asked.asked if asked else 0,
             begun=begun.begun if begun else 0,

@@ -15,6 +15,7 @@ from tests.support.check import violations
 from tests.support.stack import ENDS, Booked, Stack
 from tests.support.temporal import kinds
 from tests.support.wait import eventually
+from tests.workflows.test_sweep import silence, sweep
 from workflows.booking import BookingWorkflow
 from workflows.steps import STEPS, Step
 
@@ -70,6 +71,35 @@ async def told_while_undoing(stack: Stack, hold_seconds: int) -> Booked:
     return booking
 
 
+async def unheard(stack: Stack, hold_seconds: int) -> Booked:
+    """Pay, and let nobody tell of it: the sweep reads it in the provider's list."""
+    await silence(stack)
+    booking = await paid(stack, 900)
+    await sweep(stack)
+    return booking
+
+
+async def unlisted(stack: Stack, hold_seconds: int) -> Booked:
+    """Pay, let nobody tell of it nor list it: the sweep asks."""
+    await silence(stack, lists_nothing=True)
+    booking = await paid(stack, 900)
+    await sweep(stack)
+    return booking
+
+
+async def lost(stack: Stack, hold_seconds: int) -> Booked:
+    """Open a checkout, lose the run and leave: the sweep begins it anew when the time is over."""
+    booking = await expired(stack, hold_seconds)
+    await stack.run_of(booking).terminate("ordered by the test")
+
+    async def found() -> bool:
+        await sweep(stack)
+        return bool((await stack.read(booking))["status"] in ENDS)
+
+    await eventually(found, what="the end of the booking")
+    return booking
+
+
 Story = Callable[[Stack, int], Awaitable[Booked]]
 STORY: dict[str, Story] = {
     "hold_places": paid,
@@ -83,9 +113,13 @@ STORY: dict[str, Story] = {
     "release_places": expired,
     "end_booking": expired,
     "settle_late_money": paid_too_late,
+    "open_refund": paid_too_late,
     "refund_payment": paid_too_late,
     "record_refund": paid_too_late,
     "hand_over": told_while_undoing,
+    "list_missed": unheard,
+    "ask_open_payments": unlisted,
+    "begin_lost": lost,
 }
 
 
