@@ -71,9 +71,9 @@ class Choice:
         if wanted := self.given(name):
             if not wanted.isdecimal() or not 0 < int(wanted) < 65_536:
                 raise Trouble(f"{name}={wanted} is no port: set a number from 1 to 65535.")
-            if int(wanted) in taken or not ports.is_free(int(wanted)):
-                raise Trouble(f"Port {wanted} is taken: free it, or set {name} to another one.")
             chosen = int(wanted)
+            if chosen in taken or not ports.is_free(chosen) or not ports.claim(chosen):
+                raise Trouble(f"Port {wanted} is taken: free it, or set {name} to another one.")
         else:
             chosen = ports.free_from(int(self.kept.get(name, PORTS[name])), taken)
         self.values[name] = str(chosen)

@@ -1,8 +1,17 @@
-"""Ports on loopback: is one free, give me a free one, give me this one or the next."""
+"""Ports on loopback: is one free, give me a free one, give me this one or the next.
 
+A free port is nobody's until a server listens on it; stacks that start at the same moment tell each other
+by claims what they have chosen.
+"""
+
+import fcntl
+import os
 import socket
 
+from devtools.paths import cache
+
 LOOPBACK = "127.0.0.1"
+_claims: dict[int, int] = {}  # ports of this process, and the locked file of each
 
 
 def is_free(port: int) -> bool:
@@ -33,8 +42,26 @@ def any_free() -> int:
         return port
 
 
+def claim(port: int) -> bool:
+    """Claim a port among this user's stacks until this process ends; False when another has claimed it."""
+    if port in _claims:
+        return True
+    folder = cache() / "ports"
+    folder.mkdir(exist_ok=True)
+    locked = os.open(folder / str(port), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(locked)
+        return False
+    _claims[port] = locked
+    return True
+
+
 def free_from(port: int, taken: set[int]) -> int:
-    """Answer `port`, or the next one after it that is free and not in `taken`."""
+    """Answer `port`, or the next one after it that is free and not in `taken`; it is claimed."""
     return next(
-        candidate for candidate in range(port, 65_536) if candidate not in taken and is_free(candidate)
+        candidate
+        for candidate in range(port, 65_536)
+        if candidate not in taken and is_free(candidate) and claim(candidate)
     )

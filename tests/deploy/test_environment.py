@@ -3,15 +3,19 @@
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from dotenv import dotenv_values
 
 from devtools import choice, dotenv
 from devtools.choice import Choice, choose
-from devtools.ports import any_free
+from devtools.paths import ROOT
+from devtools.ports import any_free, free_from
 from devtools.say import Trouble
 from settings import Settings
 
@@ -30,6 +34,7 @@ AWKWARD = {
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the file a place of its own."""
     monkeypatch.setattr(choice, "FILE", tmp_path / "env")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # claims of ports are nobody's but ours
     for name in (*choice.PORTS, *choice.ROLES, "POSTGRES_URL", "TEMPORAL_ADDRESS", "HOLDFAST_ENV"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "env"
@@ -89,6 +94,30 @@ def test_secrets_and_ports_are_kept_over_restarts(file: Path) -> None:
     second = choose()
 
     assert second.values == first.values
+
+
+def test_stacks_that_start_at_the_same_moment_choose_different_ports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A free port is claimed though nobody listens on it yet, and let go by whoever dies."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    start = any_free()
+    program = f"from devtools.ports import free_from; print(free_from({start}, set())); input()"
+    with ExitStack() as stacks:
+        chosen = [stacks.enter_context(one_that_chooses(program)) for _ in range(3)]
+
+    assert len({*chosen}) == len(chosen)
+    assert free_from(min(chosen), set()) == min(chosen)
+
+
+@contextmanager
+def one_that_chooses(program: str) -> Iterator[int]:
+    """Run a process that chooses a port and is killed; gives the port."""
+    command = [sys.executable, "-u", "-c", program]
+    with subprocess.Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True) as process:  # noqa: S603
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+        process.kill()
 
 
 def test_two_checkouts_have_different_secrets(file: Path) -> None:
