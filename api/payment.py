@@ -204,7 +204,7 @@ async def paid_under(
         claim = await idempotency.claim(connection, found.tenant_id, used, uuid7())
         payment_id = PaymentId(claim.subject)
         await keep(connection, found.tenant_id, found.id, payment_id, wish.billing)
-        suspicious = await parts.limits.count_payment(
+        suspicious = account.provider != CASH and await parts.limits.count_payment(
             connection, request, found.tenant_id, payment_id, user_id
         )
     if claim.answer is not None:
@@ -241,7 +241,7 @@ async def payable_through(
     takes_cash: bool = False,
 ) -> Account:
     """Choose the account a wish goes to: the one that keeps the `stored` method, the named provider's, else
-    the preferred one.
+    the preferred one. Cash is never chosen unless it is named by who takes it.
 
     Refuses InvalidRequest for a provider the tenant has no account at, and for an address of return that is
     neither ours nor on the channel's list; `at` is where in the body the wish stands.

@@ -16,9 +16,9 @@ from api.body import StrictRoute
 from api.booking.people import people
 from api.booking.shape import AcceptedBooking, BookingWish
 from api.deps import BASE, Caller, House, Key, Now, Parts, Permission, fingerprint, may
-from api.payment import PaymentAnswer, PaymentWish, opened, payable_through
+from api.payment import PaymentAnswer, PaymentWish, asker, opened, payable_through
 from api.pricing import choices, lines
-from db import idempotency, pricing as quotes
+from db import idempotency, payment as payments, pricing as quotes
 from db.booking import read
 from db.booking.place import Placed, Placement, place
 from db.catalog import Sale
@@ -276,6 +276,14 @@ async def _payment(
         async with parts.database.tenant(booking.tenant_id) as connection:
             suspicious = await parts.limits.count_payment(
                 connection, request, booking.tenant_id, payment_id, booking.user_id
+            )
+        async with parts.payments.tenant(booking.tenant_id) as connection:
+            await payments.note(
+                connection,
+                booking.tenant_id,
+                payment_id,
+                await asker(request, parts),
+                user_id=booking.user_id,
             )
         return await opened(parts, booking, wish, account, payment_id, now=now, suspicious=suspicious)
     except ProviderAway:

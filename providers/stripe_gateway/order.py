@@ -122,8 +122,8 @@ def opened_session(session: Json) -> Opened:
 
 
 def opened_intent(intent: Json) -> Opened:
-    """Read an intent; one that has ended has no secret to pay with. Where the bank asks, it asks at an address
-    of its own.
+    """Read an intent; one that has ended has no secret to pay with. Where the bank asks, there is an address
+    to answer at.
     """
     asked = (intent.get("next_action") or {}).get("redirect_to_url")
     if asked:

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from tests.support.check import violations
-from tests.support.stack import Stack
+from tests.support.stack import Booked, Stack
 from tests.support.user import User
 from tests.support.wait import eventually
 
@@ -80,6 +80,17 @@ async def test_where_the_bank_asks_the_booking_waits_for_the_answer(stack: Stack
     await stack.wait_for(booking, "confirmed")
 
 
+@pytest.mark.row("PAY-14")
+async def test_who_pays_along_with_the_booking_is_in_the_record_too(stack: Stack) -> None:
+    wish = {"return_url": f"{stack.settings.api_url}/docs"}
+
+    booking = Booked.of(await stack.ask_to_book(await stack.shop(), payment=wish))
+
+    row = (await stack.rows("select ip_address, user_agent, booking_reference from payments"))[0]
+    assert (row["ip_address"], row["booking_reference"]) == ("127.0.0.1", booking.reference)
+    assert row["user_agent"].startswith("python-httpx")
+
+
 @pytest.mark.row("PAY-44")
 async def test_a_declined_stored_method_leaves_the_booking_to_be_paid_otherwise(stack: Stack) -> None:
     shop = await stack.shop()
@@ -148,9 +159,7 @@ async def test_a_stored_method_is_charged_once_whatever_becomes_of_the_providers
 
 @pytest.mark.row("PAY-18")
 @pytest.mark.parametrize("fault", ["response_lost", "response_500_after"])
-async def test_a_method_is_stored_whatever_becomes_of_the_providers_answers(
-    stack: Stack, fault: str
-) -> None:
+async def test_a_method_is_stored_whatever_becomes_of_the_providers_answers(stack: Stack, fault: str) -> None:
     ada = User(stack, (await stack.shop()).tenant_id)
     for route in ("POST /v1/customers", "POST /v1/payment_methods/*"):
         await stack.sandbox.break_down(route, fault)
