@@ -4,12 +4,13 @@ The path names the account and so the secrets; nothing unverified does. Reading 
 an event means is found out later, by the relay and by asking the provider.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Path, Request
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from api import problem
@@ -57,7 +58,7 @@ async def receive_for_account(
         raise Unknown
     raw = await request.body()
     try:
-        gateway.verify(raw, request.headers, now)
+        gateway.verify(raw, _combined(request.headers), now)
     except BadSignature as no:
         WEBHOOKS.labels(provider, "refused").inc()
         log.warning("webhook refused", provider=provider, account=account, why=str(no))
@@ -68,6 +69,11 @@ async def receive_for_account(
     parts.waker.wake()
     _tell(provider, deliveries, new)
     return Received()
+
+
+def _combined(headers: Headers) -> Mapping[str, str]:
+    """Write a header that came twice as one (RFC 9110, 5.2), so that no second one is passed over."""
+    return {name: ",".join(headers.getlist(name)) for name in headers}
 
 
 def _deliveries(gateway: Gateway, raw: bytes, *, live: bool) -> list[Delivery]:

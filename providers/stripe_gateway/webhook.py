@@ -48,7 +48,7 @@ def _read(header: str) -> tuple[bytes, list[bytes]]:
         raise BadSignature("not a signature") from None
     stamps = [value for name, _, value in parts if name == "t"]
     # Twelve digits reach the year 33658; more would only feed the arithmetic.
-    if not stamps or not stamps[0].isdecimal() or len(stamps[0]) > 12:
+    if len(stamps) != 1 or not stamps[0].isdecimal() or len(stamps[0]) > 12:
         raise BadSignature("not a signature")
     return stamps[0].encode(), [value.encode() for name, _, value in parts if name == "v1"]
 

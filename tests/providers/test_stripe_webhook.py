@@ -244,6 +244,7 @@ async def test_the_real_events_of_a_story_say_exactly_what_moved(desk: Desk, ord
         "payment_intent.payment_failed": [FactKind.DECLINED],
         "payment_intent.succeeded": [FactKind.CAPTURED],
         "refund.created": [FactKind.REFUNDED],
+        "charge.refunded": [FactKind.REFUNDED],
     }
     assert {"payment_intent.created", "charge.succeeded", "checkout.session.completed"} <= told.keys()
 
