@@ -1,7 +1,9 @@
 """The three steps before paying, kept here: choosing anew, what is still missing, what is agreed to."""
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from pydantic import JsonValue
@@ -12,11 +14,12 @@ from api.body import StrictRoute
 from api.booking.look import show
 from api.booking.shape import BookingAnswer, Contact, phone_place, refuse_unreachable
 from api.consent import TextAnswer, texts
-from api.deps import BASE, Caller, House, Parts, Permission, may
+from api.deps import BASE, Caller, House, Now, Parts, Permission, may
+from api.passenger import refuse_unfit
 from api.pricing import Lines, choices
 from api.problem import FieldError
 from api.shape import Answer, Locale, MoneyShape, Shape, example
-from db import checkout as checkouts
+from db import catalog, checkout as checkouts
 from db.booking import change, read
 from db.session import Connection
 from domain.booking import OPEN, BookingStatus
@@ -98,7 +101,11 @@ async def read_checkout(
     ),
 )
 async def change_booking(
-    parts: Parts, caller: Annotated[Caller, may(Permission.CHANGE)], booking: Named, wish: ChangeWish
+    parts: Parts,
+    caller: Annotated[Caller, may(Permission.CHANGE)],
+    booking: Named,
+    now: Now,
+    wish: ChangeWish,
 ) -> BookingAnswer:
     """Change what is booked, or whom the tickets go to, until a payment has started.
 
@@ -110,6 +117,7 @@ async def change_booking(
     async with parts.database.tenant(caller.tenant_id) as connection:
         if choice:
             await change.choose(connection, found.tenant_id, found.id, choice)
+            await _refuse_unfit(connection, parts, found, choice, now)
         await _reach(connection, parts, found, wish)
         return await show(connection, parts, await read.find(connection, found.tenant_id, found.id))
 
@@ -137,6 +145,18 @@ async def _choice(parts: House, booking: read.Booking, wish: ChangeWish) -> chan
         due=due(total, booking.terms),
         summary=f"{sum(line.quantity for line in lines)} × {sale.offer.name}",
     )
+
+
+async def _refuse_unfit(
+    connection: Connection, parts: House, booking: read.Booking, choice: change.Choice, now: datetime
+) -> None:
+    """Refuse InvalidRequest where those who were named may not travel at the time that is chosen now."""
+    if choice.starts_at == booking.starts_at:
+        return
+    slot = await catalog.slot(connection, booking.tenant_id, choice.slot_id)
+    zone = ZoneInfo(slot.zone)
+    starts_at = choice.starts_at.astimezone(zone)
+    await refuse_unfit(connection, parts.seal, booking, now=now.astimezone(zone), starts_at=starts_at)
 
 
 async def _reach(connection: Connection, parts: House, booking: read.Booking, wish: ChangeWish) -> None:

@@ -16,6 +16,7 @@ from api.deps import BASE, Caller, Now, Parts, Permission, may
 from api.shape import Answer, Shape, example
 from db import catalog, checkout, passenger as passengers
 from db.booking.read import Booking, find
+from db.session import Connection
 from domain.country import COUNTRIES
 from domain.ids import BookingId
 from domain.passenger import Passenger, PassengerRule, PassengerType, Passport, Traveller, faults
@@ -184,6 +185,18 @@ def sealed(
     return tuple(_sealed(seal, booking_id, i, each) for i, each in enumerate(travellers, start=1))
 
 
+async def refuse_unfit(
+    connection: Connection, seal: Seal, booking: Booking, *, now: datetime, starts_at: datetime
+) -> None:
+    """Refuse InvalidRequest where one who was named may not travel then; instants are in the place's zone."""
+    kept = await passengers.of_booking(connection, booking.tenant_id, booking.id)
+    travellers = [_opened(seal, booking.id, each) for each in kept]
+    rule = booking.terms.passengers
+    errors = faults(travellers, rule, places=len(kept), today=now.date(), travels_on=starts_at.date())
+    if travellers and errors:
+        raise InvalidRequest("The passengers break a rule.", errors=errors)
+
+
 def _traveller(wish: PassengerWish) -> Traveller:
     return Traveller.model_validate(wish.model_dump())
 
@@ -210,20 +223,27 @@ def _page(seal: Seal, booking_id: BookingId, kept: Sequence[Passenger]) -> Passe
 
 
 def _answer(seal: Seal, booking_id: BookingId, passenger: Passenger) -> PassengerAnswer:
-    born = seal.open(passenger.birth_date, place=_place("birth_date", booking_id, passenger.position))
-    shown = None
-    if passenger.passport is not None:
-        place = _place("passport", booking_id, passenger.position)
-        passport = Passport.model_validate_json(seal.open(passenger.passport, place=place))
-        shown = PassportAnswer(
+    traveller = _opened(seal, booking_id, passenger)
+    passport = traveller.passport
+    return PassengerAnswer(
+        **traveller.model_dump(exclude={"passport"}),
+        passport=passport
+        and PassportAnswer(
             number_end=passport.number[-SHOWN_DIGITS:],
             country=passport.country,
             expires_on=passport.expires_on,
-        )
-    return PassengerAnswer(
+        ),
+    )
+
+
+def _opened(seal: Seal, booking_id: BookingId, passenger: Passenger) -> Traveller:
+    at, passport = passenger.position, passenger.passport
+    born = seal.open(passenger.birth_date, place=_place("birth_date", booking_id, at))
+    return Traveller(
         **passenger.model_dump(include={"type", "given_name", "family_name", "nationality"}),
         birth_date=date.fromisoformat(born),
-        passport=shown,
+        passport=passport
+        and Passport.model_validate_json(seal.open(passport, place=_place("passport", booking_id, at))),
     )
 
 

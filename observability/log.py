@@ -23,6 +23,7 @@ Line = MutableMapping[str, Any]
 PERSONAL = frozenset(
     {
         "address",
+        "birth_date",
         "birthday",
         "body",
         "card",
@@ -33,8 +34,11 @@ PERSONAL = frozenset(
         "cvc",
         "date_of_birth",
         "email",
+        "family_name",
         "first_name",
         "full_name",
+        "given_name",
+        "holder_name",
         "iban",
         "ip",
         "last_name",

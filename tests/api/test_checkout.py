@@ -1,5 +1,6 @@
 """The three steps before paying: each kept here, each open to be gone back to, and what they lack."""
 
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -242,6 +243,24 @@ async def test_passengers_are_shown_to_their_buyer_but_for_the_passport_and_repl
     [shown] = (await ask(door, booking, "GET", "/passengers")).json()["items"]
     assert shown["birth_date"] == "1985-12-10"
     assert shown["passport"] == {"number_end": "567", "country": "GB", "expires_on": "2099-06-30"}
+
+
+@pytest.mark.row("SAG-14")
+async def test_who_may_travel_then_is_looked_at_again_when_another_time_is_chosen(door: Door) -> None:
+    shop = await sell(door)
+    start = shop.slot.starts_at + timedelta(days=30)
+    later = await shop.add_slot(5, starts_at=start, ends_at=start + timedelta(hours=1), sales_until=start)
+    soon_over = {"number": "P1234567", "country": "GB", "expires_on": f"{start - timedelta(days=9):%Y-%m-%d}"}
+    booking = await door.book(contact=REACHABLE)
+    named = await ask(door, booking, "PUT", "/passengers", {"passengers": [traveller(passport=soon_over)]})
+    counts = await door.counts()
+
+    answer = await ask(door, booking, "PATCH", "", {"slot_id": str(later.id)})
+
+    assert named.status_code == 200
+    assert errors(answer) == [("/passengers/0/passport/expires_on", "too_small")]
+    assert await door.counts() == counts
+    assert (await ask(door, booking, "GET", "")).json()["slot_id"] == str(shop.slot.id)
 
 
 async def test_what_is_confidential_lies_sealed_and_bound_to_its_row(door: Door) -> None:
