@@ -42,7 +42,7 @@ from workflows.client import ProviderAway
 
 ROUTE = "POST /users/{user}/payment-methods"
 
-router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/users", tags=["payment methods"])
+router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/users", tags=["payments"])
 log = structlog.get_logger(__name__)
 
 NOS = problem.answers(Unauthenticated, Forbidden, Unknown, also=())
