@@ -177,24 +177,6 @@ async def test_what_cannot_be_stored_is_to_be_sent_again(door: Door) -> None:
 
 
 @pytest.mark.row("WHK-08", partly="the time it takes: ./dev bench")
-async def test_a_thousand_deliveries_are_acknowledged_while_nobody_works_and_none_is_lost(door: Door) -> None:
-    raws = [event() for _ in range(1_000)]
-    turns = asyncio.Semaphore(20)
-
-    async def one(raw: bytes) -> int:
-        async with turns:
-            return (await deliver(door, raw, signed(raw))).status_code
-
-    statuses = await asyncio.gather(*map(one, raws))
-
-    assert set(statuses) == {200}
-    kept = await door.judge.fetch(
-        "select event_id from webhook_events where status = 'received' and told_at is null"
-    )
-    assert {row["event_id"] for row in kept} == {json.loads(raw)["id"] for raw in raws}
-
-
-@pytest.mark.row("WHK-08", partly="the time it takes: ./dev bench")
 async def test_what_was_acknowledged_while_nobody_worked_is_done_later(idle_stack: Stack) -> None:
     stack = idle_stack
     booking = await stack.book()
