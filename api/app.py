@@ -52,7 +52,7 @@ from api.feed import Feed
 from api.limit import Limits, RateLimitFields, Rules as LimitRules
 from api.middleware import BodyLimit, SafeHeaders, Watch
 from api.openapi import describer
-from api.operator import booking as attended, case, verdict, webhook as inbox
+from api.operator import block, booking as attended, case, verdict, webhook as inbox
 from api.recent import Recent
 from api.waker import Waker
 from db import catalog as sales, event, relay
@@ -92,7 +92,7 @@ PARTS = (
         pricing,
         ticket,
     ),
-    *(refund, webhook, inbox, case, attended, verdict, codec, happening, health, key, page, back, report),
+    *(refund, webhook, inbox, case, block, attended, verdict, codec, happening, health, key, page, back, report),
 )
 
 # A server that is down must not make callers wait: by default the SDK tries for ten seconds.

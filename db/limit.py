@@ -4,7 +4,8 @@ Subjects and addresses are keyed hashes: what lies here tells nobody who asked. 
 so a crash of the server begins them anew.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from db.session import Connection, Database
 from domain.ids import PaymentId, TenantId
@@ -38,6 +39,12 @@ on conflict (tenant_id, kind, subject) do update
 UNBLOCK = "delete from blocks where tenant_id = $1 and kind = $2 and subject = $3"
 BLOCKED = "select reason from blocks where tenant_id = $1 and kind = $2 and subject = $3"
 
+BLOCKS = """
+select kind, subject, reason, blocked_by, blocked_at from blocks
+ where tenant_id = $1 and ($2::text is null or subject = $2) order by blocked_at desc, subject limit 200
+"""
+ADDRESS = "select address from payment_tries where tenant_id = $1 and payment_id = $2"
+
 FORGET = (
     """
     delete from rate_limits where ctid = any(array(
@@ -48,6 +55,16 @@ FORGET = (
         select ctid from payment_tries where tried_at < now() - interval '1 day' limit $1))
     """,
 )
+
+
+class Block(NamedTuple):
+    """Somebody who may neither book nor pay; of an address `subject` is its keyed hash."""
+
+    kind: BlockKind
+    subject: str
+    reason: str
+    blocked_by: str
+    blocked_at: datetime
 
 
 async def spend(database: Database, policy: Policy, subject: str) -> Use:
@@ -103,6 +120,18 @@ async def blocked(connection: Connection, tenant_id: TenantId, kind: BlockKind, 
     """Give the reason why somebody is blocked; nothing for who is not."""
     reason: str | None = await connection.fetchval(BLOCKED, tenant_id, kind.value, subject)
     return reason
+
+
+async def blocks(connection: Connection, tenant_id: TenantId, subject: str | None = None) -> list[Block]:
+    """List who is blocked, or the blocks of one subject, the newest first; at most 200."""
+    rows = await connection.fetch(BLOCKS, tenant_id, subject)
+    return [Block(BlockKind(row["kind"]), *list(row.values())[1:]) for row in rows]
+
+
+async def address_of(connection: Connection, tenant_id: TenantId, payment_id: PaymentId) -> str | None:
+    """Give the hash of the address that a payment was asked for from; nothing once it was forgotten."""
+    address: str | None = await connection.fetchval(ADDRESS, tenant_id, payment_id)
+    return address
 
 
 async def forget(connection: Connection, *, at_most: int) -> int:

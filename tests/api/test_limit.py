@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from temporalio.client import Client
 from uuid_utils.compat import uuid7
 
 from api.app import create_app
@@ -19,7 +20,7 @@ from domain.limit import BlockKind, Policy
 from tests.api.conftest import ORIGIN, RETURN, Door
 from tests.support.database import Databases
 from tests.support.server import address, free_socket, serving
-from tests.support.stack import bearer
+from tests.support.stack import bearer, front
 
 HOUR = 3_600
 ASKING = {"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
@@ -158,6 +159,26 @@ async def test_the_eleventh_attempt_from_an_address_is_suspicious(databases: Dat
     assert not elsewhere
 
 
+@pytest.mark.row("PAY-25", partly="what becomes of a review: tests/workflows/test_judge.py")
+async def test_the_attempt_after_too_many_is_only_authorised_and_reviewed(
+    quiet: None, databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
+) -> None:
+    async with (
+        front(databases, temporal_address, temporal, sandbox_url, review_attempts=2) as stack,
+        stack.working(),
+    ):
+        shop = await stack.shop()
+        bookings = [await stack.book(shop) for _ in range(3)]
+        paid = [await stack.pay(booking) for booking in bookings]
+        await stack.wait_for(bookings[1], "confirmed")
+        await stack.wait_for(bookings[2], "payment_review")
+
+        asked = "select review, manual from payments where id = $1::text::uuid"
+        rows = [await stack.rows(asked, each["payment_id"]) for each in paid]
+
+    assert [[*row.values()] for [row] in rows] == [[False, False], [False, False], [True, True]]
+
+
 @pytest.mark.row("PAY-25", partly="the review itself: tests/workflows")
 class TestBlocked:
     async def block(self, door: Door, kind: BlockKind, subject: str) -> None:
@@ -188,6 +209,43 @@ class TestBlocked:
             elsewhere = await paid(there, booking.token, booking.id)
 
         assert (blocked.status_code, elsewhere.status_code) == (403, 503)
+
+    async def test_operators_block_a_user_or_the_address_of_a_payment_and_take_it_back(
+        self, door: Door
+    ) -> None:
+        operator = door.user("op", ["admin"])
+        async with limited(door) as asked:
+            first, second = await asked.book(), await asked.book()
+            await paid(asked, first.token, first.id)
+            payment_id = await door.judge.fetchval("select payment_id from payment_tries")
+
+            async def block(**wish: str) -> httpx2.Response:
+                return await asked.http.post("/api/v1/admin/blocks", json=wish, headers=operator)
+
+            assert (await block(reason="nobody")).status_code == 422
+            assert (await block(payment_id=str(uuid4()), reason="unknown")).status_code == 404
+            assert (await block(user_id="mallory", reason="stolen cards")).status_code == 201
+            address = await block(payment_id=str(payment_id), reason="a robot")
+            refused = await paid(asked, second.token, second.id)
+            listed = (await asked.get("/admin/blocks", operator)).json()["items"]
+            lifted = [
+                await asked.http.delete(f"/api/v1/admin/blocks/{path}", headers=operator)
+                for path in (f"address/{address.json()['subject']}", "user/mallory", "user/mallory")
+            ]
+            allowed = await paid(asked, second.token, second.id)
+
+        assert (address.json()["kind"], address.json()["blocked_by"]) == ("address", "user:op")
+        assert [(each["kind"], each["reason"]) for each in listed] == [
+            ("address", "a robot"),
+            ("user", "stolen cards"),
+        ]
+        assert [answer.status_code for answer in lifted] == [204, 204, 404]
+        assert (refused.status_code, allowed.status_code) == (403, 503)
+        acts = await door.judge.fetch("select action, actor from audit_entries order by id")
+        assert [tuple(act) for act in acts] == [
+            *[("block.set", "user:op")] * 2,
+            *[("block.lifted", "user:op")] * 2,
+        ]
 
     async def test_a_block_is_taken_back_and_is_its_tenants_own(self, databases: Databases) -> None:
         mine, theirs = TenantId(uuid7()), TenantId(uuid7())

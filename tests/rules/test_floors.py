@@ -15,7 +15,7 @@ FLOORS = ("domain", "workflows", "providers", "db", "activities", "api")
 NOUNS = {
     "audit", "booking", "catalog", "event", "health", "inventory", "ledger", "notice", "payment", "pricing",
     "quote", "refund", "sweep", "tenant", "ticket", "webhook", "aftercare", "cancellation", "payout", "user",
-    "channel", "method", "link", "intent", "transaction", "passenger", "consent", "checkout", "billing", "country", "report", "case", "schema", "decline", "limit", "standing",
+    "channel", "method", "link", "intent", "transaction", "passenger", "consent", "checkout", "billing", "country", "report", "case", "schema", "decline", "limit", "block", "standing",
 }  # fmt: skip
 PLUMBING = {
     "domain": {"ids", "money", "refusal", "value"},
