@@ -74,13 +74,12 @@ class Campaign:
                     good = await self._take(own, self.waiting.popleft(), known)
 
     async def _take(self, own: Site, point: Point, known: set[str]) -> bool:
-        began = time.monotonic()
+        """Take one point; says whether the site is good for another."""
+        began, good = time.monotonic(), True
         try:
             found = await crash(own, point)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is what became of this point
             found, good = [f"{type(error).__name__}: {error}"], False
-        else:
-            good = True
         fresh = [each for each in found if each not in known]
         known.update(found)
         self.verdicts[point.name].set_result(Verdict(time.monotonic() - began, fresh))
@@ -98,7 +97,6 @@ async def crash(own: Site, point: Point) -> list[str]:
         bookings = await play(point.story, own.stack)
         for blow, cut in zip(point.blows, cuts, strict=True):
             await eventually(partial(_has_fallen, cut), what=f"the blow at {blow.name}")
-    await own.keeper.well()
     return await own.verdict(bookings)
 
 

@@ -12,10 +12,7 @@ from tests.crash.point import Point
 @pytest.fixture(scope="session")
 async def campaign(request: pytest.FixtureRequest, quiet: None) -> AsyncIterator[Campaign]:
     """Take the points of all chosen tests, in their order, a few at a time."""
-    chosen = [
-        cast("Point", item.callspec.params["point"])
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and "campaign" in item.fixturenames
-    ]
-    async with Campaign(chosen, seed_of(request.config)).running() as begun:
+    chosen = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    points = [cast("Point", values["point"]) for values in chosen if "point" in values]
+    async with Campaign(points, seed_of(request.config)).running() as begun:
         yield begun

@@ -42,10 +42,11 @@ select b.reference, b.status, array_agg(replace(e.type, 'booking.', '') order by
  group by b.id, b.reference, b.status
 """
 NOTICES = "select id::text, status, booking_id::text from notices"
+LOOK_EVERY_SECONDS = 0.25
 AFTERCARE = "aftercare:"
 CANARY = re.compile(r"canary-\w+")
 UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
-ROUTES_WITH_KEYS = ("/bookings", "/payments")
+ROUTES_WITH_KEYS = ("/bookings", "/payments", "/refunds")
 
 
 async def at_rest(stack: Stack) -> list[str]:
@@ -57,7 +58,7 @@ async def at_rest(stack: Stack) -> list[str]:
         return not left
 
     try:
-        await eventually(look, what="rest")
+        await eventually(look, what="rest", every=LOOK_EVERY_SECONDS)
     except AssertionError:
         return [f"I13: {each}" for each in left]
     return []

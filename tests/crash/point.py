@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
+from db import inventory, notice, relay, ticket
+from db.booking import confirm, end
 from tests.crash.proxy import Moment, Seen
 from tests.crash.site import (
     API,
@@ -30,7 +32,7 @@ MONEY_PATH = ("S2", "S5", "S6", "C2", "C3")
 
 
 def committed(link: str, *statements: str) -> Seen:
-    """Know a transaction by words of its statements, at its COMMIT."""
+    """Know a transaction by its statements and values, or words of them, at its COMMIT."""
     return Seen(link, ("commit", *statements))
 
 
@@ -72,7 +74,7 @@ STEPS = (
         "S1",
         "adopt the door's hold",
         "paid",
-        committed(WORKER_POSTGRES, "min(h.kept_until)", "declines from payments"),
+        committed(WORKER_POSTGRES, inventory.STANDING, inventory.TRIED),
         task_completed("hold_places"),
     ),
     Step(
@@ -88,7 +90,7 @@ STEPS = (
         "tell the waiting run that it is paid",
         "paid",
         Seen(WORKER_TEMPORAL, ("WithStart", "payment_reported")),
-        committed(WORKER_POSTGRES, "update webhook_events", "processed"),
+        committed(WORKER_POSTGRES, relay.EVENT_TOLD, "processed"),
     ),
     Step(
         "S4",
@@ -107,9 +109,9 @@ STEPS = (
         "S6",
         "confirm, issue tickets, post the books",
         "paid",
-        committed(WORKER_POSTGRES, "insert into tickets"),
+        committed(WORKER_POSTGRES, ticket.ISSUE),
         task_completed("confirm_booking"),
-        again=committed(WORKER_POSTGRES, "t.fee_basis_points"),
+        again=committed(WORKER_POSTGRES, confirm.BOOKING),
     ),
     Step(
         "S7",
@@ -123,7 +125,7 @@ STEPS = (
         "C1",
         "give the places back",
         "cancelled",
-        committed(WORKER_POSTGRES, "'released'"),
+        committed(WORKER_POSTGRES, inventory.RELEASE),
         task_completed("release_places"),
     ),
     Step(
@@ -141,12 +143,18 @@ STEPS = (
         activity_completed("refund_payment"),
         again=Seen(WORKER_SANDBOX, ("GET /stripe/v1/refunds?",)),
     ),
-    Step("C4", "void tickets", void="no confirmed booking is cancelled yet"),
+    Step(
+        "C4",
+        "void tickets, give the sold places back",
+        "given_back",
+        committed(WORKER_POSTGRES, ticket.VOID),
+        task_completed("record_refund"),
+    ),
     Step(
         "C5",
         "end the booking, tell of it",
         "cancelled",
-        committed(WORKER_POSTGRES, "ended_at = now()", "insert into notices"),
+        committed(WORKER_POSTGRES, end.END, notice.OWE),
         task_completed("end_booking"),
     ),
     Step("P1", "scheduled payout", void="there are no payouts yet"),

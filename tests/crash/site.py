@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -50,7 +50,7 @@ DATABASE = "holdfast"
 RETRIES = ",".join(["0.2", "0.4", "1", *["2"] * 200])
 # A worker that died with a task in hand is given up after this, by default after 10 s.
 QUICK_TASKS = (*QUICK_TIMERS, 'history.defaultWorkflowTaskTimeout="2s"')
-LOOK_EVERY_SECONDS = 0.02
+LOOK_EVERY_SECONDS, ASK_EVERY_SECONDS = 0.02, 0.1
 
 
 @dataclass
@@ -64,7 +64,6 @@ class Keeper:
     thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     kept: dict[str, Process] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)  # these are not started again for now
-    deaths: int = 0
 
     @contextlib.asynccontextmanager
     async def keeping(
@@ -117,6 +116,7 @@ class Keeper:
             await eventually(
                 lambda process=process: self._do(process.is_ready),  # type: ignore[misc]
                 what=f"{name} ({process.last_lines()})",
+                every=ASK_EVERY_SECONDS,
             )
 
     async def _start(self, process: Process, before: Callable[[], object]) -> None:
@@ -127,7 +127,6 @@ class Keeper:
         while True:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
             if process.ended() is not None and process.program.name not in self.down:
-                self.deaths += 1
                 await self._start(process, before)
 
     async def _do(self, work: Callable[[], Any]) -> Any:
@@ -196,62 +195,68 @@ class Links:
 @contextlib.asynccontextmanager
 async def site(seed: int) -> AsyncIterator[Site]:
     """Run a product of its own, on free ports; gone afterwards."""
-    with _folders() as (home, folder):
-        async with contextlib.AsyncExitStack() as running:
-            ports = {name: any_free() for name in (API, TEMPORAL, POSTGRES, SANDBOX)}
-            keeper, cuts = Keeper(), Cuts()
-            running.callback(keeper.thread.shutdown)
-            links = Links(ports, cuts)
-            for proxy in links.all.values():
-                await running.enter_async_context(proxy.serving())
-            server = Postgres(home, port=ports[POSTGRES])
-            temporal = Temporal(
-                log=folder / "temporal.log",
-                port=ports[TEMPORAL],
-                http_port=any_free(),
-                database=folder / "temporal.db",
-                dynamic=QUICK_TASKS,
-            )
-            for process, before in (
-                (server.process, server.make),
-                (temporal.process, None),
-                (_sandbox(ports[SANDBOX], folder, seed), None),
-            ):
-                await running.enter_async_context(keeper.keeping(process, before or (lambda: None)))
-            urls = await _database(server)
-            buyer = await running.enter_async_context(Patient(f"http://{links.address(BUYER_API)}"))
-            account = Account(f"http://127.0.0.1:{ports[SANDBOX]}", buyer)
-            secret = await account.register(f"http://{links.address(PROVIDER_API)}/api/v1/webhooks/stripe")
-            settings = settings_of(urls, temporal.address, account, str(buyer.base_url).rstrip("/"), secret)
-            judge = await asyncpg.connect(urls.admin)
-            running.push_async_callback(judge.close)
-            stack = Stack(
-                settings=settings,
-                databases=await running.enter_async_context(connected(urls)),
-                http=buyer,
-                judge=judge,
-                sandbox=account,
-                temporal=await connect(temporal.address),
-                faults=Faults(),
-            )
-            worker = _environment(stack, links, WORKER_POSTGRES, WORKER_TEMPORAL)
-            worker_beside = partial(_worker, RELIEF, folder, worker)
-            for process in (
-                _api(ports[API], folder, _environment(stack, links, API_POSTGRES, API_TEMPORAL)),
-                _worker(WORKER, folder, worker),
-            ):
-                await running.enter_async_context(keeper.keeping(process))
-            yield Site(keeper, cuts, stack, buyer, urls, links, worker_beside)
+    folder = temporary_home()
+    ports = {name: any_free() for name in (API, TEMPORAL, POSTGRES, SANDBOX)}
+    keeper, cuts = Keeper(), Cuts()
+    links = Links(ports, cuts)
+    async with contextlib.AsyncExitStack() as running:
+        running.callback(shutil.rmtree, folder, ignore_errors=True)
+        running.callback(keeper.thread.shutdown)
+        for proxy in links.all.values():
+            await running.enter_async_context(proxy.serving())
+        urls = await running.enter_async_context(_servers(keeper, ports, folder, seed))
+        stack, buyer = await running.enter_async_context(_outside(urls, ports, links))
+        environment = _environment(stack, links, WORKER_POSTGRES, WORKER_TEMPORAL)
+        worker = partial(_worker, folder=folder, environment=environment)
+        api = _api(ports[API], folder, _environment(stack, links, API_POSTGRES, API_TEMPORAL))
+        for process in (api, worker(WORKER)):
+            await running.enter_async_context(keeper.keeping(process))
+        yield Site(keeper, cuts, stack, buyer, urls, links, partial(worker, RELIEF))
 
 
-@contextlib.contextmanager
-def _folders() -> Iterator[tuple[Path, Path]]:
-    """Make a folder for PostgreSQL and one for the others."""
-    home = temporary_home()
-    try:
-        yield home / "postgres", home
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+@contextlib.asynccontextmanager
+async def _servers(keeper: Keeper, ports: dict[str, int], folder: Path, seed: int) -> AsyncIterator[Urls]:
+    """Run what the product needs; gives the addresses of its migrated database."""
+    postgres = Postgres(folder / "postgres", port=ports[POSTGRES])
+    temporal = Temporal(
+        log=folder / "temporal.log",
+        port=ports[TEMPORAL],
+        http_port=any_free(),
+        database=folder / "temporal.db",
+        dynamic=QUICK_TASKS,
+    )
+    async with (
+        keeper.keeping(postgres.process, before=postgres.make),
+        keeper.keeping(temporal.process),
+        keeper.keeping(_sandbox(ports[SANDBOX], folder, seed)),
+    ):
+        yield await _database(postgres)
+
+
+@contextlib.asynccontextmanager
+async def _outside(urls: Urls, ports: dict[str, int], links: "Links") -> AsyncIterator[tuple[Stack, Patient]]:
+    """Give the stack as buyers and judge see it: they reach the API over its link, all else directly."""
+    temporal_address = f"127.0.0.1:{ports[TEMPORAL]}"
+    api_url = f"http://{links.address(BUYER_API)}"
+    async with Patient(api_url) as buyer, connected(urls) as databases:
+        account = Account(f"http://127.0.0.1:{ports[SANDBOX]}", buyer)
+        secret = await account.register(f"http://{links.address(PROVIDER_API)}/api/v1/webhooks/stripe")
+        judge = await asyncpg.connect(urls.admin)
+        try:
+            yield (
+                Stack(
+                    settings=settings_of(urls, temporal_address, account, api_url, secret),
+                    databases=databases,
+                    http=buyer,
+                    judge=judge,
+                    sandbox=account,
+                    temporal=await connect(temporal_address),
+                    faults=Faults(),
+                ),
+                buyer,
+            )
+        finally:
+            await judge.close()
 
 
 async def _database(server: Postgres) -> Urls:

@@ -61,11 +61,11 @@ async def violations(stack: Stack) -> list[str]:
         )
         for row in [next(iter(row.values())) for row in await stack.rows(sql)]
     ]
-    payments = await stack.sandbox.payments()
+    payments, checkouts = await stack.sandbox.payments(), await stack.sandbox.checkouts()
     for booking in await stack.rows(BOOKINGS):
         found += _money(booking, [each for each in payments if _is_of(each, booking)])
         ended = booking["status"] not in ("initiated", "held", "awaiting_payment")
-        open_ones = [each for each in await stack.sandbox.checkouts() if _is_of(each, booking)]
+        open_ones = [each for each in checkouts if _is_of(each, booking)]
         if ended and any(each["status"] == "open" for each in open_ones):
             found.append(f"{booking['reference']} can still be paid")
     kept = sum(each["captured"] - each["refunded"] for each in payments)
