@@ -87,7 +87,7 @@ WISHES: list[tuple[dict[str, Any], str, str]] = [
     ({"payment": {"return_url": RETURN, "hosted": 1}}, "/payment/hosted", "wrong_type"),
     ({"payment": {"return_url": RETURN, "provider": "X"}}, "/payment/provider", "invalid"),
     ({"payment": {"return_url": RETURN, "provider": "adyen"}}, "/payment/provider", "not_allowed"),
-    ({"payment": {"return_url": RETURN, "amount": 1}}, "/payment/amount", "unknown_field"),
+    ({"payment": {"return_url": RETURN, "amount": 1}}, "/payment/amount", "wrong_type"),
     ({"payment": {"return_url": RETURN, "card": CARD}}, "/payment/card", "card_number"),
 ]
 
@@ -123,6 +123,59 @@ async def test_each_broken_rule_of_a_wish_to_book_is_named_and_nothing_is_writte
         errors = problem(answer, 422)["errors"]
         assert (pointer, code) in [(error["pointer"], error["code"]) for error in errors], (changes, errors)
     assert await door.counts() == counts
+
+
+# What somebody adds to a good wish to pay, where the rule is broken, and which.
+PAYMENTS: list[tuple[dict[str, Any], str, str]] = [
+    ({"amount": 1}, "/amount", "wrong_type"),
+    ({"amount": {"minor": -1, "currency": "EUR"}}, "/amount/minor", "too_small"),
+    ({"amount": {"minor": 25.0, "currency": "EUR"}}, "/amount/minor", "wrong_type"),
+    ({"due": 0}, "/due", "unknown_field"),
+    ({"currency": "JPY"}, "/currency", "unknown_field"),
+    ({"status": "captured"}, "/status", "unknown_field"),
+    ({"payment_id": str(uuid4())}, "/payment_id", "unknown_field"),
+    ({"booking_id": str(uuid4())}, "/booking_id", "unknown_field"),
+    ({"card": {"number": CARD, "cvc": "737"}}, "/card/number", "card_number"),
+    ({"card_number": int(CARD.replace(" ", ""))}, "/card_number", "card_number"),
+    ({"method": CARD}, "/method", "card_number"),
+    ({"billing": {"holder_name": CARD}}, "/billing/holder_name", "card_number"),
+    ({"return_url": f"https://shop.example/?n={CARD.replace(' ', '')}"}, "/return_url", "card_number"),
+    ({"return_url": "https://evil.example"}, "/return_url", "not_allowed"),
+    ({"return_url": "//evil.example"}, "/return_url", "invalid"),
+    ({"return_url": ...}, "/return_url", "missing"),
+    ({"provider": "nobody"}, "/provider", "not_allowed"),
+    ({"hosted": "yes"}, "/hosted", "wrong_type"),
+]
+
+
+async def test_each_broken_rule_of_a_wish_to_pay_is_named_and_nothing_is_written(door: Door) -> None:
+    booking = await door.book()
+    counts = await door.counts()
+
+    for changes, pointer, code in PAYMENTS:
+        answer = await door.http.post(
+            f"/api/v1/bookings/{booking.id}/payments",
+            json=_clean({"return_url": RETURN, **changes}),
+            headers=bearer(booking.token) | {"Idempotency-Key": uuid4().hex},
+        )
+
+        errors = problem(answer, 422)["errors"]
+        assert (pointer, code) in [(error["pointer"], error["code"]) for error in errors], (changes, errors)
+    assert await door.counts() == counts
+
+
+@pytest.mark.parametrize("amount", [(1, "EUR"), (2_499, "EUR"), (2_501, "EUR"), (2_500, "JPY"), (0, "EUR")])
+async def test_a_caller_does_not_decide_what_is_paid(door: Door, amount: tuple[int, str]) -> None:
+    booking = await door.book()
+
+    answer = await door.http.post(
+        f"/api/v1/bookings/{booking.id}/payments",
+        json={"return_url": RETURN, "amount": {"minor": amount[0], "currency": amount[1]}},
+        headers=bearer(booking.token) | {"Idempotency-Key": uuid4().hex},
+    )
+
+    assert problem(answer, 422)["errors"][0]["pointer"].startswith("/amount")
+    assert await door.judge.fetchval("select count(*) from payments") == 0
 
 
 async def test_all_broken_rules_are_told_at_once(door: Door) -> None:
