@@ -75,7 +75,12 @@ WORKFLOWS = [BookingWorkflow, AftercareWorkflow, MethodWorkflow, NoticeWorkflow]
 # Imported once for all runs. What else a saga imports is imported anew for each run, so it is little.
 RUNNER = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules(
-        "domain", "workflows.names", "workflows.steps", "workflows.saga"
+        "domain",
+        "workflows.names",
+        "workflows.steps",
+        "workflows.saga",
+        "workflows.asking",
+        "workflows.payment",
     )
 )
 # What connecting raises; RuntimeError comes from Temporal's client.

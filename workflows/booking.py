@@ -27,17 +27,7 @@ from domain.booking import (
 )
 from domain.ids import PaymentId
 from domain.inventory import Hold, Kept, OpenPayment
-from domain.payment import (
-    LAPSED,
-    Checkout,
-    Closing,
-    CreatePayment,
-    PaymentFact,
-    PaymentReport,
-    PaymentStatus,
-    StartPayment,
-    adds_nothing,
-)
+from domain.payment import Checkout, Closing, CreatePayment, PaymentFact, StartPayment
 from domain.refusal import (
     AlreadyPaid,
     AttemptsExhausted,
@@ -50,6 +40,7 @@ from domain.refusal import (
 )
 from workflows import names, steps
 from workflows.asking import Asking
+from workflows.payment import Payments
 from workflows.saga import CANCELLED, EXPIRED, Saga, given_up, is_refusal, reason, regardless
 
 # Who must accept has said no, or nothing in time.
@@ -98,12 +89,7 @@ class BookingWorkflow:
         self.to_check: list[PaymentId] = []
         self.cancellation: CancelBooking | None = None
         self.open: CreatePayment | None = None  # the checkout that may be paid now
-        self.reports: dict[PaymentId, PaymentReport] = {}
-        self.secured_minor = 0
-        self.declines = 0
-        self.facts = {fact.event_id: fact for fact in request.carried}
-        self.heard: set[str] = set()
-        self.unanswered: set[str] = set()  # facts about which the provider could not be asked
+        self.payments = Payments({fact.event_id: fact for fact in request.carried})
         self.judge: Judge | None = None  # who has to accept now
         self.verdicts: dict[Judge, Verdict] = {}
         self.outcome: Outcome | None = None
@@ -124,7 +110,7 @@ class BookingWorkflow:
     # --- the wait for the money
 
     async def paid_or_given_up_or_over(self, hold: Hold) -> None:
-        self.declines = hold.declines
+        self.payments.declines = hold.declines
         if hold.left is not None and not self.settled:
             self.count_down(hold.left)
         self.take_over(hold.open_payments)
@@ -144,33 +130,32 @@ class BookingWorkflow:
 
     @property
     def settled(self) -> bool:
-        return self.hold is not None and self.secured_minor >= self.hold.due.minor
+        return self.hold is not None and self.payments.secured_minor >= self.hold.due.minor
 
     def has_work(self) -> bool:
-        return bool(self.cancellation or self.news or self.to_check or self.wishes or self.over)
+        return bool(self.cancellation or self.payments.news or self.to_check or self.wishes or self.over)
 
     async def act(self) -> None:
         """Do the most pressing thing: a cancellation wins, then what the provider says, then the deadline,
         then a new wish to pay.
         """
-        declines = self.declines
+        declines = self.payments.declines
         if self.cancellation:
             raise given_up(CANCELLED, self.cancellation.cause)
-        if self.news or self.to_check:
+        if self.payments.news or self.to_check:
             await self.hear()
         elif self.over:
             await self.close_checkout(EXPIRED)
         else:
             await self.open_checkout(self.wishes[0])
-        if self.put_off and not self.settled and (self.lapsed or self.declines > declines):
+        if self.put_off and not self.settled and (self.lapsed or self.payments.declines > declines):
             raise given_up(PaymentDeclined.__name__)  # the deadline was put off for this answer
-        if self.declines >= self.request.attempts and not self.settled:
+        if self.payments.declines >= self.request.attempts and not self.settled:
             await self.close_checkout(AttemptsExhausted.__name__)
 
     @property
     def lapsed(self) -> bool:
-        report = self.reports.get(self.open.payment_id) if self.open else None
-        return report is not None and report.status in LAPSED
+        return self.open is not None and self.payments.lapsed(self.open.payment_id)
 
     def is_too_long(self) -> bool:
         long = workflow.info().get_current_history_length() >= self.request.history_limit
@@ -178,13 +163,7 @@ class BookingWorkflow:
 
     def begin_anew(self) -> NoReturn:
         """Go on as a new run: it takes over what the rows know, and the facts that nobody has used."""
-        unused = tuple(fact for event_id, fact in self.facts.items() if event_id not in self.heard)
-        workflow.continue_as_new(self.request.model_copy(update={"carried": unused}))
-
-    @property
-    def news(self) -> list[PaymentFact]:
-        fresh = self.facts.keys() - self.heard - self.unanswered
-        return [self.facts[event_id] for event_id in sorted(fresh)]
+        workflow.continue_as_new(self.request.model_copy(update={"carried": self.payments.unheard}))
 
     # --- the money
 
@@ -192,17 +171,16 @@ class BookingWorkflow:
         """Ask the provider about every payment there is news of: a fact is told by anybody, money is believed
         only from the provider.
         """
-        news, self.to_check = self.news, [*dict.fromkeys(self.to_check)]
+        news, self.to_check = self.payments.news, [*dict.fromkeys(self.to_check)]
         asked = dict.fromkeys([*self.to_check, *(fact.payment_id for fact in news)])
         for payment_id in asked:
-            events = {fact.event_id for fact in news if fact.payment_id == payment_id}
             answered = await self.check(payment_id)
-            (self.heard if answered else self.unanswered).update(events)
+            self.payments.asked((fact for fact in news if fact.payment_id == payment_id), answered=answered)
         self.to_check = [payment_id for payment_id in self.to_check if payment_id not in asked]
 
     async def check(self, payment_id: PaymentId) -> bool:
         try:
-            self.note(await self.saga.do(steps.check_payment, self.asking.about(payment_id)))
+            self.payments.note(await self.saga.do(steps.check_payment, self.asking.about(payment_id)))
         except FailureError as error:
             if is_cancelled_exception(error):
                 raise
@@ -210,11 +188,6 @@ class BookingWorkflow:
                 error
             )  # no payment of this booking: heard, and nothing to it; no answer: not heard yet
         return True
-
-    def note(self, report: PaymentReport) -> None:
-        self.reports[report.payment_id] = report
-        self.secured_minor = report.booking_secured_minor
-        self.declines = max(self.declines, report.booking_declines)
 
     async def open_checkout(self, wish: Wish) -> None:
         try:
@@ -299,20 +272,19 @@ class BookingWorkflow:
             if reason(error) == Unknown.__name__:
                 return Closing.CLOSED
             raise
-        self.note(closed.report)
+        self.payments.note(closed.report)
         return closed.closing
 
     async def capture(self) -> None:
         """Take what was only authorised so far."""
-        for report in [*self.reports.values()]:
-            if report.status is PaymentStatus.AUTHORIZED:
-                self.note(await self.saga.do(steps.capture_payment, self.asking.capture(report)))
+        for report in self.payments.authorized:
+            self.payments.note(await self.saga.do(steps.capture_payment, self.asking.capture(report)))
 
     # --- who else must accept
 
     async def accepted_by_all(self) -> None:
         """Have a risky payment accepted by a reviewer, and then the booking by its partner."""
-        if any(report.review for report in self.reports.values()):
+        if self.payments.suspicious:
             await self.accepted_by(Judge.REVIEWER)
         if self.request.partner_within is not None:
             await self.accepted_by(Judge.PARTNER)
@@ -334,7 +306,7 @@ class BookingWorkflow:
         """Do the most pressing thing while somebody decides: the money must stay, more of it is not taken."""
         if self.cancellation:
             raise given_up(CANCELLED, self.cancellation.cause)
-        if self.news or self.to_check:
+        if self.payments.news or self.to_check:
             await self.hear()
             if not self.settled:
                 raise given_up(PaymentNotCompleted.__name__)
@@ -368,23 +340,14 @@ class BookingWorkflow:
         self.tell(f"ended: {self.outcome.status.value}")
         self.turn_away(self.ended())
         await workflow.wait_condition(workflow.all_handlers_finished)
-        for payment_id in self.surplus() if not self.saga.trouble else ():
+        most = self.hold.total.minor if self.hold else 0
+        for payment_id in self.payments.surplus(most) if not self.saga.trouble else ():
             kept = self.asking.kept_for_nothing(payment_id, workflow.now())
             await self.saga.cross(steps.hand_over, self.asking.handing_over(kept))
         while unused := self.unused:
             await self.saga.cross(steps.hand_over, self.asking.handing_over(unused[0]))
-            self.heard.add(unused[0].event_id)
+            self.payments.asked(unused[:1], answered=True)
         return self.outcome
-
-    def surplus(self) -> list[PaymentId]:
-        """List the payments that keep money though the booking is paid without them."""
-        most, kept, found = self.hold.total.minor if self.hold else 0, 0, []
-        for report in self.reports.values():
-            counts = report.status is not PaymentStatus.CONFLICTED and kept < most
-            kept += report.kept_minor if counts else 0
-            if report.kept_minor and not counts:
-                found.append(report.payment_id)
-        return found
 
     async def end(self) -> Outcome:
         if not self.saga.trouble:
@@ -400,8 +363,7 @@ class BookingWorkflow:
 
     @property
     def unused(self) -> list[PaymentFact]:
-        waiting = [self.facts[event_id] for event_id in sorted(self.facts.keys() - self.heard)]
-        return [fact for fact in waiting if not adds_nothing(fact, self.reports.get(fact.payment_id))]
+        return self.payments.unused
 
     def ended(self) -> ApplicationError:
         status = self.outcome.status.value if self.outcome else "ending"
@@ -423,9 +385,7 @@ class BookingWorkflow:
     @workflow.signal
     def payment_reported(self, fact: PaymentFact | None = None) -> None:
         """A provider said something about a payment of this booking."""
-        if fact is not None:  # a signal without a payload, sent by hand, is no news
-            self.facts.setdefault(fact.event_id, fact)
-        self.unanswered.clear()  # news is a good moment to ask again
+        self.payments.told(fact)
 
     @workflow.update
     async def start_payment(self, ask: StartPayment) -> Checkout:
@@ -442,7 +402,7 @@ class BookingWorkflow:
     def may_pay(self, ask: StartPayment) -> None:
         if self.outcome or self.saga.trouble:
             raise self.ended()
-        if self.declines >= self.request.attempts:
+        if self.payments.declines >= self.request.attempts:
             raise steps.refused(
                 AttemptsExhausted("Every allowed attempt was declined.", attempts=self.request.attempts)
             )
@@ -451,7 +411,7 @@ class BookingWorkflow:
     def refuse_too_much(self, ask: StartPayment) -> None:
         if self.hold is None or not self.chosen:
             return  # what is due is not final yet
-        if self.settled or ask.amount.minor > self.hold.total.minor - self.secured_minor:
+        if self.settled or ask.amount.minor > self.hold.total.minor - self.payments.secured_minor:
             raise steps.refused(AlreadyPaid("Less is due than this payment asks for."))
 
     @workflow.update
@@ -524,7 +484,7 @@ class BookingWorkflow:
         waits = f"waits for the {self.judge}" if self.judge else "waits for the payment"
         return Progress(
             step=self.saga.step or (self.outcome.status.value if self.outcome else waits),
-            attempts_left=max(0, self.request.attempts - self.declines),
+            attempts_left=max(0, self.request.attempts - self.payments.declines),
             deadline=self.deadline,
             open_payment=self.open.payment_id if self.open else None,
             parked=self.saga.parked,

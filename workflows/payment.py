@@ -1,0 +1,80 @@
+"""What a booking's run knows of its payments: what anybody told, and what the provider has confirmed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from domain.ids import PaymentId
+from domain.payment import LAPSED, PaymentFact, PaymentReport, PaymentStatus, adds_nothing
+
+
+@dataclass
+class Payments:
+    """Facts as they were told, and reports as they were asked for.
+
+    `heard` are facts about which the provider has answered, `unanswered` those about which it could not.
+    Amounts in minor units: `secured_minor` is taken or can be taken at will.
+    """
+
+    facts: dict[str, PaymentFact] = field(default_factory=dict)
+    heard: set[str] = field(default_factory=set)
+    unanswered: set[str] = field(default_factory=set)
+    reports: dict[PaymentId, PaymentReport] = field(default_factory=dict)
+    secured_minor: int = 0
+    declines: int = 0
+
+    def told(self, fact: PaymentFact | None) -> None:
+        """Keep a fact; told again it is the same. News is a good moment to ask about the others again."""
+        if fact is not None:  # a signal without a payload, sent by hand, is no news
+            self.facts.setdefault(fact.event_id, fact)
+        self.unanswered.clear()
+
+    @property
+    def news(self) -> list[PaymentFact]:
+        """Facts about which nobody was asked yet."""
+        fresh = self.facts.keys() - self.heard - self.unanswered
+        return [self.facts[event_id] for event_id in sorted(fresh)]
+
+    def asked(self, facts: Iterable[PaymentFact], *, answered: bool) -> None:
+        """Note that the provider was asked about these facts."""
+        (self.heard if answered else self.unanswered).update(fact.event_id for fact in facts)
+
+    def note(self, report: PaymentReport) -> None:
+        """Note what the provider has confirmed."""
+        self.reports[report.payment_id] = report
+        self.secured_minor = report.booking_secured_minor
+        self.declines = max(self.declines, report.booking_declines)
+
+    def lapsed(self, payment_id: PaymentId) -> bool:
+        """Say whether nothing can come of a payment any more."""
+        report = self.reports.get(payment_id)
+        return report is not None and report.status in LAPSED
+
+    @property
+    def authorized(self) -> list[PaymentReport]:
+        """Payments whose money is there to be taken."""
+        return [report for report in self.reports.values() if report.status is PaymentStatus.AUTHORIZED]
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether a person should look at one of them."""
+        return any(report.review for report in self.reports.values())
+
+    @property
+    def unheard(self) -> tuple[PaymentFact, ...]:
+        """Facts about which the provider has not answered."""
+        return tuple(self.facts[event_id] for event_id in sorted(self.facts.keys() - self.heard))
+
+    @property
+    def unused(self) -> list[PaymentFact]:
+        """Unheard facts that could still move money."""
+        return [fact for fact in self.unheard if not adds_nothing(fact, self.reports.get(fact.payment_id))]
+
+    def surplus(self, most: int) -> list[PaymentId]:
+        """List the payments that keep money though `most` is paid without them."""
+        kept, found = 0, list[PaymentId]()
+        for report in self.reports.values():
+            counts = report.status is not PaymentStatus.CONFLICTED and kept < most
+            kept += report.kept_minor if counts else 0
+            if report.kept_minor and not counts:
+                found.append(report.payment_id)
+        return found
