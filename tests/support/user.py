@@ -10,6 +10,7 @@ from domain.ids import TenantId
 from providers.token import KeyRing, UserTokens
 from tests.support.shop import Shop
 from tests.support.stack import Booked, Stack, bearer, idempotent, publishable_key
+from tests.support.wait import eventually
 
 METHODS = "/api/v1/users/me/payment-methods"
 
@@ -35,19 +36,26 @@ class User:
         answer = await self.stack.http.post("/api/v1/bookings", json=body, headers=self.headers | through)
         return Booked.of(answer)
 
-    async def ask_to_store(self, card: str = "visa", **more: Any) -> httpx2.Response:
+    async def ask_to_store(
+        self, card: str = "visa", *, key: str | None = None, **more: Any
+    ) -> httpx2.Response:
         """Send the wish to store a test card."""
         return await self.stack.http.post(
             METHODS,
             json={"payment_token": f"pm_card_{card}", **more},
-            headers={**self.headers, **idempotent(None)},
+            headers={**self.headers, **idempotent(key)},
         )
 
     async def store(self, card: str = "visa", **more: Any) -> UUID:
-        """Store a test card; gives the method's id."""
-        answer = await self.ask_to_store(card, **more)
-        assert answer.status_code == 201, answer.text
-        return UUID(answer.json()["id"])
+        """Store a test card, however long that takes; gives the method's id."""
+        key = str(uuid4())
+
+        async def stored() -> UUID | None:
+            answer = await self.ask_to_store(card, key=key, **more)
+            assert answer.status_code in (201, 202, 503), answer.text
+            return UUID(answer.json()["id"]) if answer.status_code == 201 else None
+
+        return await eventually(stored, what="the method to be stored")
 
     async def methods(self) -> list[dict[str, Any]]:
         """List the stored methods."""

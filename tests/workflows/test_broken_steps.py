@@ -14,6 +14,7 @@ from domain.refusal import HoldEnded, IllegalMove, ProviderRefused, Refusal, Sol
 from tests.support.check import violations
 from tests.support.stack import ENDS, Booked, Stack
 from tests.support.temporal import kinds
+from tests.support.user import User
 from tests.support.wait import eventually
 from tests.workflows.test_sweep import silence, sweep
 from workflows.booking import BookingWorkflow
@@ -100,6 +101,27 @@ async def lost(stack: Stack, hold_seconds: int) -> Booked:
     return booking
 
 
+async def paid_with_stored(stack: Stack, hold_seconds: int) -> Booked:
+    """Store a method and pay with it."""
+    shop = await stack.shop(terms=SalesTerms(hold_seconds=900), capacity=1)
+    ada = User(stack, shop.tenant_id)
+    method_id = await ada.store()
+    booking = await ada.book(shop)
+    await ada.ask_to_pay(booking, method_id)
+    return booking
+
+
+async def paid_after_forgetting(stack: Stack, hold_seconds: int) -> Booked:
+    """Store a method and delete it, then pay as anybody would."""
+    shop = await stack.shop(terms=SalesTerms(hold_seconds=900), capacity=1)
+    ada = User(stack, shop.tenant_id)
+    await ada.delete(await ada.store())
+    await eventually(lambda: stack.sandbox.events("payment_method.detached"), what="the method to be let go")
+    booking = await ada.book(shop)
+    await stack.pay(booking)
+    return booking
+
+
 Story = Callable[[Stack, int], Awaitable[Booked]]
 STORY: dict[str, Story] = {
     "hold_places": paid,
@@ -117,6 +139,8 @@ STORY: dict[str, Story] = {
     "refund_payment": paid_too_late,
     "record_refund": paid_too_late,
     "hand_over": told_while_undoing,
+    "store_method": paid_with_stored,
+    "forget_method": paid_after_forgetting,
     "list_missed": unheard,
     "ask_open_payments": unlisted,
     "begin_lost": lost,
