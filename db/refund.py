@@ -320,7 +320,7 @@ async def record(
     Of one that has failed the relay tells anew, for its run may be over since it was completed.
     """
     for fact in facts:
-        if fact.kind is FactKind.REFUNDED and fact.amount:
+        if fact.kind is FactKind.REFUNDED and fact.operation and fact.amount:
             refund_id = await _ours(connection, tenant_id, fact) or await _foreign(
                 connection, tenant_id, booking_id, fact, fact.amount
             )

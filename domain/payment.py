@@ -160,6 +160,8 @@ _MEANS = {
 
 def reduce(state: PaymentState, fact: PaymentFact) -> PaymentState:
     """Add one fact. Pure and total: facts in any order and number give the same state."""
+    if fact.kind is FactKind.REFUNDED and not fact.operation:
+        return state  # the sum of refunds that are told each by itself
     status, changes = _MEANS.get(fact.kind, PaymentStatus.PENDING), dict[str, Any]()
     if fact.amount is not None and fact.amount.currency != state.asked.currency:
         status = PaymentStatus.CONFLICTED

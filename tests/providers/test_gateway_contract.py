@@ -1,7 +1,7 @@
 """What every gateway promises, whichever provider stands behind it: one suite, run against each of them."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -296,6 +296,26 @@ async def test_no_more_goes_back_than_was_taken(desk: Desk, order: MakeOrder) ->
         await desk.gateway.refund(opened.provider_ref, wished.amount, refund_id="d", op_key="d:refund:1")
 
     assert await desk.account.kept() == 0
+
+
+@pytest.mark.row("PAY-33", partly="over the whole stack: tests/workflows/test_sweep.py")
+async def test_what_was_told_is_listed_afterwards_as_it_was_told(desk: Desk, order: MakeOrder) -> None:
+    wished = order()
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.pay(opened)
+
+    listed = [
+        event
+        for raw in await desk.gateway.missed(datetime(2020, 1, 1, tzinfo=UTC))
+        for event in desk.gateway.parse(raw)
+        if event.facts
+    ]
+
+    told = await facts_told(desk)
+    assert sorted(fact.event_id for event in listed for fact in event.facts) == sorted(
+        fact.event_id for fact in told
+    )
+    assert await desk.gateway.missed(datetime.now(UTC) + timedelta(days=400)) == []
 
 
 async def test_asking_and_being_told_add_up_to_the_same_state(desk: Desk, order: MakeOrder) -> None:
