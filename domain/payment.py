@@ -22,7 +22,6 @@ from domain.ids import BookingId, MethodId, PaymentId, RefundId, TenantId
 from domain.money import Money
 from domain.value import Value
 
-
 # The provider of what is paid in cash; everywhere else somebody else holds the money.
 CASH = "cash"
 
