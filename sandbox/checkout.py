@@ -15,7 +15,8 @@ from sandbox.work import Work
 class Checkout(Record):
     """One buyer's page; the payment is made at the first try.
 
-    `complete` with a payment that is still processing: the buyer has done their part, the bank has not.
+    `note` is what the merchant says on it. `complete` with a payment that is still processing: the buyer has
+    done their part, the bank has not.
     """
 
     kind: ClassVar[str] = "checkout"
@@ -31,6 +32,7 @@ class Checkout(Record):
     takes: list[MethodType] = field(default_factory=lambda: ["card"])
     reference: str | None = None
     email: str | None = None
+    note: str | None = None
     buyer: Json | None = None
     lines: list[Json] = field(default_factory=list)
     metadata: dict[str, str] = field(default_factory=dict)

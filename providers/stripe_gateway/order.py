@@ -90,6 +90,9 @@ def session_wish(order: Order, now: datetime) -> SessionCreateParams:
         wish["allowed_payment_method_types"] = [order.method]
     else:
         wish["excluded_payment_method_types"] = [*DELAYED]
+    if order.expires_at is not None:
+        deadline = f"Please pay by {order.expires_at:%d %B, %H:%M} UTC: your places are held until then."
+        wish["custom_text"] = {"submit": {"message": deadline}}
     if order.expires_at is not None and order.expires_at - now < LONGEST:
         wish["expires_at"] = int((order.expires_at + NET).timestamp())
     return wish

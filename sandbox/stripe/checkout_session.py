@@ -14,6 +14,7 @@ from sandbox.stripe.error import conflict, invalid, missing, only_one, unplayed
 from sandbox.work import Work
 
 SHORTEST, LONGEST = 30 * 60, 24 * 3600
+LONGEST_NOTE = 1200
 SLACK = 5  # seconds a caller's clock and the way to us may cost
 PLAYED_ONLY = {"mode": "payment", "ui_mode": "hosted_page"}
 INTENT_KEPT = (
@@ -59,9 +60,10 @@ def render(work: Work, checkout: Checkout) -> Json:
         client_reference_id=checkout.reference,
         currency=checkout.currency,
         custom_fields=[],
-        custom_text=dict.fromkeys(
-            ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
-        ),
+        custom_text={
+            **dict.fromkeys(("after_submit", "shipping_address", "terms_of_service_acceptance")),
+            "submit": None if checkout.note is None else {"message": checkout.note},
+        },
         customer=about.get("customer"),
         customer_creation=about.get("customer_creation", "if_required"),
         customer_details=_buyer(checkout),
@@ -136,6 +138,7 @@ def create(call: Call) -> Json:
         email=check_email(call.params["customer_email"], "customer_email")
         if call.get("customer_email")
         else None,
+        note=_note(call),
         lines=lines,
         metadata=call.metadata(),
         about=_about(call, intent),
@@ -201,6 +204,20 @@ def _check(call: Call) -> None:
     if call.get("customer") is not None and call.get("customer_email") is not None:
         raise only_one(("customer", "customer_email"))
     customer.check(call)
+
+
+def _note(call: Call) -> str | None:
+    texts = call.get("custom_text", {})
+    for name in ("after_submit", "shipping_address", "terms_of_service_acceptance"):
+        if texts.get(name):
+            raise unplayed(f"custom_text[{name}]")
+    note: str | None = (texts.get("submit") or {}).get("message")
+    if note is not None and len(note) > LONGEST_NOTE:
+        raise invalid(
+            f"custom_text[submit][message] must be at most {LONGEST_NOTE} characters",
+            "custom_text[submit][message]",
+        )
+    return note
 
 
 def _expires_at(call: Call) -> int:

@@ -50,6 +50,16 @@ async def test_declined_buyer_may_try_again_on_the_same_session(shop: Shop) -> N
     assert [payment["captured"] for payment in await shop.payments()] == [5000]
 
 
+async def test_note_of_the_merchant_is_kept_and_shown(shop: Shop) -> None:
+    session = await shop.session(custom_text={"submit": {"message": "Pay by 19:05 <UTC>."}})
+
+    assert session.custom_text.submit.message == "Pay by 19:05 <UTC>."
+    async with shop.http.get(session.url) as answer:
+        page = await answer.text()
+    assert "Pay by 19:05 &lt;UTC&gt;." in page
+    assert " left</p>" not in page
+
+
 async def test_expired_session_cannot_be_paid(shop: Shop) -> None:
     session = await shop.session()
 
@@ -207,6 +217,8 @@ async def test_life_of_a_session_is_half_an_hour_to_a_day(shop: Shop, seconds: i
         ({"customer": "cus_unknown"}, "customer"),
         ({"payment_method_types": ["card"]}, "payment_method_types"),
         ({"client_reference_id": "x" * 201}, "client_reference_id"),
+        ({"custom_text": {"submit": {"message": "x" * 1201}}}, "custom_text[submit][message]"),
+        ({"custom_text": {"after_submit": {"message": "x"}}}, "custom_text[after_submit]"),
     ],
 )
 async def test_wrong_parameter_is_named(shop: Shop, change: dict[str, Any], param: str) -> None:
