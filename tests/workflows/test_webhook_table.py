@@ -97,7 +97,7 @@ TABLE = [
 ]
 
 
-@pytest.mark.row("WHK-04", partly="no mail for a decline; the log line: tests/api/test_webhook.py")
+@pytest.mark.row("WHK-04", partly="no mail for a decline; that its line stands in the log")
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.kind)
 async def test_an_event_does_what_the_table_says(stack: Stack, row: Row) -> None:
     booking = await stack.book()
