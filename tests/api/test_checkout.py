@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from domain.catalog import SalesTerms
 from domain.consent import ConsentText
@@ -400,3 +401,49 @@ async def test_an_offer_tells_beforehand_what_it_will_ask_for(door: Door) -> Non
 
     assert (offer["passengers"], offer["billing_address"]) == ("international", True)
     assert [text["code"] for text in offer["consents"]] == ["dangerous_goods", "carriage"]
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=12)
+    | st.sampled_from(["0001-01-01", "9999-12-31"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=8), inner, max_size=2),
+    max_leaves=4,
+)
+PASSENGER = st.dictionaries(st.sampled_from([*traveller(), "x"]), VALUES, max_size=3).map(
+    lambda odd: traveller(**odd)
+)
+WISHES = {
+    ("PUT", "/passengers"): st.fixed_dictionaries({"passengers": VALUES | st.lists(PASSENGER, max_size=2)}),
+    ("POST", "/consents"): st.fixed_dictionaries(
+        {
+            "consents": VALUES
+            | st.lists(st.fixed_dictionaries({"code": VALUES, "version": VALUES}), max_size=2)
+        }
+    ),
+    ("PATCH", ""): st.dictionaries(
+        st.sampled_from(["slot_id", "lines", "expected_total", "contact", "delivery", "locale", "x"]),
+        VALUES,
+        max_size=3,
+    ),
+}
+
+
+@pytest.mark.parametrize(("method", "path"), WISHES)
+async def test_no_body_whatever_is_a_defect(door: Door, method: str, path: str) -> None:
+    await sell(door)
+    booking = await door.book()
+    bodies: list[Any] = []
+
+    @settings(max_examples=60, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(WISHES[method, path])
+    def draw(body: Any) -> None:
+        bodies.append(body)
+
+    draw()
+    for body in bodies:
+        answer = await ask(door, booking, method, path, body)
+
+        assert answer.status_code in (200, 201, 400, 404, 422), (body, answer.text)
