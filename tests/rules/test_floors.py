@@ -14,13 +14,16 @@ FLOORS = ("domain", "workflows", "providers", "db", "activities", "api")
 # plumbing is a new idea: give it a name here, on purpose.
 NOUNS = {
     "audit", "booking", "catalog", "event", "health", "inventory", "ledger", "notice", "payment", "pricing",
-    "quote", "refund", "sweep", "tenant", "ticket", "webhook", "aftercare", "cancellation", "payout", "user",
-    "channel", "method", "link", "intent", "transaction", "passenger", "consent", "checkout", "billing", "country", "report", "case", "schema", "decline", "limit", "block", "standing",
+    "quote", "refund", "sweep", "tenant", "ticket", "webhook", "aftercare", "cancellation", "payout",
+    "user", "channel", "method", "link", "intent", "transaction", "passenger", "consent", "checkout",
+    "billing", "country", "report", "case", "schema", "decline", "limit", "block", "standing",
 }  # fmt: skip
 PLUMBING = {
     "domain": {"ids", "money", "refusal", "value"},
     "workflows": {"names", "schedule", "steps", "saga", "client", "codec"},
-    "providers": {"gateway", "vault", "cash", "stripe_gateway", "mail", "letter", "token", "qr", "seal", "protection"},
+    "providers": {
+        *("gateway", "vault", "cash", "stripe_gateway", "mail", "letter", "token", "qr", "seal", "protection")
+    },
     "db": {"session", "base", "metadata", "roles", "demo", "relay", "idempotency", "reference", "step"},
     "activities": {"failure", "teller", "relay"},
     "api": {
