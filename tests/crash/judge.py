@@ -43,6 +43,7 @@ select b.reference, b.status, array_agg(replace(e.type, 'booking.', '') order by
 """
 NOTICES = "select id::text, status, booking_id::text from notices"
 LOOK_EVERY_SECONDS = 0.25
+PATIENCE_SECONDS = 300.0  # only a test that fails waits this long
 AFTERCARE = "aftercare:"
 CANARY = re.compile(r"canary-\w+")
 UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
@@ -58,7 +59,7 @@ async def at_rest(stack: Stack) -> list[str]:
         return not left
 
     try:
-        await eventually(look, what="rest", every=LOOK_EVERY_SECONDS)
+        await eventually(look, what="rest", seconds=PATIENCE_SECONDS, every=LOOK_EVERY_SECONDS)
     except AssertionError:
         return [f"I13: {each}" for each in left]
     return []

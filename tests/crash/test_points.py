@@ -13,20 +13,23 @@ ALWAYS = [point for point in singles() if is_on_money_path(point) and not point.
 OFTEN = [point for point in (*singles(), *pairs()) if not is_on_money_path(point) and not point.void]
 
 
+@pytest.mark.row("SAG-10")
+@pytest.mark.row("SAG-20")
+@pytest.mark.row("SAG-21")
 @pytest.mark.parametrize("point", ALWAYS, ids=lambda point: point.name)
 async def test_a_process_may_die_on_the_way_of_the_money(
     campaign: Campaign, point: Point, record_property: Note
 ) -> None:
-    await judge(campaign, point, record_property)
+    await survive(campaign, point, record_property)
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("point", OFTEN, ids=lambda point: point.name)
 async def test_a_process_may_die_at_any_step(campaign: Campaign, point: Point, record_property: Note) -> None:
-    await judge(campaign, point, record_property)
+    await survive(campaign, point, record_property)
 
 
-async def judge(campaign: Campaign, point: Point, note: Note) -> None:
+async def survive(campaign: Campaign, point: Point, note: Note) -> None:
     verdict = await campaign.verdict(point)
     note("point", point.name)
     note("seconds", verdict.seconds)
