@@ -37,6 +37,7 @@ from domain.refusal import (
     KeyReused,
     LinkEnded,
     ProviderRefused,
+    Refusal,
     Unauthenticated,
     Unknown,
 )
@@ -224,8 +225,10 @@ async def pay_page(
         answer = await _checkout(request, parts, opened, wish, key, asker=asker, now=now)
     except (Away, Unanswered):
         return _page(request, opened, key=key, status=503)
+    except Refusal as no:
+        return page.shown(request, "link_refused.html", status=problem.REFUSALS[type(no)][0])
     if answer.status_code != 201:
-        return page.shown(request, "link_over.html", status=answer.status_code)
+        return page.shown(request, "link_refused.html", status=answer.status_code)
     url = PaymentAnswer.model_validate_json(bytes(answer.body)).payment_url
     return page.shown(request, "link_onward.html", url=url)
 

@@ -137,6 +137,21 @@ async def test_a_paid_booking_has_no_link(door: Door) -> None:
     assert (no.status_code, no.json()["code"]) == (409, "already_paid")
 
 
+async def test_a_person_is_told_that_it_did_not_work_or_cannot_work(door: Door) -> None:
+    """Nobody is behind the door: the wish is kept, under the key of the form that was sent."""
+    booking = await door.book()
+    path = f"/pay/{token_of(await link_of(door, booking))}"
+
+    away = await door.http.post(path, data={"key": "abc123"})
+    await door.judge.execute("delete from provider_accounts")
+    refused = await door.http.post(path, data={"key": "def456"})
+
+    assert (away.status_code, refused.status_code) == (503, 422)
+    assert 'name="key" value="abc123"' in away.text
+    assert "Nothing was taken" in away.text
+    assert "Nothing was taken" in refused.text
+
+
 async def test_what_we_have_not_signed_is_no_link(door: Door) -> None:
     link = await link_of(door, await door.book())
     token = token_of(link)
