@@ -8,7 +8,7 @@ from tests.support.stack import Stack
 from tests.support.temporal import steps_done
 from tests.support.wait import eventually
 
-SHORT = SalesTerms(hold_seconds=2)
+SHORT = SalesTerms(hold_seconds=3)
 
 
 @pytest.mark.row("SAG-05")

@@ -9,7 +9,7 @@ from tests.support.stack import Booked, Stack
 from tests.support.wait import eventually
 from workflows import names
 
-SHORT = SalesTerms(hold_seconds=2)
+SHORT = SalesTerms(hold_seconds=3)
 
 
 async def test_late_money_takes_the_places_again(stack: Stack) -> None:

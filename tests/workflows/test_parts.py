@@ -67,7 +67,7 @@ async def test_a_deposit_confirms_and_no_less(stack: Stack) -> None:
 
 @pytest.mark.row("PAY-23")
 async def test_parts_that_do_not_suffice_all_go_back_when_the_time_is_over(stack: Stack) -> None:
-    terms = SalesTerms(parts=True, hold_seconds=4)
+    terms = SalesTerms(parts=True, hold_seconds=5)
     booking = await stack.book(await stack.shop(minor=10_000, terms=terms))
     await pay_part(stack, booking, 4_000)
 
@@ -94,7 +94,7 @@ async def test_manual_capture_takes_the_money_right_before_the_tickets(stack: St
 
 @pytest.mark.row("PAY-43")
 async def test_a_debit_keeps_the_places_until_it_settles_days_later(stack: Stack) -> None:
-    shop = await stack.shop(terms=SalesTerms(hold_seconds=2))
+    shop = await stack.shop(terms=SalesTerms(hold_seconds=5))
     slot = await shop.add_slot(5, sales_until=shop.slot.sales_until + timedelta(days=60))
     booking = await stack.book(shop, slot_id=str(slot.id))
     checkout = await stack.checkout(booking, method="sepa_debit")
@@ -110,7 +110,7 @@ async def test_a_debit_keeps_the_places_until_it_settles_days_later(stack: Stack
 
 @pytest.mark.row("PAY-43")
 async def test_a_debit_that_fails_days_later_fails_the_booking(stack: Stack) -> None:
-    shop = await stack.shop(terms=SalesTerms(hold_seconds=2))
+    shop = await stack.shop(terms=SalesTerms(hold_seconds=5))
     slot = await shop.add_slot(5, sales_until=shop.slot.sales_until + timedelta(days=60))
     booking = await stack.book(shop, slot_id=str(slot.id))
     checkout = await stack.checkout(booking, method="sepa_debit")
