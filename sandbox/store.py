@@ -148,9 +148,10 @@ class Store:
             raise NotFound(cls.kind, record_id)
         return cls(**json.loads(row[0]))
 
-    def owner(self, record_id: str) -> str | None:
-        """Return the account that owns a record, for pages that know an id and no key."""
-        row = self.db.execute("SELECT account FROM records WHERE id = ?", (record_id,)).fetchone()
+    def owner(self, cls: type[Record], record_id: str) -> str | None:
+        """Return the account that owns a record of this kind, for pages that know an id and no key."""
+        sql = "SELECT account FROM records WHERE id = ? AND kind = ?"
+        row = self.db.execute(sql, (record_id, cls.kind)).fetchone()
         return None if row is None else str(row[0])
 
     def children(self, cls: type[R], parent: str) -> list[R]:

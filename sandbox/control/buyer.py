@@ -33,7 +33,7 @@ def routes(world: World) -> APIRouter:
 
 def owner(world: World, cls: type[Record], record_id: str) -> Account:
     """Return the account of a record, for those who know an id and no key; 404 if there is none."""
-    account = world.account_by_id(world.store.owner(record_id) or "")
+    account = world.account_by_id(world.store.owner(cls, record_id) or "")
     if account is None:
         raise HTTPException(404, f"no such {cls.kind}: {record_id[:80]}")
     return account

@@ -13,7 +13,6 @@ from sandbox.control.buyer import owner
 from sandbox.control.operate import resolve
 from sandbox.mail import Mail
 from sandbox.pages.page import render
-from sandbox.record import NotFound
 from sandbox.work import World
 
 MAX_SHOWN = 200
@@ -94,10 +93,7 @@ class Mailbox:
         )
 
     def _find(self, mail_id: str) -> Mail:
-        try:
-            return self.world.store.get(Mail, owner(self.world, Mail, mail_id).id, mail_id)
-        except NotFound:
-            raise HTTPException(404, "no such mail") from None
+        return self.world.store.get(Mail, owner(self.world, Mail, mail_id).id, mail_id)
 
 
 def _when(created: int) -> str:

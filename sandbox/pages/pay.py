@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, HTTPException
@@ -19,7 +18,7 @@ from sandbox.control.buyer import CHALLENGE_CODE, answer_challenge, owner
 from sandbox.pages.page import render
 from sandbox.pages.payee import payee_of
 from sandbox.payment import MethodType, Payment
-from sandbox.record import Json, NotFound
+from sandbox.record import Json
 from sandbox.work import Work, World
 
 EXPIRY = re.compile(r"\s*(\d{1,2})\s*/\s*(?:20)?(\d{2})\s*")
@@ -49,7 +48,7 @@ class Pay:
     async def show(self, checkout_id: str, method: str = "") -> Response:
         """Show a checkout: the form of a method while it is open, else what became of it."""
         with self.world.work(owner(self.world, Checkout, checkout_id)) as work:
-            checkout = _found(work, Checkout, checkout_id)
+            checkout = work.get(Checkout, checkout_id)
             decline = work.get(Payment, checkout.payment).decline if checkout.payment else None
             chosen = _chosen(checkout, method)
             return _page(work, checkout, chosen, wrong=_refused(decline) if chosen == "card" else {})
@@ -58,7 +57,7 @@ class Pay:
         """Try to pay with what was typed."""
         account, typed = owner(self.world, Checkout, checkout_id), await _form(request)
         with self.world.work(account) as work:
-            checkout = _found(work, Checkout, checkout_id)
+            checkout = work.get(Checkout, checkout_id)
             chosen = _chosen(checkout, method)
             if checkout.status != "open":
                 return _page(work, checkout, chosen, typed)
@@ -79,13 +78,13 @@ class Pay:
     async def show_challenge(self, payment_id: str) -> Response:
         """Show the bank's question, or that there is none any more."""
         with self.world.work(owner(self.world, Payment, payment_id)) as work:
-            return _challenge(work, _found(work, Payment, payment_id))
+            return _challenge(work, work.get(Payment, payment_id))
 
     async def answer_challenge(self, payment_id: str, request: Request) -> Response:
         """Take the buyer's answer and send them on."""
         account, typed = owner(self.world, Payment, payment_id), await _form(request)
         with self.world.work(account) as work:
-            payment = _found(work, Payment, payment_id)
+            payment = work.get(Payment, payment_id)
             if payment.status != "needs_action":
                 return _challenge(work, payment)
             giving_up = typed.get("answer") == "cancel"
@@ -94,13 +93,6 @@ class Pay:
             answer_challenge(work, payment, passed=not giving_up)
             payment = work.get(Payment, payment_id)
             return _onward(work, payment)
-
-
-def _found(work: Work, cls: Any, record_id: str) -> Any:
-    try:
-        return work.get(cls, record_id)
-    except NotFound:
-        raise HTTPException(404, f"no such {cls.kind}") from None
 
 
 def _onward(work: Work, payment: Payment) -> Response:

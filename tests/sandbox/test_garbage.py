@@ -24,6 +24,8 @@ PATHS = [
     "/_sandbox/events/x/redeliver",
     "/_sandbox/seed",
     "/_sandbox/payments/x/challenge",
+    "/_sandbox/payments/x/settle",
+    "/_sandbox/accounts/sk_test_garbage/bank",
     "/pay/x",
     "/pay/x/challenge",
     "/mailbox",
@@ -102,6 +104,22 @@ async def test_garbage_is_never_a_500(shop: Shop, http: aiohttp.ClientSession, p
     statuses = [await ask(*wish) for wish in wishes]
 
     assert all(status < 500 for status in statuses), dict(zip(wishes, statuses, strict=True))
+
+
+async def test_id_of_something_else_is_nobodys(shop: Shop, http: aiohttp.ClientSession) -> None:
+    session, intent = await shop.session(), await shop.paid(capture_method="manual")
+    for method, path in (
+        ("POST", f"/_sandbox/checkout/{intent.id}/pay"),
+        ("POST", f"/_sandbox/payment_intents/{session.id}/pay"),
+        ("POST", f"/_sandbox/payments/{session.id}/challenge"),
+        ("POST", f"/_sandbox/payments/{session.id}/settle"),
+        ("POST", f"/_sandbox/events/{session.id}/redeliver"),
+        ("GET", f"/pay/{intent.id}"),
+        ("GET", f"/pay/{session.id}/challenge"),
+        ("GET", f"/mailbox/{session.id}"),
+    ):
+        async with http.request(method, shop.url + path, json={} if method == "POST" else None) as answer:
+            assert answer.status == 404, path
 
 
 @pytest.mark.parametrize(
