@@ -26,6 +26,7 @@ from db.refund import Refund
 from domain.booking import OPEN
 from domain.ids import PaymentId, RefundId
 from domain.money import Money
+from domain.payment import PaymentStatus
 from domain.refund import Hindrance, RefundPayment, RefundStatus, standing_after
 from domain.refusal import (
     ExceedsCaptured,
@@ -202,14 +203,14 @@ async def read_refund(
 async def _payment(
     parts: House, caller: Caller, permission: Permission, payment_id: PaymentId, *, closed: bool = False
 ) -> Payment:
-    """Find a payment of a booking that is the caller's; with `closed`, one whose run is over. Refuses
-    Unknown, IllegalMove.
+    """Find a payment of a booking that is the caller's; with `closed`, one that no open run counts on, as a
+    conflicted one. Refuses Unknown, IllegalMove.
     """
     async with parts.database.tenant(caller.tenant_id) as connection:
         payment = await payments.find(connection, caller.tenant_id, payment_id)
         booking = await theirs(connection, caller, permission, str(payment.booking_id))
     structlog.contextvars.bind_contextvars(payment_id=str(payment_id))
-    if closed and booking.status in OPEN:
+    if closed and booking.status in OPEN and payment.status is not PaymentStatus.CONFLICTED:
         raise IllegalMove(
             "This booking is still on its way: cancel it, and its money goes back.",
             status=booking.status.value,

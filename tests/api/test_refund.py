@@ -153,6 +153,16 @@ async def test_a_booking_on_its_way_is_cancelled_not_refunded(door: Door) -> Non
     assert (answer.status_code, answer.json()["code"]) == (409, "illegal_move")
 
 
+async def test_a_payment_that_conflicts_may_go_back_while_the_buyer_tries_again(door: Door) -> None:
+    booking = await found(door, await door.book())
+    await keep(door.databases.app, booking)
+    payment_id = await pay(door.databases.payment, booking, minor=2_400)
+
+    answer = await give_back(door, payment_id)
+
+    assert (answer.status_code, answer.json()["amount"]["minor"]) == (201, 2_400)
+
+
 async def test_anothers_payment_and_one_that_is_not_there_are_unknown_alike(door: Door) -> None:
     _, payment_id = await paid(door)
     other = await door.book()

@@ -67,6 +67,22 @@ async def test_a_payment_is_confirmed_by_the_schedule_though_no_webhook_ever_com
 
 
 @pytest.mark.row("PAY-33")
+async def test_a_payment_is_confirmed_at_the_deadline_though_nobody_told_of_it(stack: Stack) -> None:
+    """F18: no webhook, and no sweep either."""
+    await silence(stack)
+    booking = await stack.book(await stack.shop(terms=SalesTerms(hold_seconds=4)))
+    checkout = await stack.ask_to_pay(booking)
+    if checkout.status_code == 201:  # a machine that stalls misses the deadline
+        await stack.sandbox.pay(checkout.json()["payment_url"])
+
+    seen = await stack.wait_for(booking, "confirmed", "expired")
+
+    assert seen["status"] == ("confirmed" if await stack.sandbox.kept() else "expired")
+    await stack.closed(booking.workflow)
+    assert await violations(stack) == []
+
+
+@pytest.mark.row("PAY-33")
 async def test_where_the_provider_lists_nothing_open_payments_are_asked_about(stack: Stack) -> None:
     await silence(stack, lists_nothing=True)
     paid, left = await stack.book(), await stack.book()
