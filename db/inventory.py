@@ -17,9 +17,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from db import event, step
+from db import case, event, step
 from db.session import Connection, Record
 from domain.booking import ENDED, AskJudge, BookingStatus, Judge, Trigger, sources
+from domain.case import CaseKind
 from domain.event import INVENTORY_RESERVED, PARTNER_ASKED, REVIEW_ASKED
 from domain.ids import BookingId, CounterId, PaymentId, SlotId, TenantId
 from domain.inventory import Hold, HoldPlaces, KeepPlaces, Kept, OpenPayment
@@ -194,6 +195,7 @@ JUDGED = {
         ],
     ),
 }
+CASES = {Judge.REVIEWER: CaseKind.REVIEW, Judge.PARTNER: CaseKind.PARTNER}
 ASKED = {Judge.REVIEWER: REVIEW_ASKED, Judge.PARTNER: PARTNER_ASKED}
 
 
@@ -358,6 +360,14 @@ async def ask_judge(connection: Connection, request: AskJudge) -> Kept:
     until = standing["at"] + keeping
     asked = event.Told(request.booking_id, ASKED[request.judge], {"until": until.isoformat()})
     await event.append(connection, request.tenant_id, asked)
+    await case.open_case(
+        connection,
+        request.tenant_id,
+        CASES[request.judge],
+        request.booking_id,
+        cause=waits_in.value,
+        booking_id=request.booking_id,
+    )
     answer = Kept(left=keeping, kept_until=until)
     return await step.keep_answer(connection, request.tenant_id, key, answer)
 

@@ -7,7 +7,7 @@ counters, holds, booking.
 
 from typing import NamedTuple
 
-from db import event, inventory, ledger, notice, step, ticket
+from db import case, event, inventory, ledger, notice, step, ticket
 from db.booking import end
 from db.event import Told
 from db.session import Connection, Record
@@ -235,6 +235,8 @@ async def _cross(
         if (await _booking(connection, tenant_id, booking["id"]))["status"] != booking["status"]:
             raise Moved
         raise IllegalMove("This booking has moved on.", status=booking["status"], trigger="tickets_issued")
+    if booking["status"] in ACCEPTED:
+        await case.close(connection, tenant_id, booking["id"], closed_by="holdfast", note="accepted")
     if paid:
         await _book_earnings(connection, tenant_id, booking, paid)
     tickets = await ticket.issue(connection, tenant_id, booking["id"])

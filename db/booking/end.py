@@ -130,6 +130,9 @@ async def end_booking(connection: Connection, request: EndBooking) -> Ended:
     await event.append(
         connection, request.tenant_id, Told(request.booking_id, EVENTS[status], {"cause": request.cause})
     )
+    await case.close(
+        connection, request.tenant_id, request.booking_id, closed_by="holdfast", note=request.cause
+    )
     if status in NOTICES:
         await notice.owe(connection, request.tenant_id, request.booking_id, NOTICES[status])
     if status is BookingStatus.REFUNDING:
