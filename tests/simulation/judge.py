@@ -8,9 +8,9 @@ from tests.simulation.engine import Run
 from tests.simulation.fault import Fault, Faults
 from tests.simulation.provider import AtProvider, State
 from tests.simulation.sdk import Instance
-from tests.simulation.world import Booking, World
-
-CLAIMS = (HoldStatus.ACTIVE, HoldStatus.PURCHASED)
+from tests.simulation.world.inventory import CLAIMS
+from tests.simulation.world.rows import Booking
+from tests.simulation.world.world import World
 
 # With one of these, money that came may rightly go back.
 SPOILERS = {
@@ -35,7 +35,7 @@ def wrong_with_run(run: Run) -> Iterator[str]:
 
 def wrong_in_world(world: World, faults: Faults) -> Iterator[str]:
     """Say what is held, charged, valid or told that should not be."""
-    if world.taken > world.capacity:
+    if world.inventory.taken > world.capacity:
         yield "oversold"
     for booking in world.bookings.values():
         checkouts = [each for each in world.provider.checkouts.values() if world.is_of(each, booking)]

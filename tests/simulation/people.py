@@ -5,7 +5,7 @@ from enum import StrEnum
 from functools import partial
 from uuid import UUID
 
-from domain.booking import CancelBooking, Judge, Verdict
+from domain.booking import CancelBooking
 from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import StartPayment
@@ -15,7 +15,8 @@ from tests.simulation.fault import Fault, Faults
 from tests.simulation.provider import ACCOUNT, PROVIDER
 from tests.simulation.relay import Relay
 from tests.simulation.sdk import Answered
-from tests.simulation.world import Booking, World
+from tests.simulation.world.rows import Booking
+from tests.simulation.world.world import World
 from workflows import names
 
 ATTENTION = names.NEEDS_ATTENTION.name
@@ -157,33 +158,6 @@ class Buyer:
     def _later(self, least: float, most: float, do: object) -> None:
         assert callable(do)
         self.clock.after(self.faults.between(least, most), do)
-
-
-class Judges:
-    """Partners and reviewers."""
-
-    def __init__(self, clock: Clock, faults: Faults, engine: Engine) -> None:
-        self.clock, self.faults, self.engine = clock, faults, engine
-
-    def asked(self, booking_id: UUID, judge: Judge) -> None:
-        """Decide some time later, or keep silent."""
-        accepted = self.faults.chance.choices([True, False, None], [6, 2, 2])[0]
-        if accepted is not None:
-            verdict = Verdict(judge=judge, accepted=accepted, by="partner")
-            self.clock.after(self.faults.between(0.01, 4_000), partial(self.decide, booking_id, verdict, 1))
-
-    def decide(self, booking_id: UUID, verdict: Verdict, tries: int) -> None:
-        """Say it; again, a few times, as long as it is not heard."""
-        run = self.engine.open(names.booking(booking_id))
-        if run is None:
-            return
-
-        def answered(answer: Answered | None) -> None:
-            if answer and answer.answer is None and tries < 5:
-                wait = timedelta(seconds=5)
-                self.clock.after(wait, partial(self.decide, booking_id, verdict, tries + 1))
-
-        self.engine.update(run, "decide", f"decide:{verdict.judge}:{tries}", verdict, answered)
 
 
 class Operator:

@@ -5,15 +5,19 @@ from functools import partial
 from uuid import UUID
 
 from activities.relay.inbox import MOVES, MOVES_MONEY
-from domain.booking import OPEN
+from domain.booking import OPEN, Judge, Verdict
 from domain.ids import PaymentId
 from domain.notice import SendNotice
-from domain.payment import AftercareRequest, FactKind, PaymentFact
+from domain.payment import AftercareRequest, PaymentFact
 from domain.refund import RefundRequest
+from domain.sweep import SweepRequest
 from tests.simulation.clock import Clock
 from tests.simulation.engine import Engine, Run
 from tests.simulation.fault import Fault, Faults
-from tests.simulation.world import Booking, World
+from tests.simulation.provider import ACCOUNT, PROVIDER
+from tests.simulation.sdk import Answered
+from tests.simulation.world.rows import Booking, about, care
+from tests.simulation.world.world import World
 from workflows import names
 
 # When the provider is asked for what no webhook told, and lost runs are looked for.
@@ -25,6 +29,7 @@ class Relay:
 
     def __init__(self, clock: Clock, faults: Faults, world: World, engine: Engine) -> None:
         self.clock, self.faults, self.world, self.engine = clock, faults, world, engine
+        self.judges = Judges(clock, faults, engine)
 
     def hear(self, fact: PaymentFact) -> None:
         """Bring a webhook on its way."""
@@ -42,13 +47,14 @@ class Relay:
 
     def arrive(self, fact: PaymentFact) -> None:
         """Judge an event of the inbox, and tell whoever owns its payment."""
+        self.world.arrived.add(fact.event_id)
         payment = self.world.payments[fact.payment_id]
         ended = payment.booking.status not in OPEN
-        if self.world.is_known(fact) or fact.kind not in (MOVES_MONEY if ended else MOVES):
+        if about(fact) in payment.facts or fact.kind not in (MOVES_MONEY if ended else MOVES):
             return
         for _ in range(2 if self.faults.strike(Fault.TOLD_TWICE) else 1):
-            if refund := self.world.refund_request(fact):
-                self.refund(refund, fact)
+            if refund := payment.refund_of(fact):
+                self._tell_refund(refund.request, fact)
             else:
                 self.report(fact, payment.booking, ended=ended)
 
@@ -60,7 +66,7 @@ class Relay:
             if self.faults.strike(Fault.EMPTY_SIGNAL):
                 self.engine.signal(run, "payment_reported")
             return
-        self.aftercare(fact, self.world.care(booking, fact.payment_id))
+        self.aftercare(fact, care(booking, fact.payment_id))
 
     def aftercare(self, fact: PaymentFact, request: AftercareRequest) -> None:
         """Tell a fact to the aftercare of its payment."""
@@ -76,26 +82,40 @@ class Relay:
         """Begin to send a notice."""
         self.engine.start("NoticeWorkflow", names.notice(ask.notice_id), ask)
 
-    def refund(self, request: RefundRequest, fact: PaymentFact | None = None) -> None:
-        """Begin the run of a refund; with a fact, tell it."""
-        run = self.engine.start("RefundWorkflow", names.refund(request.refund_id), request, again=True)
-        if run and fact:
-            self.engine.signal(run, "payment_reported", fact)
+    def refund(self, request: RefundRequest) -> None:
+        """Begin the run of a refund; its bank may send it back, hours or days later."""
+        self.engine.start("RefundWorkflow", names.refund(request.refund_id), request, again=True)
+        if self.faults.strike(Fault.REFUND_RETURNED, 1):
+            self.clock.after(self.faults.between(3_600, 400_000), partial(self._send_back, request))
 
-    def sweep(self) -> None:
-        """Ask for what no webhook told, and begin anew the runs that are lost."""
-        for booking in self.world.bookings.values():
-            if booking.status in OPEN:
-                self.begin(booking)
-        for checkout in self.world.provider.checkouts.values():
-            for fact in checkout.facts:
-                if fact.kind in MOVES_MONEY and fact.kind is not FactKind.AUTHORIZED:
-                    self.arrive(fact)
+    def ask(self, booking_id: UUID, judge: Judge) -> None:
+        """Ask a partner or reviewer."""
+        self.judges.asked(booking_id, judge)
+
+    def owns(self, booking_id: UUID) -> bool:
+        """Say whether a run of this booking is open."""
+        return self.engine.open(names.booking(booking_id)) is not None
 
     def sweep_from_time_to_time(self) -> None:
         """Sweep as long as a story may take."""
-        for wait in SWEEPS:
-            self.clock.after(wait, self.sweep)
+        for number, wait in enumerate(SWEEPS):
+            sweep_id = f"{names.sweep(PROVIDER, ACCOUNT)}-{number}"
+            request = SweepRequest(provider=PROVIDER, account=ACCOUNT)
+            self.clock.after(wait, partial(self._start, "SweepWorkflow", sweep_id, request))
+
+    def _start(self, kind: str, run_id: str, request: SweepRequest) -> None:
+        self.engine.start(kind, run_id, request)
+
+    def _tell_refund(self, request: RefundRequest, fact: PaymentFact) -> None:
+        run = self.engine.start("RefundWorkflow", names.refund(request.refund_id), request, again=True)
+        assert run
+        self.engine.signal(run, "payment_reported", fact)
+
+    def _send_back(self, request: RefundRequest) -> None:
+        """Let the buyer's bank send a refund back, if it was given."""
+        ref, refund = self.world.payments[request.payment_id].ref, f"re_{request.refund_id}"
+        if ref and refund in self.world.provider.checkouts[ref].refunds:
+            self.world.provider.send_back(ref, refund)
 
     def _tell_anybody(self, fact: PaymentFact, changed: dict[str, object]) -> None:
         """Tell a booking's run of a payment that is not its own."""
@@ -103,3 +123,30 @@ class Relay:
         run = self.engine.open(names.booking(booking.id))
         if run:
             self.engine.signal(run, "payment_reported", fact.model_copy(update=changed))
+
+
+class Judges:
+    """Partners and reviewers."""
+
+    def __init__(self, clock: Clock, faults: Faults, engine: Engine) -> None:
+        self.clock, self.faults, self.engine = clock, faults, engine
+
+    def asked(self, booking_id: UUID, judge: Judge) -> None:
+        """Decide some time later, or keep silent."""
+        accepted = self.faults.chance.choices([True, False, None], [6, 2, 2])[0]
+        if accepted is not None:
+            verdict = Verdict(judge=judge, accepted=accepted, by="partner")
+            self.clock.after(self.faults.between(0.01, 4_000), partial(self.decide, booking_id, verdict, 1))
+
+    def decide(self, booking_id: UUID, verdict: Verdict, tries: int) -> None:
+        """Say it; again, a few times, as long as it is not heard."""
+        run = self.engine.open(names.booking(booking_id))
+        if run is None:
+            return
+
+        def answered(answer: Answered | None) -> None:
+            if answer and answer.answer is None and tries < 5:
+                wait = timedelta(seconds=5)
+                self.clock.after(wait, partial(self.decide, booking_id, verdict, tries + 1))
+
+        self.engine.update(run, "decide", f"decide:{verdict.judge}:{tries}", verdict, answered)

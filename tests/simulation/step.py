@@ -1,11 +1,11 @@
 """How a step of the model world is done, and how it breaks.
 
-A step is a method of the world under the step's own name; its request's type is its annotation. One that
-asks a provider is a generator: it yields between its transactions and calls, where its worker may die, or
-stall and go on when nobody expects it any more.
+A step is a method of one of the world's doers, under its own name; its request's type is its annotation.
+One that asks a provider is a generator: it yields between its transactions and calls, where its worker may
+die, or stall and go on when nobody expects it any more.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from datetime import timedelta
 from typing import Any, get_type_hints
 
@@ -37,18 +37,18 @@ class Outage(Exception):
 
 
 class Steps:
-    """Finds the steps of a world, and says when its database or its provider are away."""
+    """Finds the steps that `doers` do, and says when its database or its provider are away."""
 
-    def __init__(self, world: object, clock: Clock, faults: Faults) -> None:
-        self.world, self.clock, self.faults = world, clock, faults
+    def __init__(self, doers: Iterable[object], clock: Clock, faults: Faults) -> None:
+        self.doers, self.clock, self.faults = [*doers], clock, faults
         self._back = {False: clock.now, True: clock.now}
 
     def attempt(self, what: Schedule) -> "Attempt":
         """Make one attempt at a step. Raises LookupError when the world does not know it."""
-        method = getattr(self.world, what.step, None)
-        if method is None:
-            raise LookupError(f"the model world has no step {what.step}: write it as one method of World")
-        return Attempt(self, what, method)
+        for doer in self.doers:
+            if method := getattr(doer, what.step, None):
+                return Attempt(self, what, method)
+        raise LookupError(f"nobody in tests/simulation/world does the step {what.step}: write it as a method")
 
     def check_there(self, step: str) -> None:
         """Make sure that whom the step needs is there. Raises Outage."""

@@ -11,24 +11,24 @@ from uuid import UUID
 from domain.booking import BookingRequest, BookingStatus
 from domain.inventory import HoldStatus
 from domain.money import Money
-from domain.refund import RefundRequest
 from domain.refusal import SoldOut
 from tests.simulation import judge
 from tests.simulation.clock import Clock, Restless
 from tests.simulation.engine import Engine
 from tests.simulation.fault import Fault, Faults
-from tests.simulation.people import Buyer, Judges, Manner, Operator
+from tests.simulation.people import Buyer, Manner, Operator
 from tests.simulation.relay import Relay
 from tests.simulation.sdk import Defect
 from tests.simulation.step import Steps
-from tests.simulation.world import Booking, Violation, World
-from workflows import names
+from tests.simulation.world.rows import Booking, Violation
+from tests.simulation.world.world import World
 from workflows.aftercare import AftercareWorkflow
 from workflows.booking import BookingWorkflow
 from workflows.notice import NoticeWorkflow
 from workflows.refund import RefundWorkflow
+from workflows.sweep import SweepWorkflow
 
-KINDS: tuple[type, ...] = (BookingWorkflow, AftercareWorkflow, RefundWorkflow, NoticeWorkflow)
+KINDS: tuple[type, ...] = (BookingWorkflow, AftercareWorkflow, RefundWorkflow, NoticeWorkflow, SweepWorkflow)
 HOLD = timedelta(minutes=15)
 PRICE, NOTHING = Money(minor=2_500, currency="EUR"), Money(minor=0, currency="EUR")
 
@@ -65,9 +65,9 @@ class Story:
         self.faults = Faults(self.clock, self.chance, self._allowed())
         capacity = self.chance.choice([1, 1, 2, 3])
         self.world = World(self.clock, self.faults, capacity=plot.capacity or capacity)
-        self.engine = Engine(self.clock, self.faults, kinds, Steps(self.world, self.clock, self.faults))
-        self.relay = Relay(self.clock, self.faults, self.world, self.engine)
-        self._connect()
+        steps = Steps(self.world.doers, self.clock, self.faults)
+        self.engine = Engine(self.clock, self.faults, kinds, steps)
+        self.relay = self.world.teller = Relay(self.clock, self.faults, self.world, self.engine)
 
     def tell(self) -> "Story":
         """Let it happen, and judge what is left. Raises Violation with the trace."""
@@ -115,7 +115,7 @@ class Story:
         booking = Booking(request, NOTHING, NOTHING, HOLD, BookingStatus.CONFIRMED, tickets=1)
         if self.faults.strike(Fault.ELSEWHERE) or for_sure:
             try:
-                self.world.take(booking, None)
+                self.world.inventory.take(booking, None)
             except SoldOut:
                 return
             booking.holds[-1].status = HoldStatus.PURCHASED
@@ -128,13 +128,6 @@ class Story:
         if troubles is None:
             troubles = self.chance.sample([*Fault], self.chance.choice([0, 1, 2, 2, 3, 4, 6, 9]))
         return {fault: 1 if fault in ONCE else self.chance.randint(1, 4) for fault in troubles}
-
-    def _connect(self) -> None:
-        judges = Judges(self.clock, self.faults, self.engine)
-        self.world.tell, self.world.aftercare = self.relay.hear, self.relay.aftercare
-        self.world.owed, self.world.asked = self.relay.notify, judges.asked
-        self.world.refunding = self._refund
-        self.world.owned = lambda booking_id: self.engine.open(names.booking(booking_id)) is not None
 
     def _sell(self, number: int) -> None:
         """Take a booking at the door, begin its run, and let its buyer come."""
@@ -154,7 +147,7 @@ class Story:
         )
         booking = Booking(request, total=price, due=price, hold_for=HOLD)
         try:
-            self.world.place(booking)
+            self.world.inventory.place(booking)
         except SoldOut:
             return
         self._let_buyer_come(booking)
@@ -180,16 +173,6 @@ class Story:
         run = self.relay.begin(booking)
         if run:
             does(run)
-
-    def _refund(self, request: RefundRequest) -> None:
-        self.relay.refund(request)
-        if self.faults.strike(Fault.REFUND_RETURNED, 1):
-            self.clock.after(self.faults.between(3_600, 400_000), partial(self._send_back, request))
-
-    def _send_back(self, request: RefundRequest) -> None:
-        ref, refund = self.world.payments[request.payment_id].ref, f"re_{request.refund_id}"
-        if ref and refund in self.world.provider.checkouts[ref].refunds:
-            self.world.provider.send_back(ref, refund)
 
     def _id(self) -> Any:
         return UUID(int=self.chance.getrandbits(128), version=4)

@@ -13,7 +13,7 @@ import workflows.saga
 from tests.simulation.fault import Fault
 from tests.simulation.people import Manner
 from tests.simulation.story import Plot, Story
-from tests.simulation.world import Violation
+from tests.simulation.world.rows import Violation
 from workflows.aftercare import AftercareWorkflow
 from workflows.booking import BookingWorkflow
 from workflows.saga import Saga, to_the_end

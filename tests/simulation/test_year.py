@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from temporalio import workflow
 
 from domain.booking import BookingStatus, Judge, Verdict
-from tests.simulation.people import Judges, Manner
+from tests.simulation.people import Manner
+from tests.simulation.relay import Judges
 from tests.simulation.story import Plot, Story
-from tests.simulation.world import Violation
+from tests.simulation.world.rows import Violation
 from workflows.booking import BookingWorkflow
 
 A_YEAR = timedelta(days=365)
@@ -68,10 +70,17 @@ def test_a_version_that_heeds_no_history_is_noticed(monkeypatch: pytest.MonkeyPa
         story.look()
 
 
+class Silent(Judges):
+    """A partner who says nothing by himself."""
+
+    def asked(self, booking_id: UUID, judge: Judge) -> None:
+        pass
+
+
 def waiting_for_its_partner() -> Story:
     """Tell a story until it is paid for, and the partner, who takes his time, is asked."""
     story = Story(1, PLOT)
-    story.world.asked = lambda _booking, _judge: None
+    story.relay.judges = Silent(story.clock, story.faults, story.engine)
     story.begin()
     story.clock.run(timedelta(minutes=5))
     assert story.booking.status is BookingStatus.AWAITING_PARTNER
@@ -87,4 +96,4 @@ def deploy(story: Story, capture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def accept(story: Story) -> None:
     """Let the partner say yes."""
     verdict = Verdict(judge=Judge.PARTNER, accepted=True, by="partner")
-    Judges(story.clock, story.faults, story.engine).decide(story.booking.id, verdict, 1)
+    story.relay.judges.decide(story.booking.id, verdict, 1)
