@@ -72,6 +72,7 @@ QUEUES = (*names.QUEUES, RELAY)
 ACCOUNT = "default"
 
 WORKFLOWS = [BookingWorkflow, AftercareWorkflow, MethodWorkflow, NoticeWorkflow]
+MONEY_WORKFLOWS = [RefundWorkflow, SweepWorkflow]
 # Imported once for all runs. What else a saga imports is imported anew for each run, so it is little.
 RUNNER = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules(
@@ -271,7 +272,7 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
         },
         names.NOTICES: {"activities": [notice.send_notice]},
         names.PAYOUTS: {
-            "workflows": [RefundWorkflow, SweepWorkflow],
+            "workflows": MONEY_WORKFLOWS,
             "activities": [refund.open_refund, aftercare.record_refund, sweep.begin_lost],
             "workflow_runner": RUNNER,
         },

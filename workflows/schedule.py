@@ -18,6 +18,9 @@ from domain.sweep import SweepRequest
 from workflows import names
 from workflows.sweep import SweepWorkflow
 
+# A sweep that hangs does not keep the next one from beginning for longer than this.
+LONGEST = timedelta(minutes=10)
+
 
 async def keep_sweeping(client: Client, request: SweepRequest, *, prefix: str = "") -> str:
     """Have an account swept at its interval from now on, and give the schedule's id.
@@ -34,6 +37,7 @@ async def keep_sweeping(client: Client, request: SweepRequest, *, prefix: str = 
             id=named,
             task_queue=f"{prefix}{names.PAYOUTS}",
             static_summary=f"{request.provider}: what nobody has heard",
+            run_timeout=LONGEST,
         ),
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=request.every)]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(seconds=10)),

@@ -72,5 +72,7 @@ def read(path: Path, *, instead: tuple[str, str] = ("", "")) -> WorkflowHistory:
 def replayer() -> Replayer:
     """Replay as our workers run."""
     return Replayer(
-        workflows=worker.WORKFLOWS, workflow_runner=worker.RUNNER, data_converter=pydantic_data_converter
+        workflows=[*worker.WORKFLOWS, *worker.MONEY_WORKFLOWS],
+        workflow_runner=worker.RUNNER,
+        data_converter=pydantic_data_converter,
     )
