@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from db import notice
-from db.session import Connection, Record
+from db.session import Connection
 from domain.ids import BookingId, LinkId, TenantId
 from domain.notice import NoticeKind
 from domain.refusal import Unknown
@@ -63,7 +63,7 @@ async def create(
     await connection.execute(LOCK, booking_id)
     made_before = await connection.fetchrow(LINK, tenant_id, link_id)
     if made_before is not None:
-        return _link(made_before)
+        return Link(**made_before)
     await connection.execute(REVOKE_OTHERS, tenant_id, booking_id, link_id)
     await connection.execute(CREATE, tenant_id, link_id, booking_id, created_by, expires_at)
     link = await find(connection, tenant_id, link_id)
@@ -77,14 +77,10 @@ async def find(connection: Connection, tenant_id: TenantId, link_id: LinkId) -> 
     row = await connection.fetchrow(LINK, tenant_id, link_id)
     if row is None:
         raise Unknown("There is no such link.")
-    return _link(row)
+    return Link(**row)
 
 
 async def revoke(connection: Connection, tenant_id: TenantId, link_id: LinkId) -> None:
     """Let nobody open a link any more; a repeat changes nothing. Refuses Unknown."""
     if await connection.fetchval(REVOKE, tenant_id, link_id) is None:
         raise Unknown("There is no such link.")
-
-
-def _link(row: Record) -> Link:
-    return Link(**row)

@@ -11,7 +11,7 @@ import asyncpg
 from pydantic import JsonValue
 from uuid_utils.compat import uuid7
 
-from db.session import Connection, Record
+from db.session import Connection
 from domain.ids import MethodId, TenantId
 from domain.refusal import InvalidRequest, MethodDeactivated, Unknown
 
@@ -43,10 +43,23 @@ values ($1, $2, $3, $4, $5, $6, $7, $8)
 on conflict (tenant_id, id) do nothing
 """
 
-METHOD = """
+OF_USER = """
 select id, user_id, provider, account, kind, brand, last4, is_default, is_active, created_at, last_used_at,
        deactivated_at
-  from payment_methods
+  from payment_methods where tenant_id = $1 and user_id = $2 and is_active order by is_default desc, id desc
+"""
+
+OWNED = """
+select id, user_id, provider, account, kind, brand, last4, is_default, is_active, created_at, last_used_at,
+       deactivated_at
+  from payment_methods where tenant_id = $1 and user_id = $2 and id = $3
+"""
+
+TOKENS = "select id, token from payment_methods where tenant_id = $1 and id = any($2)"
+
+CUSTOMERS = """
+select provider, account, provider_ref from payment_customers
+ where tenant_id = $1 and user_id = $2 and provider_ref is not null
 """
 
 KEPT = """
@@ -157,22 +170,15 @@ async def wish(
 
 async def of_user(connection: Connection, tenant_id: TenantId, user_id: str) -> list[Method]:
     """List the active methods of a user, the default first, then the newest."""
-    rows = await connection.fetch(
-        f"{METHOD} where tenant_id = $1 and user_id = $2 and is_active order by is_default desc, id desc",
-        tenant_id,
-        user_id,
-    )
-    return [_method(row) for row in rows]
+    return [Method(**row) for row in await connection.fetch(OF_USER, tenant_id, user_id)]
 
 
 async def owned(connection: Connection, tenant_id: TenantId, user_id: str, method_id: MethodId) -> Method:
     """Find a method of this user, active or not. Refuses Unknown, also for somebody else's."""
-    row = await connection.fetchrow(
-        f"{METHOD} where tenant_id = $1 and user_id = $2 and id = $3", tenant_id, user_id, method_id
-    )
+    row = await connection.fetchrow(OWNED, tenant_id, user_id, method_id)
     if row is None:
         raise Unknown("There is no such method.")
-    return _method(row)
+    return Method(**row)
 
 
 async def kept(connection: Connection, tenant_id: TenantId, method_id: MethodId) -> Kept:
@@ -193,24 +199,14 @@ async def kept(connection: Connection, tenant_id: TenantId, method_id: MethodId)
 
 async def customers(connection: Connection, tenant_id: TenantId, user_id: str) -> list[tuple[str, str, str]]:
     """List (provider, account, the provider's id) of whom methods of a user are kept for."""
-    rows = await connection.fetch(
-        """
-        select provider, account, provider_ref from payment_customers
-         where tenant_id = $1 and user_id = $2 and provider_ref is not null
-        """,
-        tenant_id,
-        user_id,
-    )
-    return [tuple(row) for row in rows]
+    return [tuple(row) for row in await connection.fetch(CUSTOMERS, tenant_id, user_id)]
 
 
 async def tokens(
     connection: Connection, tenant_id: TenantId, method_ids: list[MethodId]
 ) -> dict[MethodId, str]:
     """Read what names these methods at their provider."""
-    rows = await connection.fetch(
-        "select id, token from payment_methods where tenant_id = $1 and id = any($2)", tenant_id, method_ids
-    )
+    rows = await connection.fetch(TOKENS, tenant_id, method_ids)
     return {MethodId(row["id"]): row["token"] for row in rows}
 
 
@@ -269,7 +265,3 @@ async def use(connection: Connection, tenant_id: TenantId, method_id: MethodId) 
     if await connection.fetchval(USED, tenant_id, method_id) is None:
         raise MethodDeactivated("This method cannot be paid with.")
     return found
-
-
-def _method(row: Record) -> Method:
-    return Method(**row)
