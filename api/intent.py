@@ -16,6 +16,7 @@ from pydantic import Field, JsonValue, StringConstraints
 from api import problem
 from api.access import theirs
 from api.back import BackUrl
+from api.billing import BillingWish
 from api.body import StrictRoute
 from api.deps import BASE, Caller, House, Now, Parts, Permission, RequiredKey, fingerprint, may
 from api.payment import NOS, Asking, PaymentAnswer, PaymentWish, paid_under
@@ -64,6 +65,7 @@ class PaymentFor(Shape):
     resource_id: Annotated[str, Field(min_length=3, max_length=100)]
     return_url: BackUrl
     payment_method: Code | None = None
+    billing: BillingWish | None = None
     metadata: Labels = Field(default_factory=dict)
 
 
@@ -87,6 +89,7 @@ class IntentWish(Shape):
     currency: Currency
     booking_reference: Annotated[str, Field(min_length=3, max_length=100)]
     email: Email | None = None
+    billing: BillingWish | None = None
     metadata: Labels = Field(default_factory=dict)
 
 
@@ -103,7 +106,9 @@ async def create_payment(
 ) -> Response:
     """Open a payment for what is due of a resource. The same key and body get the same answer."""
     booking = await _booking(parts, caller, wish.resource_id)
-    asked = PaymentWish(return_url=wish.return_url, method=wish.payment_method, amount=_expected(wish))
+    asked = PaymentWish(
+        return_url=wish.return_url, method=wish.payment_method, amount=_expected(wish), billing=wish.billing
+    )
     used = _used(caller, ROUTE, key, wish)
     answer = await paid_under(
         request,
@@ -135,7 +140,9 @@ async def create_intent(
     if wish.email is not None and wish.email.lower() != booking.contact.email.lower():
         error: JsonValue = {"pointer": "/email", "code": "not_allowed", "detail": "Not this booking's."}
         raise InvalidRequest("The request breaks a rule.", errors=[error])
-    asked = PaymentWish(return_url=f"{parts.rules.api_url}/return", hosted=False, amount=_expected(wish))
+    asked = PaymentWish(
+        return_url=f"{parts.rules.api_url}/return", hosted=False, amount=_expected(wish), billing=wish.billing
+    )
     used = _used(caller, INTENT_ROUTE, key, wish)
     answer = await paid_under(
         request,

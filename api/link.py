@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid4, uuid7
 from api import page, problem
 from api.access import theirs
 from api.back import BackUrl
+from api.billing import BillingWish
 from api.body import StrictRoute
 from api.deps import BASE, OPEN, Caller, House, Now, Parts, Permission, RequiredKey, fingerprint, may
 from api.paying import secured
@@ -89,6 +90,7 @@ class LinkCheckout(Shape):
 
     return_url: BackUrl
     hosted: StrictBool = True
+    billing: BillingWish | None = None
 
 
 class Opened(NamedTuple):
@@ -266,7 +268,7 @@ async def _checkout(
     link, booking, _ = opened
     mark = fingerprint(f"{CHECKOUT_ROUTE} {link.id}", wish)
     used = Key(caller=f"link:{link.id}", route=CHECKOUT_ROUTE, key=key, fingerprint=mark)
-    asked = PaymentWish(return_url=wish.return_url, hosted=wish.hosted)
+    asked = PaymentWish(return_url=wish.return_url, hosted=wish.hosted, billing=wish.billing)
     return await paid_under(request, parts, booking, asked, used, asker=asker, user_id=None, now=now)
 
 

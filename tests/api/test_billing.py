@@ -97,3 +97,25 @@ async def test_whom_an_attempt_is_billed_to_is_kept_with_it(door: Door) -> None:
         assert await billing.of_payment(
             connection, door.shop.tenant_id, payment_id
         ) == Billing.model_validate(said)
+
+
+OTHER_WAYS: list[tuple[str, dict[str, Any]]] = [
+    ("/payments", {"resource_type": "booking", "resource_id": "{reference}", "return_url": RETURN}),
+    ("/payments/create-intent", {"booking_reference": "{reference}"}),
+]
+
+
+@pytest.mark.row("PAY-39")
+@pytest.mark.parametrize(("path", "body"), OTHER_WAYS)
+async def test_no_other_way_to_pay_passes_it_by(door: Door, path: str, body: dict[str, Any]) -> None:
+    door.shop = await open_shop(door.databases.app, terms=SalesTerms(billing_address=True))
+    booking = await door.book()
+    named = {name: value.format(reference=booking.reference) for name, value in body.items()}
+    wish = {"amount": 2500, "currency": "EUR", **named}
+
+    async def ask(**more: Any) -> httpx2.Response:
+        headers = bearer(booking.token) | {"Idempotency-Key": uuid4().hex}
+        return await door.http.post(f"/api/v1{path}", json=wish | more, headers=headers)
+
+    assert errors(await ask()) == [("/billing/address", "missing")]
+    assert accepted(await ask(billing={"address": HOME}))
