@@ -6,6 +6,7 @@ Whoever asks again looks first for what an earlier call has left, and asks under
 
 from datetime import UTC, datetime
 
+import structlog
 from temporalio import activity
 
 from activities.payment import gateway_of
@@ -32,6 +33,8 @@ from providers.gateway import (
     StateConflict,
 )
 from workflows import steps
+
+log = structlog.get_logger(__name__)
 
 # What the provider says of a refund, in the words of its row: who has taken it is at work on it.
 STANDS = {
@@ -131,8 +134,8 @@ class RefundActivities:
         """Give how it stands, and say when a person has to look at it."""
         row = await refunds.find(connection, ask.tenant_id, ask.refund_id)
         cause = _needs_person(row, datetime.now(UTC))  # noqa: TID251 - an activity is where the clock is read
-        if cause:
-            await refunds.needs_person(connection, ask.tenant_id, row, cause=cause)
+        if cause and await refunds.needs_person(connection, ask.tenant_id, row, cause=cause):
+            log.error("a refund needs a person", refund_id=str(row.id), cause=cause)
         return row.report.model_copy(update={"attention": cause})
 
 

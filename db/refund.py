@@ -269,9 +269,9 @@ async def hindered(connection: Connection, tenant_id: TenantId, refund_id: Refun
     await connection.execute(HINDERED, tenant_id, refund_id, why.value)
 
 
-async def needs_person(connection: Connection, tenant_id: TenantId, refund: Refund, *, cause: str) -> None:
-    """Open a case for a refund, unless one is open."""
-    await case.open_case(
+async def needs_person(connection: Connection, tenant_id: TenantId, refund: Refund, *, cause: str) -> bool:
+    """Open a case for a refund, unless one is open; says whether it is new."""
+    return await case.open_case(
         connection, tenant_id, CaseKind.REFUND, refund.id, cause=cause, booking_id=refund.booking_id
     )
 
@@ -310,10 +310,7 @@ async def answered(
 
 
 async def record(
-    connection: Connection,
-    tenant_id: TenantId,
-    booking_id: BookingId,
-    facts: Sequence[PaymentFact],
+    connection: Connection, tenant_id: TenantId, booking_id: BookingId, facts: Sequence[PaymentFact]
 ) -> None:
     """Bring the refunds of a payment up to what its facts say, whatever their order.
 
