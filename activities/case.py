@@ -70,7 +70,10 @@ class _Watched(ActivityInboundInterceptor):
 
     async def _close(self, about: "About", note: str) -> None:
         async def closed(connection: Connection, tenant_id: TenantId, subject: UUID) -> bool:
-            return await case.close(connection, tenant_id, subject, closed_by="holdfast", note=note)
+            kind = CaseKind.STEP
+            return await case.close(
+                connection, tenant_id, subject, closed_by="holdfast", note=note, kind=kind
+            )
 
         await self._written(about, closed)
 

@@ -1,4 +1,4 @@
-"""Cases: what waits for a person, at most one open per subject; whoever finds one open adds nothing."""
+"""Cases: what waits for a person; of a kind at most one is open per subject."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,10 +26,11 @@ on conflict do nothing
 CLOSE = """
 update cases set closed_at = now(), closed_by = $3, note = $4
  where (tenant_id = $1 or tenant_id is null) and subject = $2 and closed_at is null
+   and ($5::text is null or kind = $5)
 """
 
 CASE = "select * from cases where id = $1"
-OPEN_OF = "select * from cases where tenant_id = $1 and subject = $2 and closed_at is null"
+OPEN_OF = "select * from cases where tenant_id = $1 and subject = $2 and kind = $3 and closed_at is null"
 
 # Newest first; $5 is the last of the page before, by its id.
 PAGE = """
@@ -68,7 +69,7 @@ async def open_case(
     booking_id: UUID | None = None,
     opened_by: str = "holdfast",
 ) -> bool:
-    """Open a case, unless one is open for this subject, and raise the alarm; says whether it is new.
+    """Open a case, unless one like it is open, and raise the alarm; says whether it is new.
 
     `cause` is one word for programs. Nothing of a person's data in any of it.
     """
@@ -83,10 +84,17 @@ async def open_case(
 
 
 async def close(
-    connection: Connection, tenant_id: TenantId | None, subject: UUID, *, closed_by: str, note: str
+    connection: Connection,
+    tenant_id: TenantId | None,
+    subject: UUID,
+    *,
+    closed_by: str,
+    note: str,
+    kind: CaseKind | None = None,
 ) -> bool:
-    """Close the open case of a subject; says whether there was one."""
-    return await connection.execute(CLOSE, tenant_id, subject, closed_by, note) != "UPDATE 0"
+    """Close the open cases of a subject, or that of one kind; says whether there was any."""
+    of_kind = kind.value if kind else None
+    return await connection.execute(CLOSE, tenant_id, subject, closed_by, note, of_kind) != "UPDATE 0"
 
 
 async def find(connection: Connection, case_id: UUID) -> Case:
@@ -97,9 +105,9 @@ async def find(connection: Connection, case_id: UUID) -> Case:
     return _case(row)
 
 
-async def open_of(connection: Connection, tenant_id: TenantId, subject: UUID) -> Case | None:
-    """Find the open case of a tenant's subject."""
-    row = await connection.fetchrow(OPEN_OF, tenant_id, subject)
+async def open_of(connection: Connection, tenant_id: TenantId, subject: UUID, kind: CaseKind) -> Case | None:
+    """Find the open case of this kind of a tenant's subject."""
+    row = await connection.fetchrow(OPEN_OF, tenant_id, subject, kind.value)
     return _case(row) if row else None
 
 

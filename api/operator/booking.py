@@ -17,6 +17,7 @@ from db import case as cases, decline as declines, payment as payments
 from db.decline import Declined
 from db.payment import Payment
 from domain.booking import BookingStatus
+from domain.case import CaseKind
 from domain.decline import Decline
 from domain.money import Money
 from domain.payment import PaymentStatus
@@ -124,7 +125,12 @@ async def retry_step(
     reason = wish.reason if wish else ""
     async with at_desk(parts, caller) as connection:
         await cases.close(
-            connection, found.tenant_id, found.id, closed_by=caller.name, note=f"tried again: {reason}"
+            connection,
+            found.tenant_id,
+            found.id,
+            closed_by=caller.name,
+            note=f"tried again: {reason}",
+            kind=CaseKind.STEP,
         )
         await note(
             connection, caller, "saga.retry", found.id, after={"step": progress.step, "reason": reason}

@@ -117,7 +117,7 @@ async def close_case(parts: Parts, caller: Operator, case_id: UUID, wish: CloseW
     async with at_desk(parts, caller) as connection:
         case = await cases.find(connection, case_id)
         if case.closed_at is not None or not await cases.close(
-            connection, case.tenant_id, case.subject, closed_by=caller.name, note=wish.note
+            connection, case.tenant_id, case.subject, closed_by=caller.name, note=wish.note, kind=case.kind
         ):
             raise CaseClosed("This case is closed.", closed_by=case.closed_by)
         await note(connection, caller, "case.close", case.subject, after={"note": wish.note})
@@ -139,7 +139,7 @@ async def investigate(parts: Parts, caller: Operator, payment_id: UUID, response
             opened_by=caller.name,
         )
         await note(connection, caller, "payment.investigate", payment.id)
-        case = await cases.open_of(connection, caller.tenant_id, payment.id)
+        case = await cases.open_of(connection, caller.tenant_id, payment.id, CaseKind.INVESTIGATION)
         if case is None:
             raise Unknown
         response.status_code = 201 if new else 200

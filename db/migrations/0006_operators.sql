@@ -20,7 +20,7 @@ create table cases (
         check (kind in ('webhook', 'step', 'payment', 'refund', 'notice', 'review', 'partner', 'investigation')),
     constraint ck_cases_closed_by_somebody check ((closed_at is null) = (closed_by is null))
 );
-create unique index uq_cases_open on cases (tenant_id, subject) nulls not distinct where closed_at is null;
+create unique index uq_cases_open on cases (tenant_id, subject, kind) nulls not distinct where closed_at is null;
 create index ix_cases_booking on cases (tenant_id, booking_id);
 
 -- Whether the transaction is one of the platform's own people, who see what belongs to no tenant yet.

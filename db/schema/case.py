@@ -9,7 +9,7 @@ from domain.case import CaseKind
 
 
 class Case(Row, table=True):
-    """One case: at most one is open per subject. Without a tenant it is the platform's."""
+    """One case: at most one of a kind is open per subject. Without a tenant it is the platform's."""
 
     __tablename__ = "cases"
     __table_args__ = (
@@ -19,6 +19,7 @@ class Case(Row, table=True):
             "uq_cases_open",
             "tenant_id",
             "subject",
+            "kind",
             unique=True,
             postgresql_nulls_not_distinct=True,
             postgresql_where=text("closed_at is null"),

@@ -269,7 +269,7 @@ async def test_a_hindrance_is_shown_until_the_provider_takes_the_refund(database
             await refund.needs_person(connection, booking.tenant_id, asked, cause="needs_funds")
         hindered = await refund.find(connection, booking.tenant_id, asked.id)
     async with databases.app.tenant(booking.tenant_id) as connection:
-        waits = await case.open_of(connection, booking.tenant_id, asked.id)
+        waits = await case.open_of(connection, booking.tenant_id, asked.id, CaseKind.REFUND)
     taken = await answered(databases, booking, asked, RefundStatus.PROCESSING)
     await meant(databases, booking, payment_id)
 
@@ -278,7 +278,7 @@ async def test_a_hindrance_is_shown_until_the_provider_takes_the_refund(database
     assert (waits.kind, waits.cause, waits.booking_id) == (CaseKind.REFUND, "needs_funds", booking.id)
     assert (taken.status, taken.hindrance) == (RefundStatus.PROCESSING, None)
     async with databases.app.tenant(booking.tenant_id) as connection:
-        assert await case.open_of(connection, booking.tenant_id, asked.id) is None
+        assert await case.open_of(connection, booking.tenant_id, asked.id, CaseKind.REFUND) is None
 
 
 # --- what the provider says

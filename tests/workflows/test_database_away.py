@@ -16,7 +16,7 @@ select pg_terminate_backend(pid) from pg_stat_activity where datname = '{databas
 """
 
 
-@pytest.mark.row("SAG-21", partly="an operator's case when tries are exhausted: there is no last try")
+@pytest.mark.row("SAG-21", partly="the case: test_operator_routes.py")
 async def test_a_paid_booking_is_confirmed_though_the_database_went_away_after_the_capture(
     stack: Stack, cluster: Cluster
 ) -> None:
