@@ -7,10 +7,8 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
-from uuid import UUID, uuid4
 
 from playwright.async_api import FloatRect, Page, ViewportSize, async_playwright
 
@@ -19,8 +17,6 @@ from devtools.paths import ROOT
 from devtools.say import say
 from devtools.stories.shop import Shop, bearer, opened
 from devtools.stories.tale import Wrong
-from domain.ids import TenantId
-from providers.token import KeyRing, UserTokens
 
 FOLDER = ROOT / "docs" / "pictures"
 SIZE: ViewportSize = {"width": 1280, "height": 1250}
@@ -97,18 +93,10 @@ async def attended(shop: Shop, booking_id: str) -> None:
     url = f"{shop.api}/api/v1/admin/cases?status=open&about={booking_id}"
     async with asyncio.timeout(60):
         while True:
-            async with shop.http.get(url, headers=bearer(operator(shop))) as answer:
+            async with shop.http.get(url, headers=bearer(shop.staff("operator"))) as answer:
                 if (await answer.json())["items"]:
                     return
             await asyncio.sleep(0.2)
-
-
-def operator(shop: Shop) -> str:
-    """Sign the token of somebody who works for the demo organizer."""
-    keys = KeyRing(shop.settings["JWT_PRIVATE_KEY"])
-    tenant, now = TenantId(UUID(shop.catalogue["tenant_id"])), datetime.now(UTC)
-    signer = UserTokens(keys, shop.settings["JWT_ISSUER"])
-    return signer.sign("grace", tenant, ["operator"], token_id=uuid4().hex, now=now)
 
 
 async def main() -> None:
@@ -121,8 +109,14 @@ async def main() -> None:
         await take(page, "waiting", shop.run(f"booking:{waits['id']}"), shows=waits["reference"])
         await take(page, "paid", shop.run(f"booking:{done['id']}"), shows="confirm_booking")
         await take(page, "parked", shop.run(f"booking:{stuck['id']}"), shows="return_payment")
-        details = {"tab": "User Metadata", "shows": "Current Details", "height": 800}
-        await take(page, "parked-details", shop.run(f"booking:{stuck['id']}"), **details)
+        await take(
+            page,
+            "parked-details",
+            shop.run(f"booking:{stuck['id']}"),
+            tab="User Metadata",
+            shows="Current Details",
+            height=800,
+        )
         query = quote("`NeedsAttention`=true")
         await take(page, "attention", f"{ui}?query={query}", shows=stuck["id"], height=420)
         await mended(shop)

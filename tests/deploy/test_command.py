@@ -14,7 +14,7 @@ import pytest
 from tests.deploy.compose import ROOT
 
 # These run by .venv's python, which has more than the standard library.
-INSIDE = {"inside.py", "fetch_temporal.py", "token.py"}
+INSIDE = {"inside.py", "fetch_temporal.py", "pictures.py", "token.py"}
 COMMANDS = (
     "up",
     "down",

@@ -66,7 +66,8 @@ async def test_only_its_customer_pays_with_a_kept_method(shop: Shop) -> None:
     owner, other = await customer(shop), await customer(shop)
     method = await attached(shop, owner)
 
-    for who in ({}, {"customer": other}):
+    nobody: dict[str, Any] = {}
+    for who in (nobody, {"customer": other}):
         with pytest.raises(stripe.InvalidRequestError):
             await shop.paid(card=method.id, **who)
     first, again = [await shop.paid(card=method.id, customer=owner) for _ in range(2)]
