@@ -76,7 +76,7 @@ grant select, insert, delete on passengers to holdfast_app;
 grant select, insert on consents, billings to holdfast_app;
 grant delete on booking_lines to holdfast_app;
 grant select (tenant_id, booking_id, position, type, nationality) on passengers to holdfast_readonly;
-grant select on consents to holdfast_readonly;
+grant select (tenant_id, booking_id, code, version, agreed_at) on consents to holdfast_readonly;
 
 do $$
 declare

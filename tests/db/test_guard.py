@@ -137,6 +137,8 @@ FORBIDDEN: dict[str, list[str]] = {
         "update counters set sold = 1",
         "insert into tickets select * from tickets",
         "select * from tickets",
+        "select * from passengers",
+        "select * from billings",
         "delete from payments",
     ],
     "relay": [
@@ -153,6 +155,10 @@ FORBIDDEN: dict[str, list[str]] = {
         "insert into events (tenant_id) values (null)",
         "select answer from idempotency_keys",
         "select body from webhook_events",
+        "select passport from passengers",
+        "select given_name from passengers",
+        "select address from consents",
+        "select * from billings",
         "delete from payments",
     ],
 }
