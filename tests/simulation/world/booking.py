@@ -3,12 +3,23 @@
 from functools import partial
 
 from db.booking import confirm as pivot, end
-from domain.booking import OPEN, BookingStatus, ConfirmBooking, Confirmed, EndBooking, Ended, Trigger, sources
-from domain.inventory import HoldStatus
+from domain.booking import (
+    OPEN,
+    BookingStatus,
+    ConfirmBooking,
+    Confirmed,
+    EndBooking,
+    Ended,
+    EndReason,
+    Trigger,
+    sources,
+)
+from domain.inventory import HoldPlaces, HoldStatus
 from domain.notice import NoticeKind
 from domain.payment import HandOver, LateMoney, PaymentStatus, Settled, Settlement
 from domain.refund import RefundStatus
 from domain.refusal import BookingEnded, IllegalMove, NotOnSale, PaymentNotCompleted
+from domain.settlement import Consequence, News, Standing, consequence, without_a_run
 from tests.simulation.step import Outage
 from tests.simulation.world.inventory import OVER, Inventory
 from tests.simulation.world.rows import Booking, Payment, Rows, care
@@ -72,21 +83,28 @@ class Bookings:
 
     def _settled(self, payment: Payment) -> Settled:
         booking, settled = payment.booking, self._verdict(payment)
-        goes_back = settled.settlement is Settlement.REFUND and settled.cause != pivot.ALREADY_PAID
-        if goes_back and booking.status.value in pivot.UNPAID_ENDS:
-            self._rows.move(booking, pivot.UNPAID_ENDS, BookingStatus.REFUNDING)
+        if settled.settlement is Settlement.REFUND and settled.cause != pivot.ALREADY_PAID:
+            self._end_lost(booking, settled.cause)
+            if booking.status.value in pivot.UNPAID_ENDS:
+                self._rows.move(booking, pivot.UNPAID_ENDS, BookingStatus.REFUNDING)
         return settled
+
+    def _end_lost(self, booking: Booking, cause: str) -> None:
+        """End a booking that is open though its run is lost."""
+        ids = {"tenant_id": booking.request.tenant_id, "booking_id": booking.id}
+        if booking.status in OPEN:
+            self._inventory.release_places(HoldPlaces(**ids))
+            self.end_booking(EndBooking(**ids, reason=EndReason.EXPIRED, cause=cause))
 
     def _verdict(self, payment: Payment) -> Settled:
         booking, refund = payment.booking, partial(Settled, settlement=Settlement.REFUND)
         if f"paid_by:{payment.id}" in self._rows.answers:
             return Settled(settlement=Settlement.CONFIRMED)
-        if not payment.counts:
-            return refund(cause=pivot.CONFLICTED)
-        if booking.status in (BookingStatus.CONFIRMED, BookingStatus.COMPLETED):
-            return refund(cause=pivot.ALREADY_PAID)
-        if booking.status.value not in pivot.LATE + pivot.LOST:
-            return refund(cause="booking_ended")
+        standing = without_a_run(booking.status)
+        news = News.SECOND if standing is Standing.PURCHASED else News.SUCCESS
+        news = news if payment.counts else News.CONFLICTED
+        if consequence(news, standing) is Consequence.REFUND:
+            return refund(cause=pivot.CAUSES[news])
         try:
             _check_paid(booking)
             if booking.status.value in pivot.LATE:

@@ -127,9 +127,13 @@ class Payments:
             return None
         if payment.checkout is None:
             payment.checkout = Checkout(payment_id=payment.id, provider=payment.wish.provider)
-        for other in self._rows.open_checkouts(payment.booking):
-            if other.payment_id != payment.id and not self._rows.payments[other.payment_id].is_given_up:
-                raise Violation(f"{payment.ref} can be paid, and {other.ref} as well")
+        can_be_paid = [
+            checkout.ref
+            for checkout in self._rows.open_checkouts(payment.booking)
+            if not self._rows.payments[checkout.payment_id].is_given_up
+        ]
+        if payment.ref in can_be_paid and len(can_be_paid) > 1:
+            raise Violation(f"{' and '.join(can_be_paid)} can be paid at a time")
         return payment.checkout
 
     def _close(self, payment: Payment) -> tuple[Closing, list[PaymentFact]]:
