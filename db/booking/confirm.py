@@ -11,7 +11,7 @@ from db import case, event, inventory, ledger, notice, step, ticket
 from db.booking import end
 from db.event import Told
 from db.session import Connection, Record
-from domain import event as types, ledger as books
+from domain import event as types, ledger as books, refusal
 from domain.booking import (
     ENDED,
     OPEN,
@@ -29,6 +29,7 @@ from domain.money import Money
 from domain.notice import NoticeKind
 from domain.payment import LateMoney, Settled, Settlement
 from domain.refusal import BookingEnded, IllegalMove, NotOnSale, PaymentNotCompleted, Unknown
+from domain.settlement import Consequence, News, Standing, consequence, without_a_run
 
 BOOKING = """
 select b.id, b.status, b.slot_id, b.offer_id, b.total_minor, b.due_minor, b.currency, b.terms, b.reference,
@@ -82,7 +83,13 @@ LATE = sources(Trigger.LATE_MONEY_HONOURED)
 LOST = sorted({*PAID, BookingStatus.HELD.value})  # its run is gone: the row never ended
 UNPAID_ENDS = sorted({*LATE, BookingStatus.CANCELLED.value})  # from where money goes back
 
-ALREADY_PAID, BOOKED, CONFLICTED = "already_paid", "booked_again", "conflicted"
+ALREADY_PAID, BOOKED = "already_paid", "booked_again"
+# Why money goes back.
+CAUSES = {
+    News.SECOND: ALREADY_PAID,
+    News.CONFLICTED: "conflicted",
+    News.SUCCESS: refusal.code_of(BookingEnded.__name__),
+}
 
 
 class Moved(Exception):
@@ -165,12 +172,11 @@ async def _against(connection: Connection, request: LateMoney, booking: Record) 
     payment = next((row for row in kept if row["id"] == request.payment_id), None)
     if payment is None:
         raise Unknown("This booking has no such payment.")
-    if payment["status"] == "conflicted":
-        return CONFLICTED
-    if booking["status"] in (BookingStatus.CONFIRMED, BookingStatus.COMPLETED, BookingStatus.NO_SHOW):
-        return ALREADY_PAID
-    if booking["status"] not in LATE + LOST:
-        return BookingEnded("").code
+    standing = without_a_run(BookingStatus(booking["status"]))
+    news = News.SECOND if standing is Standing.PURCHASED else News.SUCCESS
+    news = News.CONFLICTED if payment["status"] == "conflicted" else news
+    if consequence(news, standing) is Consequence.REFUND:
+        return CAUSES[news]
     again = await connection.fetchval(
         BOOKED_AGAIN,
         request.tenant_id,

@@ -25,14 +25,18 @@ TRIGGERS = {
     EndReason.REFUSED: (Trigger.CANCELLED_UNPAID,),
 }
 # Who waits for a partner has paid: whatever the reason, the money goes back.
-PAID = (BookingStatus.PAID, BookingStatus.AWAITING_PARTNER)
+PAID = {
+    reason: {BookingStatus.AWAITING_PARTNER}
+    | ({BookingStatus.PAID} if reason not in (EndReason.EXPIRED, EndReason.REJECTED) else set())
+    for reason in EndReason
+}
 MOVES = {
     reason: {
         source: move(BookingStatus(source), trigger).value
         for trigger in reversed(triggers)
         for source in sources(trigger)
     }
-    | {state.value: move(state, Trigger.MONEY_GOES_BACK).value for state in PAID}
+    | {state.value: move(state, Trigger.MONEY_GOES_BACK).value for state in PAID[reason]}
     for reason, triggers in TRIGGERS.items()
 }
 

@@ -16,11 +16,12 @@ NOUNS = {
     "audit", "booking", "catalog", "event", "health", "inventory", "ledger", "notice", "payment", "pricing",
     "quote", "refund", "sweep", "tenant", "ticket", "webhook", "aftercare", "cancellation", "payout",
     "user", "channel", "method", "link", "intent", "transaction", "passenger", "consent", "checkout",
-    "billing", "country", "report", "case", "schema", "decline", "limit", "block", "standing",
+    "billing", "country", "report", "case", "schema", "decline", "limit", "block", "standing", "due",
+    "settlement",
 }  # fmt: skip
 PLUMBING = {
     "domain": {"ids", "money", "refusal", "value"},
-    "workflows": {"names", "schedule", "steps", "saga", "client", "codec"},
+    "workflows": {"names", "schedule", "steps", "saga", "asking", "client", "codec"},
     "providers": {
         *("gateway", "vault", "cash", "stripe_gateway", "mail", "letter", "token", "qr", "seal", "protection")
     },
@@ -30,6 +31,7 @@ PLUMBING = {
         *(
             "app",
             "deps",
+            "paying",
             "problem",
             "stream",
             "page",
