@@ -1,5 +1,7 @@
 """The checkout's steps end where a payment starts: nothing may be missing, and nothing changes any more."""
 
+import asyncio
+
 import pytest
 
 from domain.catalog import SalesTerms
@@ -74,6 +76,30 @@ async def test_what_is_paid_is_what_was_chosen_last(stack: Stack, quantity: int)
     assert len(confirmed["tickets"]) == quantity
     assert await stack.sandbox.kept() == 2_500 * quantity
     assert await violations(stack) == []
+
+
+@pytest.mark.row("SAG-32")
+async def test_changes_and_wishes_to_pay_at_once_end_in_one_price_for_what_is_held(stack: Stack) -> None:
+    shop = await stack.shop(capacity=40)
+    bookings = [await stack.book(shop, quantity=2) for _ in range(4)]
+
+    await asyncio.gather(
+        *(send(stack, each, "PATCH", "", {"lines": _lines(shop, n)}) for each in bookings for n in (1, 3)),
+        *(stack.ask_to_pay(each) for each in bookings),
+    )
+    for booking in bookings:
+        await _pay_what_is_due(stack, booking)
+
+    assert await violations(stack) == []
+
+
+async def _pay_what_is_due(stack: Stack, booking: Booked) -> None:
+    """Pay until it is confirmed: a wish that was overtaken by a change may have asked for less."""
+    for _ in range(3):
+        checkout = await stack.pay(booking)
+        if (await stack.confirm(booking, checkout["payment_id"])).status_code == 200:
+            return
+    raise AssertionError(f"{booking.reference} is never paid")
 
 
 @pytest.mark.row("SAG-13")
