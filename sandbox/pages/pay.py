@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from sandbox import bank, card as cards, checkout as checkouts, door
+from sandbox import bank, card as cards, checkout as checkouts, debit, door
 from sandbox.bank import BankAccount
 from sandbox.card import Card
 from sandbox.checkout import Checkout
@@ -36,6 +36,7 @@ def routes(world: World) -> APIRouter:
     router.add_api_route(
         "/{payment_id}/challenge", part.answer_challenge, methods=["POST"], response_model=None
     )
+    router.add_api_route("/{payment_id}/bank", part.answer_of_bank, methods=["POST"], response_model=None)
     return router
 
 
@@ -93,6 +94,15 @@ class Pay:
             answer_challenge(work, payment, passed=not giving_up)
             payment = work.get(Payment, payment_id)
             return _onward(work, payment)
+
+    async def answer_of_bank(self, payment_id: str, request: Request) -> Response:
+        """Have the bank tell what came of a direct debit, for those who look at the account's page."""
+        account, typed = owner(self.world, Payment, payment_id), await _form(request)
+        with self.world.work(account) as work:
+            payment = work.get(Payment, payment_id)
+            if payment.status == "processing":
+                debit.collect(work, payment, succeeds=typed.get("answer") == "pays")
+        return RedirectResponse(f"/accounts/{account.id}", 303)
 
 
 def _onward(work: Work, payment: Payment) -> Response:

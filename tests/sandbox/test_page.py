@@ -253,3 +253,18 @@ async def test_page_names_no_method_that_the_session_does_not_take(shop: Shop, p
 
     assert await page.get_by_text("SEPA").count() == 0
     assert await page.get_by_label("Card number").is_visible()
+
+
+@pytest.mark.parametrize(("button", "status"), [("The bank pays", "captured"), ("It does not", "unstarted")])
+async def test_somebody_who_looks_lets_the_bank_answer(
+    shop: Shop, page: Page, button: str, status: str
+) -> None:
+    session = await shop.session()
+    await shop.control("POST", f"/checkout/{session.id}/pay", iban="AT611904300234573201")
+    await page.goto(f"{shop.url}/accounts/{shop.key}")
+
+    await page.get_by_role("button", name=button).click()
+
+    await page.wait_for_url(f"{shop.url}/accounts/acct_*")
+    assert [payment["status"] for payment in await shop.payments()] == [status]
+    assert await page.get_by_role("button").count() == 0
