@@ -11,6 +11,8 @@ BENCHES = {
     "footprint": "events and workflow tasks of one paid booking, counted",
     "latency": "one booking alone, from request to ticket, and the time to bring the stack up",
     "accept": "bookings accepted a second, hot and spread, against a bare insert",
+    "intake": "webhooks taken a second, verified and stored, against a bare insert",
+    "memory": "what an open booking costs the worker, remembered and forgotten",
     "saga": "paid bookings a second against a workflow that does nothing, and the CPU one costs",
 }
 

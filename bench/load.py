@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 
 @dataclass
 class Run:
-    """What a load run saw: answers by status, and how long it took."""
+    """What a load run saw: answers by status, how long each took (seconds), and how long it took in all."""
 
     statuses: Counter[int] = field(default_factory=Counter)
+    waits: list[float] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -26,6 +27,11 @@ class Run:
         """Good answers a second."""
         good = sum(n for status, n in self.statuses.items() if 200 <= status < 300)
         return good / self.seconds if self.seconds else 0.0
+
+    @property
+    def p95(self) -> float:
+        """The seconds within which 95 of 100 answers came."""
+        return sorted(self.waits)[int(len(self.waits) * 0.95)] if self.waits else 0.0
 
 
 class Connection(asyncio.Protocol):
@@ -40,7 +46,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the first time."""
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
-        self.transport.write(self.ask())
+        self._ask()
 
     def data_received(self, data: bytes) -> None:
         """Count the answer once it is whole, then ask again."""
@@ -54,11 +60,16 @@ class Connection(asyncio.Protocol):
         if len(self.buffer) < head_end + 4 + length:
             return
         self.run.statuses[int(self.buffer[9:12])] += 1
+        self.run.waits.append(time.monotonic() - self.asked_at)
         self.buffer = b""
         if time.monotonic() < self.until:
-            self.transport.write(self.ask())
+            self._ask()
         else:
             self.transport.close()
+
+    def _ask(self) -> None:
+        self.asked_at = time.monotonic()
+        self.transport.write(self.ask())
 
     def connection_lost(self, _: Exception | None) -> None:
         """End: our time is over, or the server hung up."""

@@ -1,0 +1,75 @@
+"""What an open booking costs the worker: KiB of its memory for each run it remembers, and for each that it
+has forgotten.
+
+Bookings are made by HTTP, as any; the worker's private memory is read before and after, once every run waits
+for its payment.
+"""
+
+import asyncio
+import time
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+
+from bench.buyer import Buyer, slots_with_room
+from bench.figure import Figure, middle
+from bench.stack import Stack, fresh
+
+WARM_UP, OPEN, AT_ONCE = 300, 2_000, 16
+PATIENCE_SECONDS = 300.0
+
+UNTOLD = "select count(*) from bookings where saga_started_at is null"
+
+
+def measure() -> list[Figure]:
+    """Measure on a fresh stack."""
+    with fresh() as stack:
+        return asyncio.run(grow(stack))
+
+
+async def grow(stack: Stack) -> list[Figure]:
+    """Open bookings and weigh the worker before and after."""
+    async with aiohttp.ClientSession() as session:
+        buyer = Buyer(stack, session, *await slots_with_room(stack, 1))
+        await open_bookings(stack, buyer, WARM_UP)
+        before = private_kib(stack.pid("worker"))
+        await open_bookings(stack, buyer, OPEN)
+        after = private_kib(stack.pid("worker"))
+    return [
+        middle("kib_per_open_booking", [(after - before) / OPEN], "KiB", "≤ 64"),
+        middle("worker_mib", [after / 1024], "MiB"),
+    ]
+
+
+async def open_bookings(stack: Stack, buyer: Buyer, number: int) -> None:
+    """Make bookings and wait until each has its run."""
+    left = iter(range(number))
+
+    async def again() -> None:
+        for _ in left:
+            await buyer.book()
+
+    await asyncio.gather(*(again() for _ in range(AT_ONCE)))
+    await all_told(stack)
+
+
+async def all_told(stack: Stack) -> None:
+    """Wait until Temporal knows of every booking."""
+    connection = await asyncpg.connect(stack.settings["DATABASE_URL"])
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    try:
+        while await connection.fetchval(UNTOLD):
+            if time.monotonic() > deadline:
+                raise TimeoutError("not every booking has its run")
+            await asyncio.sleep(0.2)
+    finally:
+        await connection.close()
+    await asyncio.sleep(2)  # the first step of the last runs
+
+
+def private_kib(pid: int) -> float:
+    """Read how much memory is this process's alone."""
+    told = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    lines = dict(line.split(":", 1) for line in told.splitlines()[1:])
+    return sum(float(lines[name].split()[0]) for name in ("Private_Clean", "Private_Dirty"))
