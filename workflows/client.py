@@ -287,7 +287,7 @@ class Sagas:
         begun = asyncio.ensure_future(start.workflow_handle())
         begun.add_done_callback(_heard)
         try:
-            # The SDK's own deadline is for each of its calls, and it makes as many as it takes.
+            # The SDK's own deadline is for each of its calls; it makes many, and connects before the first.
             async with asyncio.timeout(self.answer_within.total_seconds()):
                 return await _reached(
                     self.client.execute_update_with_start_workflow(

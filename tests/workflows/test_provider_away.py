@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from temporalio.api.enums.v1 import RetryState
 from temporalio.client import Client
 
 from tests.support.check import violations
@@ -84,6 +85,10 @@ async def test_while_a_provider_is_down_buyers_hear_at_once_and_nothing_is_writt
         assert int(at_once.headers["retry-after"]) > 0
         assert await stack.value("select count(*) from payments where booking_id = $1", second.id) == 0
         assert (await stack.cancel(second)).status_code == 200  # there is nothing to be closed
+        history = await stack.run_of(second).fetch_history()
+        failures = [event.activity_task_failed_event_attributes for event in history.events]
+        [state] = {failure.retry_state for failure in failures} - {0}
+        assert RetryState.Name(state) == "RETRY_STATE_NON_RETRYABLE_FAILURE"
 
 
 @pytest.mark.row("PAY-06", partly="no second provider to go to yet")
