@@ -48,7 +48,11 @@ class Payments:
         if opened is None:
             opened = self._rows.provider.open(payment.id, ask.wish.amount, key=key, manual=ask.wish.manual)
         yield
-        if answer := self._opened(payment, opened):
+        answer = self._opened(payment, opened)
+        if payment.ref != opened.ref:
+            yield
+            self._rows.provider.close(opened.ref)
+        if answer:
             return answer
         yield
         self._rows.provider.close(opened.ref)
