@@ -277,8 +277,8 @@ class Rows:
     def open_checkouts(self, booking: Booking) -> list[AtProvider]:
         """List the booking's checkouts that can be paid.
 
-        Without one that a stalled call has opened beside a payment's own, and died before it closed it: nobody
-        was told of it.
+        Without one that a stalled call has opened beside a payment's own, and died before it closed it:
+        nobody was told of it.
         """
         return [
             checkout
