@@ -92,7 +92,8 @@ PARTS = (
         pricing,
         ticket,
     ),
-    *(refund, webhook, inbox, case, block, attended, verdict, codec, happening, health, key, page, back, report),
+    *(refund, webhook, inbox, case, block, attended, verdict, codec, happening, health, key, page, back),
+    report,
 )
 
 # A server that is down must not make callers wait: by default the SDK tries for ten seconds.

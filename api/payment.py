@@ -80,8 +80,7 @@ async def asker(request: Request, parts: Parts) -> Asker:
     """Tell who asks, as far as the request shows: kept with the payment, for those who look into fraud."""
     agent = request.headers.get("user-agent")
     return Asker(
-        ip_address=parts.limits.client(request) or None,
-        user_agent=agent[:LONGEST_AGENT] if agent else None,
+        ip_address=parts.limits.client(request) or None, user_agent=agent[:LONGEST_AGENT] if agent else None
     )
 
 

@@ -109,7 +109,8 @@ insert into payment_operations (tenant_id, payment_id, kind, operation, provider
 select distinct on (fact.kind, fact.operation)
        $1, $2, fact.kind, fact.operation, fact.provider, fact.account, fact.provider_ref, fact.event_id,
        fact.amount_minor, fact.currency, fact.decline_code, fact.decline_reason, fact.occurred_at,
-       fact.source, fact.method, fact.card_brand, fact.card_last4, fact.risk_score, fact.risk_result, fact.refund_id
+       fact.source, fact.method, fact.card_brand, fact.card_last4, fact.risk_score, fact.risk_result,
+       fact.refund_id
   from jsonb_to_recordset($3) as fact (
        kind text, operation text, provider text, account text, provider_ref text, event_id text,
        amount_minor bigint, currency text, decline_code text, decline_reason text, occurred_at timestamptz,
