@@ -10,6 +10,7 @@ import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -19,10 +20,12 @@ from domain.refusal import SoldOut, Unknown
 from tests.support.stack import Stack
 from tests.support.temporal import kinds
 from tests.support.wait import eventually
+from tests.workflows import test_judge, test_parts, test_refund, test_sweep
 from workflows import names
+from workflows.refund import RefundWorkflow
 
 HERE = Path(__file__).parent
-SHORT = SalesTerms(hold_seconds=2)
+SHORT = SalesTerms(hold_seconds=3)
 DECLINED = "visa_chargeDeclinedInsufficientFunds"
 
 
@@ -78,6 +81,36 @@ async def rejected(stack: Stack) -> str:
     return (await stack.book()).workflow
 
 
+async def confirmed_when_the_partner_accepted(stack: Stack) -> str:
+    """The money is held first, and taken then."""
+    booking = await test_judge.paid(stack)
+    await test_judge.answer(stack, booking, test_judge.YES)
+    return booking.workflow
+
+
+async def refused_by_the_partner(stack: Stack) -> str:
+    """What was held is released."""
+    booking = await test_judge.paid(stack)
+    await test_judge.answer(stack, booking, test_judge.NO)
+    return booking.workflow
+
+
+async def confirmed_on_the_second_part(stack: Stack) -> str:
+    """Two payments, which together are enough."""
+    booking = await stack.book(await stack.shop(minor=10_000, terms=test_parts.PARTS))
+    await test_parts.pay_part(stack, booking, 4_000)
+    await eventually(lambda: test_parts.has(stack, booking, 4_000), what="the first part")
+    await test_parts.pay_part(stack, booking, 6_000)
+    return booking.workflow
+
+
+async def failed_when_the_bank_said_no(stack: Stack) -> str:
+    """A direct debit that was sent back after days."""
+    booking = await test_parts.by_debit(stack)
+    await stack.sandbox.settle(succeeds=False)
+    return booking.workflow
+
+
 async def aftercare_that_confirms(stack: Stack) -> str:
     """Late money, and the places are free."""
     return await _late(stack, close_sales=False)
@@ -95,6 +128,42 @@ async def notice(stack: Stack) -> str:
     return names.notice(await eventually(lambda: stack.value(told), what="the mail"))
 
 
+async def refund(stack: Stack) -> str:
+    """A part of a confirmed booking's money goes back."""
+    _, payment_id = await test_refund.confirmed(stack)
+    return names.refund(UUID((await test_refund.give_back(stack, payment_id, 1_000))["id"]))
+
+
+async def refund_that_waits_for_funds(stack: Stack) -> str:
+    """Our balance is too small until somebody tops it up."""
+    _, payment_id = await test_refund.confirmed(stack)
+    await stack.sandbox.break_down("POST /v1/refunds", "response_500_before", status=400, saved=True)
+    given = await test_refund.give_back(stack, payment_id)
+    hindered = "select id from refunds where hindrance = 'needs_funds'"
+    await eventually(lambda: stack.value(hindered), what="the refund to wait")
+    run = test_refund.run_of(stack, given)
+    await eventually(lambda: _waits_for_news(stack, run.id), what="the run to wait")
+    await run.signal(RefundWorkflow.payment_reported)
+    return run.id
+
+
+async def refund_that_came_back(stack: Stack) -> str:
+    """The bank sends the money back, and it is tried once more."""
+    _, payment_id = await test_refund.confirmed(stack, "refundFail")
+    given = await test_refund.until(stack, await test_refund.give_back(stack, payment_id), "completed")
+    await test_refund.run_of(stack, given).result()
+    await stack.sandbox.advance(seconds=10)
+    again = "select id from refunds where retry_of is not null"
+    await eventually(lambda: stack.value(again), what="the second try")
+    return test_refund.run_of(stack, given).id
+
+
+async def sweep(stack: Stack) -> str:
+    """One look, which finds nothing."""
+    await test_sweep.sweep(stack, named := f"{stack.settings.queue_prefix}sweep")
+    return named
+
+
 STORIES: tuple[Callable[[Stack], Awaitable[str]], ...] = (
     confirmed,
     confirmed_for_nothing,
@@ -103,9 +172,17 @@ STORIES: tuple[Callable[[Stack], Awaitable[str]], ...] = (
     failed,
     cancelled,
     rejected,
+    confirmed_when_the_partner_accepted,
+    refused_by_the_partner,
+    confirmed_on_the_second_part,
+    failed_when_the_bank_said_no,
     aftercare_that_confirms,
     aftercare_that_refunds,
     notice,
+    refund,
+    refund_that_waits_for_funds,
+    refund_that_came_back,
+    sweep,
 )
 
 
