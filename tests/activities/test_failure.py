@@ -11,6 +11,7 @@ from domain.refusal import PaymentDeclined, SoldOut
 from providers.gateway import (
     Declined,
     GatewayTrouble,
+    NeedsFunds,
     NotExecuted,
     NotFound,
     OutcomeUnknown,
@@ -39,6 +40,7 @@ def test_a_refusal_crosses_under_its_own_name_and_stays_no() -> None:
         (Declined("insufficient_funds"), "PaymentDeclined", True),
         (Refused("invalid_request"), "ProviderRefused", True),
         (StateConflict("charge_already_refunded"), "StateConflict", False),
+        (NeedsFunds("balance_insufficient"), "NeedsFunds", False),
         (NotFound("no_such_object"), "NotFound", False),
         (NotExecuted("rate_limited"), "NotExecuted", False),
         (OutcomeUnknown("no_answer"), "OutcomeUnknown", False),
@@ -54,7 +56,7 @@ def test_trouble_is_final_only_when_it_is_an_answer(trouble: Exception, type_: s
 
 
 def test_every_trouble_of_a_gateway_is_looked_at_here() -> None:
-    known = {Declined, Refused, StateConflict, NotFound, NotExecuted, OutcomeUnknown}
+    known = {Declined, Refused, NeedsFunds, StateConflict, NotFound, NotExecuted, OutcomeUnknown}
 
     assert set(GatewayTrouble.__subclasses__()) == known
 

@@ -51,7 +51,9 @@ async def test_an_open_payment_is_looked_at_at_its_ages_and_once_each(databases:
 
     assert await payments_due(databases) == []
     for minutes in (1, 4, 25, 90, 24 * 60, 24 * 60):
-        await age(databases, f"{minutes} minutes")
+        await age(databases, f"{minutes - 0.5} minutes")
+        assert await payments_due(databases) == []
+        await age(databases, "30 seconds")
         assert await payments_due(databases, account="another") == []
         assert await payments_due(databases) == [payment_id]
         assert await payments_due(databases) == []
