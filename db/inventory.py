@@ -176,6 +176,10 @@ update holds
 returning coalesce(kept_until, now() + $3) as kept_until, coalesce(kept_until - now(), $3) as left
 """
 
+# A statement sees what was there when it began: a hold that it waited for and that is gone by then may have a
+# successor that only the next one sees.
+LOOKS = 3
+
 AWAIT_PAYMENT = """
 update bookings set status = 'awaiting_payment' where tenant_id = $1 and id = $2 and status = any($3)
 """
@@ -317,10 +321,7 @@ async def keep_places(connection: Connection, request: KeepPlaces) -> Kept:
     standing = await _standing(connection, request.tenant_id, request.booking_id)
     if first := await step.first_answer(connection, request.tenant_id, key, Kept):
         return first.model_copy(update={"left": first.kept_until - standing["at"]})
-    longer = request.settles_within or timedelta(0)
-    kept = await connection.fetch(
-        KEEP, request.tenant_id, request.booking_id, request.grace + longer, request.again > 0
-    )
+    kept = await _keep(connection, request)
     moved = await connection.execute(
         AWAIT_PAYMENT, request.tenant_id, request.booking_id, sources(Trigger.CHECKOUT_OPENED)
     )
@@ -454,6 +455,18 @@ async def _hold(
             if row["status"] in STILL_OF_INTEREST
         ),
     )
+
+
+async def _keep(connection: Connection, request: KeepPlaces) -> list[Record]:
+    """Keep the hold that is active now: who chose anew while we waited has put another in its place."""
+    longer = request.grace + (request.settles_within or timedelta(0))
+    kept: list[Record] = []
+    for _ in range(LOOKS):
+        if kept := await connection.fetch(
+            KEEP, request.tenant_id, request.booking_id, longer, request.again > 0
+        ):
+            break
+    return kept
 
 
 async def _standing(connection: Connection, tenant_id: TenantId, booking_id: BookingId) -> Record:

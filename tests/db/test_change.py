@@ -134,8 +134,22 @@ async def test_a_change_and_a_payment_at_once_do_not_mix(databases: Databases) -
             found = await find(connection, shop.tenant_id, booking.id)
         assert found.total.minor == 2_500 * found.lines[0].quantity
         assert isinstance(changed, IllegalMove) or found.lines[0].quantity == 2
-        assert not isinstance(kept, BaseException) or isinstance(kept, (HoldEnded, *OUTAGES))
+        assert not isinstance(kept, BaseException) or isinstance(kept, OUTAGES), kept
         await counted(databases, shop)
+
+
+async def test_a_payment_that_waited_for_a_change_keeps_what_was_chosen(databases: Databases) -> None:
+    shop = await open_shop(databases.app)
+    booking = await booked(shop)
+    async with shop.app.tenant(shop.tenant_id) as connection:
+        await choose(connection, shop.tenant_id, booking.id, choice(shop, 2))
+        waiting = asyncio.create_task(keep(databases.app, booking))
+        await somebody_waits(databases)
+
+    kept = await waiting
+
+    assert kept.due == kept.total == choice(shop, 2).total
+    assert await counted(databases, shop) == [2]
 
 
 async def test_crossing_changes_neither_oversell_nor_block_each_other(databases: Databases) -> None:
