@@ -3,6 +3,7 @@
 from datetime import timedelta
 from uuid import uuid4
 
+import httpx2
 import pytest
 from temporalio.service import RPCError
 
@@ -10,8 +11,9 @@ from domain.catalog import SalesTerms
 from domain.refusal import Unknown
 from domain.sweep import SweepRequest, Swept
 from tests.support.check import violations
-from tests.support.stack import Stack
+from tests.support.stack import Booked, Stack
 from tests.support.wait import eventually
+from tests.workflows.test_late_money import in_time, pay_in_time
 from tests.workflows.test_refund import confirmed, give_back, run_of, until
 from workflows import names
 from workflows.schedule import keep_sweeping
@@ -24,12 +26,12 @@ def request(every: timedelta = timedelta(0)) -> SweepRequest:
     return SweepRequest(provider="stripe", account="default", every=every)
 
 
-async def sweep(stack: Stack) -> Swept:
+async def sweep(stack: Stack, named: str = "") -> Swept:
     """Sweep once; whatever is open is due."""
     return await stack.temporal.execute_workflow(
         SweepWorkflow.run,
         request(),
-        id=f"{stack.settings.queue_prefix}{names.sweep('stripe', 'default')}-{uuid4()}",
+        id=named or f"{stack.settings.queue_prefix}{names.sweep('stripe', 'default')}-{uuid4()}",
         task_queue=f"{stack.settings.queue_prefix}{names.PAYOUTS}",
     )
 
@@ -70,14 +72,13 @@ async def test_a_payment_is_confirmed_by_the_schedule_though_no_webhook_ever_com
 async def test_a_payment_is_confirmed_at_the_deadline_though_nobody_told_of_it(stack: Stack) -> None:
     """F18: no webhook, and no sweep either."""
     await silence(stack)
-    booking = await stack.book(await stack.shop(terms=SalesTerms(hold_seconds=4)))
-    checkout = await stack.ask_to_pay(booking)
-    if checkout.status_code == 201:  # a machine that stalls misses the deadline
-        await stack.sandbox.pay(checkout.json()["payment_url"])
 
-    seen = await stack.wait_for(booking, "confirmed", "expired")
+    async def pay(terms: SalesTerms) -> Booked | None:
+        return await pay_in_time(stack, await stack.shop(terms=terms))
 
-    assert seen["status"] == ("confirmed" if await stack.sandbox.kept() else "expired")
+    booking = await in_time(pay)
+
+    await stack.wait_for(booking, "confirmed")
     await stack.closed(booking.workflow)
     assert await violations(stack) == []
 
@@ -130,12 +131,22 @@ async def test_money_that_came_after_the_end_without_a_word_is_found_and_settled
 ) -> None:
     """F18 and F19: the bank decides when the hold is long over, the places are for sale or not any more."""
     await silence(stack, lists_nothing=True)
-    shop = await stack.shop(terms=SalesTerms(hold_seconds=3))
-    slot = await shop.add_slot(1, sales_until=shop.slot.sales_until + timedelta(days=60))
-    booking = await stack.book(shop, slot_id=str(slot.id))
-    checkout = await stack.checkout(booking, method="sepa_debit")
     stack.faults.refuse("close_payment", Unknown("ordered by the test"))
-    assert await stack.sandbox.pay_by_debit(checkout["payment_url"]) == "processing"
+
+    async def debit(terms: SalesTerms) -> Booked | None:
+        shop = await stack.shop(terms=terms)
+        slot = await shop.add_slot(1, sales_until=shop.slot.sales_until + timedelta(days=60))
+        booking = await stack.book(shop, slot_id=str(slot.id))
+        answer = await stack.ask_to_pay(booking, method="sepa_debit")
+        if answer.status_code != 201:
+            return None
+        try:
+            await stack.sandbox.pay_by_debit(answer.json()["payment_url"])
+        except httpx2.HTTPStatusError:  # closed meanwhile
+            return None
+        return booking
+
+    booking = await in_time(debit)
     await stack.wait_for(booking, "expired")
     await stack.closed(booking.workflow)
     await stack.judge.execute("update slots set status = $1", status)
@@ -148,9 +159,17 @@ async def test_money_that_came_after_the_end_without_a_word_is_found_and_settled
 
 
 async def test_a_run_that_somebody_has_terminated_is_begun_anew_and_ends_the_booking(stack: Stack) -> None:
-    booking = await stack.book(await stack.shop(terms=SalesTerms(hold_seconds=3), capacity=1))
-    await stack.checkout(booking)
-    await stack.run_of(booking).terminate("by hand")
+    async def lose(terms: SalesTerms) -> Booked | None:
+        booking = await stack.book(await stack.shop(terms=terms, capacity=1))
+        if (await stack.ask_to_pay(booking)).status_code != 201:
+            return None
+        try:
+            await stack.run_of(booking).terminate("by hand")
+        except RPCError:  # over already
+            return None
+        return booking
+
+    booking = await in_time(lose)
 
     async def swept() -> bool:
         await sweep(stack)
