@@ -82,7 +82,7 @@ async def test_nothing_in_a_history_can_be_read_and_a_key_is_rotated_under_an_op
     sandbox_url: str,
     clear_sight: Client,
 ) -> None:
-    sealed = {"payload_keys": FIRST, "codec_ticket": TICKET, "temporal_ui_url": UI}
+    sealed: dict[str, Any] = {"payload_keys": FIRST, "codec_ticket": TICKET, "temporal_ui_url": UI}
     async with front(databases, temporal_address, temporal, sandbox_url, **sealed) as stack:
         async with stack.working():
             booking = await stack.book()
