@@ -29,6 +29,11 @@ select b.due_minor, b.expires_at - now() as left,
   from bookings b where b.tenant_id = $1 and b.id = $2
 """
 
+# Asked under the lock of its counters: whoever gives the places back meanwhile has been here before us.
+STILL_HELD = """
+select exists (select from holds where tenant_id = $1 and booking_id = $2 and status = 'active')
+"""
+
 # The deadline the buyer was told is not put off by choosing anew.
 SAME_DEADLINE = """
 update holds set expires_at = b.expires_at, kept_until = b.expires_at
@@ -85,6 +90,8 @@ async def choose(connection: Connection, tenant_id: TenantId, booking_id: Bookin
         raise _another_kind()
     counters = sorted({*choice.wanted, *standing["counters"]})
     await connection.execute(inventory.LOCK, tenant_id, counters)
+    if not await connection.fetchval(STILL_HELD, tenant_id, booking_id):
+        raise await checkout.closed(connection, tenant_id, booking_id)
     await inventory.check_on_sale(connection, tenant_id, choice.slot_id)
     await _hold_instead(connection, tenant_id, booking_id, choice, standing["left"])
     await checkout.lock(connection, tenant_id, booking_id)

@@ -7,12 +7,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from db import checkout, consent, passenger
+from db import checkout, consent, inventory, passenger
 from db.booking.change import Choice, choose
 from db.booking.place import place
 from db.booking.read import Booking, find
 from db.session import OUTAGES
-from domain.inventory import places_wanted
+from domain.inventory import HoldPlaces, places_wanted
 from domain.passenger import Passenger, PassengerType
 from domain.pricing import Choice as Wanted, price
 from domain.refusal import HoldEnded, IllegalMove, SoldOut
@@ -150,6 +150,22 @@ async def test_a_payment_that_waited_for_a_change_keeps_what_was_chosen(database
 
     assert kept.due == kept.total == choice(shop, 2).total
     assert await counted(databases, shop) == [2]
+
+
+async def test_a_change_that_waited_for_the_end_holds_nothing_more(databases: Databases) -> None:
+    """Between the giving back of the places and the end of the booking its row still says *held*."""
+    shop = await open_shop(databases.app)
+    booking = await booked(shop)
+    async with shop.app.tenant(shop.tenant_id) as connection:
+        ask = HoldPlaces(tenant_id=shop.tenant_id, booking_id=booking.id)
+        await inventory.release_places(connection, ask)
+        waiting = asyncio.create_task(change(shop, booking, choice(shop, 2)))
+        await somebody_waits(databases)
+
+    with pytest.raises(HoldEnded):
+        await waiting
+
+    assert await counted(databases, shop) == [0]
 
 
 async def test_crossing_changes_neither_oversell_nor_block_each_other(databases: Databases) -> None:
