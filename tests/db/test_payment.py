@@ -10,7 +10,6 @@ from db import event, ledger, payment
 from db.booking.place import place
 from db.booking.read import Booking
 from domain.ids import BookingId, PaymentId
-from domain.money import Money
 from domain.payment import (
     Checkout,
     CreatePayment,
