@@ -12,6 +12,12 @@ BATCH = 100
 MORE = 20
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--seed`, run nothing but what tells that seed."""
+    if config.getoption("--seed") is not None:
+        items[:] = [item for item in items if "seeds" in getattr(item, "fixturenames", ())]
+
+
 @pytest.fixture(autouse=True)
 def silence() -> Iterator[None]:
     """Keep what sagas tell operators to themselves: trouble is what these tests are about."""

@@ -52,6 +52,9 @@ class Fault(StrEnum):
     OTHER_AMOUNT = "the provider reports another amount"
     REFUND_RETURNED = "the bank sends a refund back"
 
+    def __repr__(self) -> str:
+        return f"Fault.{self.name}"
+
 
 class Faults:
     """The faults of one story: `allowed` says how often each may strike, so that it ends."""

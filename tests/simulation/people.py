@@ -34,6 +34,9 @@ class Manner(StrEnum):
     BANK_NO = "the bank decides later, no"
     HALVES = "pays in two halves"
 
+    def __repr__(self) -> str:
+        return f"Manner.{self.name}"
+
 
 class Buyer:
     """One buyer of one booking."""

@@ -41,7 +41,8 @@ ONCE = {Fault.REFUND_RETURNED, Fault.CANCELLED, Fault.CANCELLED_BY_HAND, Fault.O
 class Plot:
     """What is settled about a story beforehand; what is None is left to its seed.
 
-    `decides_after` is how long a bank thinks, `partner_within` how long a partner may.
+    `decides_after` is how long a bank thinks, `partner_within` how long a partner may; `by_seed` says that
+    the seed alone tells it again.
     """
 
     troubles: tuple[Fault, ...] | None = None
@@ -50,9 +51,10 @@ class Plot:
     capacity: int | None = None
     decides_after: timedelta | None = None
     partner_within: timedelta | None = None
+    by_seed: bool = False
 
 
-ANYTHING = Plot()
+ANYTHING = Plot(by_seed=True)
 
 
 class Story:
@@ -76,8 +78,8 @@ class Story:
             self.clock.run()
             self.look()
         except (AssertionError, Defect, Restless) as error:
-            again = f"./dev test tests/simulation --seed {self.seed}"
-            raise Violation(f"seed {self.seed}: {error}\n\n{self.clock.told()}\n\nagain: {again}") from error
+            told = f"seed {self.seed}: {error}\n\n{self.clock.told()}\n\nagain: {self.again}"
+            raise Violation(told) from error
         return self
 
     def begin(self) -> None:
@@ -101,6 +103,13 @@ class Story:
             wrong += judge.wrong_with_run(run)
         if wrong:
             raise Violation("; ".join(wrong))
+
+    @property
+    def again(self) -> str:
+        """What tells this story again."""
+        if self.plot.by_seed:
+            return f"./dev test tests/simulation --seed {self.seed}"
+        return f"Story({self.seed}, {self.plot}).tell()"
 
     @property
     def booking(self) -> Booking:

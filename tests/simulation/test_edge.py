@@ -29,7 +29,7 @@ LATE = [timedelta(seconds=901), timedelta(hours=1, minutes=15), timedelta(days=3
 def edge(seed: int) -> Plot:
     """Settle which trouble, if any, comes to a buyer who pays in the last moment."""
     troubles = ((), *((trouble,) for trouble in TROUBLES))
-    return Plot(troubles[seed % len(troubles)], Manner.AT_THE_EDGE, bookings=1, capacity=1)
+    return Plot(troubles[seed % len(troubles)], Manner.AT_THE_EDGE, bookings=1, capacity=1, by_seed=True)
 
 
 @pytest.mark.row("PAY-12", partly="F24 in the simulation, beside the race on real processes")
