@@ -45,7 +45,7 @@ from workflows.saga import CANCELLED, EXPIRED, Saga, given_up, is_refusal, reaso
 
 # Who must accept has said no, or nothing in time.
 REFUSED = {Judge.PARTNER: "PartnerRefused", Judge.REVIEWER: "ReviewDeclined"}
-SILENT = {Judge.PARTNER: "PartnerSilent", Judge.REVIEWER: EXPIRED}
+SILENT = {Judge.PARTNER: "PartnerSilent", Judge.REVIEWER: "ReviewSilent"}
 
 # What ends a saga, and the end it gives the booking; anything else has failed.
 ENDS = {
@@ -54,6 +54,7 @@ ENDS = {
     CANCELLED: EndReason.CANCELLED,
     REFUSED[Judge.PARTNER]: EndReason.REFUSED,
     SILENT[Judge.PARTNER]: EndReason.REFUSED,
+    SILENT[Judge.REVIEWER]: EndReason.EXPIRED,
 }
 ENDS_IF_NEVER_HELD = {"SoldOut": EndReason.REJECTED, "SalesClosed": EndReason.REJECTED}
 ENDS_IF_HELD = {"SoldOut": EndReason.EXPIRED, "SalesClosed": EndReason.EXPIRED}

@@ -32,8 +32,8 @@ from domain.refusal import BookingEnded, IllegalMove, NotOnSale, PaymentNotCompl
 from domain.settlement import Consequence, News, Standing, consequence, without_a_run
 
 BOOKING = """
-select b.id, b.status, b.slot_id, b.offer_id, b.total_minor, b.due_minor, b.currency, b.terms, b.reference,
-       b.contact_email, b.user_id, t.fee_basis_points
+select b.id, b.status, b.cause, b.slot_id, b.offer_id, b.total_minor, b.due_minor, b.currency, b.terms,
+       b.reference, b.contact_email, b.user_id, t.fee_basis_points
   from bookings b join tenants t on t.id = b.tenant_id
  where b.tenant_id = $1 and b.id = $2
 """
@@ -84,6 +84,8 @@ LOST = sorted({*PAID, BookingStatus.HELD.value})  # its run is gone: the row nev
 UNPAID_ENDS = sorted({*LATE, BookingStatus.CANCELLED.value})  # from where money goes back
 
 ALREADY_PAID, BOOKED = "already_paid", "booked_again"
+# A suspicious payment that nobody has accepted buys nothing, also when the places are free again.
+NOT_ACCEPTED = {"review_declined", "review_silent"}
 # Why money goes back.
 CAUSES = {
     News.SECOND: ALREADY_PAID,
@@ -177,6 +179,8 @@ async def _against(connection: Connection, request: LateMoney, booking: Record) 
     news = News.CONFLICTED if payment["status"] == "conflicted" else news
     if consequence(news, standing) is Consequence.REFUND:
         return CAUSES[news]
+    if booking["cause"] in NOT_ACCEPTED:
+        return str(booking["cause"])
     again = await connection.fetchval(
         BOOKED_AGAIN,
         request.tenant_id,

@@ -138,3 +138,37 @@ async def test_an_authorisation_that_lapses_meanwhile_ends_the_booking(stack: St
     await stack.wait_for(booking, "refunded", "failed")
     assert await stack.sandbox.kept() == 0
     assert await violations(stack) == []
+
+
+async def suspicious(stack: Stack) -> Booked:
+    """The provider finds the card risky, and has taken the money."""
+    booking = await stack.book()
+    await stack.pay(booking, "riskLevelElevated")
+    await stack.wait_for(booking, "payment_review")
+    return booking
+
+
+@pytest.mark.row("PAY-25", partly="a decline by the provider's own rules: the table of declines")
+async def test_a_risky_payment_is_confirmed_once_a_person_accepts_it(stack: Stack) -> None:
+    booking = await suspicious(stack)
+    waiting = await stack.rows("select kind from cases where subject = $1 and closed_at is null", booking.id)
+    assert [row["kind"] for row in waiting] == ["review"]
+
+    accepted = Verdict(judge=Judge.REVIEWER, accepted=True, by="operator")
+    assert await answer(stack, booking, accepted) == "confirmed"
+
+    assert await stack.value("select count(*) from cases where closed_at is null") == 0
+    assert await violations(stack) == []
+
+
+@pytest.mark.row("PAY-25", partly="a decline by the provider's own rules: the table of declines")
+async def test_a_risky_payment_that_a_person_declines_goes_back_though_the_places_are_free(
+    stack: Stack,
+) -> None:
+    booking = await suspicious(stack)
+
+    await answer(stack, booking, Verdict(judge=Judge.REVIEWER, accepted=False, by="operator"))
+
+    await stack.wait_for(booking, "refunded")
+    assert await stack.sandbox.kept() == 0
+    assert await violations(stack) == []
