@@ -171,8 +171,5 @@ def is_address(text: str) -> bool:
 
 def _refuse_exceeded(use: Use) -> None:
     if use.is_exceeded:
-        facts: dict[str, JsonValue] = {
-            "violated-policies": [use.policy.name],
-            "retry_after": use.resets_in,
-        }
+        facts: dict[str, JsonValue] = {"violated-policies": [use.policy.name], "retry_after": use.resets_in}
         raise QuotaExceeded("More was asked than this caller may.", **facts)

@@ -76,13 +76,13 @@ ISSUERS = """
     authentication_required authentication_not_handled approve_with_id call_issuer card_not_supported
     card_velocity_exceeded currency_not_supported do_not_honor do_not_try_again duplicate_transaction
     expired_card fraudulent generic_decline incorrect_address incorrect_cvc incorrect_number incorrect_pin
-    incorrect_zip insufficient_funds invalid_account invalid_amount invalid_cvc invalid_expiry_month invalid_expiry_year
-    invalid_number invalid_pin issuer_not_available live_mode_test_card lost_card merchant_blacklist
-    mobile_device_authentication_required new_account_information_available no_action_taken not_permitted
-    offline_pin_required online_or_offline_pin_required pickup_card pin_try_exceeded processing_error
-    reenter_transaction restricted_card revocation_of_all_authorizations revocation_of_authorization
-    security_violation service_not_allowed stolen_card stop_payment_order testmode_decline
-    transaction_not_allowed try_again_later withdrawal_count_limit_exceeded
+    incorrect_zip insufficient_funds invalid_account invalid_amount invalid_cvc invalid_expiry_month
+    invalid_expiry_year invalid_number invalid_pin issuer_not_available live_mode_test_card lost_card
+    merchant_blacklist mobile_device_authentication_required new_account_information_available
+    no_action_taken not_permitted offline_pin_required online_or_offline_pin_required pickup_card
+    pin_try_exceeded processing_error reenter_transaction restricted_card revocation_of_all_authorizations
+    revocation_of_authorization security_violation service_not_allowed stolen_card stop_payment_order
+    testmode_decline transaction_not_allowed try_again_later withdrawal_count_limit_exceeded
 """
 
 # What a buyer must not be told apart from any other decline (PAY-29).
