@@ -24,7 +24,10 @@ TAGS = [
     {"name": "payments", "description": "One attempt each."},
     {"name": "tickets", "description": "What opens the door."},
     {"name": "webhooks", "description": "What payment providers tell us; signed, not authorised."},
-    {"name": "operators", "description": "What waits for a person, and what that person does; all of it audited."},
+    {
+        "name": "operators",
+        "description": "What waits for a person, and what that person does; all of it audited.",
+    },
     {"name": "operations", "description": "For load balancers, monitors and verifiers."},
 ]
 

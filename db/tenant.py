@@ -8,8 +8,8 @@ from domain.value import Value
 class Channel(Value):
     """A shop front of a tenant; `source` (web, mobile, api) is what its bookings are counted under.
 
-    `return_origins` (such as `https://shop.example`, of an app `shop://booking`) are where its buyers may come
-    back to from paying.
+    `return_origins` (such as `https://shop.example`, of an app `shop://booking`) are where its buyers may
+    come back to from paying.
     """
 
     id: ChannelId
