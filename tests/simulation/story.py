@@ -121,7 +121,7 @@ class Story:
         request = BookingRequest(
             tenant_id=self._id(), booking_id=self._id(), offer_id=self._id(), reference="elsewhere"
         )
-        booking = Booking(request, NOTHING, NOTHING, HOLD, BookingStatus.CONFIRMED, tickets=1)
+        booking = Booking(request, NOTHING, NOTHING, HOLD, status=BookingStatus.CONFIRMED, tickets=1)
         if self.faults.strike(Fault.ELSEWHERE) or for_sure:
             try:
                 self.world.inventory.take(booking, None)

@@ -50,6 +50,7 @@ class Bookings:
                 raise IllegalMove("This booking cannot end so.", status=booking.status.value)
             return Ended(status=booking.status)
         self._rows.move(booking, [booking.status.value], BookingStatus(target))
+        booking.cause = ask.cause
         if booking.status in end.NOTICES:
             self._rows.owe(booking, end.NOTICES[booking.status])
         self._refunded(booking)
@@ -105,6 +106,8 @@ class Bookings:
         news = news if payment.counts else News.CONFLICTED
         if consequence(news, standing) is Consequence.REFUND:
             return refund(cause=pivot.CAUSES[news])
+        if booking.cause in pivot.NOT_ACCEPTED:
+            return refund(cause=booking.cause)
         try:
             _check_paid(booking)
             if booking.status.value in pivot.LATE:

@@ -89,6 +89,7 @@ class Booking:
     due: Money
     hold_for: timedelta
     status: BookingStatus = BookingStatus.INITIATED
+    cause: str = ""
     expires_at: datetime | None = None
     holds: list[HeldPlace] = field(default_factory=list)
     payments: list["Payment"] = field(default_factory=list)
