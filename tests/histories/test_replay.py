@@ -10,11 +10,12 @@ from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
 import worker
+from tests.histories.fingerprint import WRITTEN
 from tests.histories.record import STORIES
 from tests.support.temporal import steps_done
 
 HERE = Path(__file__).parent
-RECORDED = sorted(HERE.glob("*.json"))
+RECORDED = sorted(set(HERE.glob("*.json")) - {WRITTEN})
 
 ADVICE = """
 The saga no longer asks for what it asked for when {name} was recorded:
@@ -34,7 +35,7 @@ def test_every_end_a_run_can_come_to_is_recorded() -> None:
     assert {story.__name__ for story in STORIES} <= {path.stem for path in RECORDED}
 
 
-@pytest.mark.row("SAG-29", partly="no run is long enough yet to continue as new")
+@pytest.mark.row("SAG-29", partly="histories of released versions: nothing was released yet")
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
     history = read(path)
