@@ -16,9 +16,11 @@ import pytest
 
 from devtools.paths import ROOT
 from domain.catalog import SalesTerms
+from domain.method import MethodWish
 from domain.refusal import SoldOut, Unknown
 from tests.support.stack import Stack
 from tests.support.temporal import kinds
+from tests.support.user import User
 from tests.support.wait import eventually
 from tests.workflows import test_judge, test_parts, test_refund, test_sweep
 from workflows import names
@@ -158,6 +160,12 @@ async def refund_that_came_back(stack: Stack) -> str:
     return test_refund.run_of(stack, given).id
 
 
+async def method_that_is_stored(stack: Stack) -> str:
+    """A user's card, kept at the provider."""
+    shop = await stack.shop()
+    return names.method(await User(stack, shop.tenant_id).store(), MethodWish.STORE.value)
+
+
 async def sweep(stack: Stack) -> str:
     """One look, which finds nothing."""
     await test_sweep.sweep(stack, named := f"{stack.settings.queue_prefix}sweep")
@@ -182,6 +190,7 @@ STORIES: tuple[Callable[[Stack], Awaitable[str]], ...] = (
     refund,
     refund_that_waits_for_funds,
     refund_that_came_back,
+    method_that_is_stored,
     sweep,
 )
 
