@@ -131,15 +131,15 @@ class PaymentState(Value):
 # Nothing was granted, and nothing will be.
 LAPSED = frozenset({PaymentStatus.FAILED, PaymentStatus.CANCELLED, PaymentStatus.EXPIRED})
 
-# A later word never lowers an earlier, stronger one: facts may come in any order. An authorisation may still
-# be released or lapse; what was taken was taken.
+# A later word never lowers an earlier, stronger one: facts may come in any order. A checkout that has expired
+# may have been authorised a moment before; an authorisation may be released or lapse; what was taken stays.
 _RANK = {
     PaymentStatus.PENDING: 0,
     PaymentStatus.REQUIRES_ACTION: 1,
     PaymentStatus.PROCESSING: 2,
-    PaymentStatus.AUTHORIZED: 3,
-    PaymentStatus.FAILED: 4,
-    PaymentStatus.EXPIRED: 5,
+    PaymentStatus.FAILED: 3,
+    PaymentStatus.EXPIRED: 4,
+    PaymentStatus.AUTHORIZED: 5,
     PaymentStatus.CANCELLED: 6,
     PaymentStatus.CAPTURED: 7,
     PaymentStatus.CONFLICTED: 8,

@@ -5,7 +5,6 @@ booking overlap and their order is decided in one place.
 """
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NoReturn
@@ -26,7 +25,7 @@ from domain.booking import (
     Verdict,
 )
 from domain.ids import PaymentId
-from domain.inventory import Hold, Kept, OpenPayment
+from domain.inventory import Hold, Kept
 from domain.payment import Checkout, Closing, CreatePayment, PaymentFact, StartPayment
 from domain.refusal import (
     AlreadyPaid,
@@ -101,8 +100,8 @@ class BookingWorkflow:
         must; take the money and confirm; hand on what came too late.
         """
         async with self.saga as saga:
-            self.hold = await saga.do(steps.hold_places, self.asking.places())
-            await self.paid_or_given_up_or_over(self.hold)
+            hold = await saga.do(steps.hold_places, self.asking.places(), self.adopt)
+            await self.paid_or_given_up_or_over(hold)
             await self.accepted_by_all()
             await self.capture()
             await saga.cross(steps.confirm_booking, self.asking.confirmation())
@@ -111,21 +110,22 @@ class BookingWorkflow:
     # --- the wait for the money
 
     async def paid_or_given_up_or_over(self, hold: Hold) -> None:
-        self.payments.declines = hold.declines
         if hold.left is not None and not self.settled:
             self.count_down(hold.left)
-        self.take_over(hold.open_payments)
         while not self.settled:
             await workflow.wait_condition(lambda: self.has_work() or self.is_too_long())
             if not self.has_work():
                 self.begin_anew()
             await self.act()
 
-    def take_over(self, payments: Sequence[OpenPayment]) -> None:
-        """Look after what a run that is lost has asked the provider for: as if this one had done it."""
-        for payment in payments:
+    def adopt(self, hold: Hold) -> None:
+        """Note what is held, and look after what a run that is lost has asked the provider for: as if this
+        one had done it.
+        """
+        self.hold, self.payments.declines = hold, hold.declines
+        for payment in hold.open_payments:
             ask = StartPayment(**payment.model_dump(), return_url="")
-            self.open = self.asking.payment(ask, self.deadline)
+            self.open = self.asking.payment(ask, hold.expires_at)
             self.saga.take_over(steps.create_payment, self.open)
             self.to_check.append(payment.payment_id)
 

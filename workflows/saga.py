@@ -5,7 +5,7 @@ fixed code is there; nothing is lost meanwhile.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
@@ -48,14 +48,24 @@ class Saga:
         await regardless(self._undo_all())  # a second cancellation changes nothing
         return True
 
-    async def do(self, step: Step[Request, Answer], ask: Request) -> Answer:
+    async def do(
+        self, step: Step[Request, Answer], ask: Request, note: Callable[[Answer], None] | None = None
+    ) -> Answer:
         """Do a step.
 
         Its undo is registered first, for a step that failed may have had its effect; a cancellation waits
-        until the step is over.
+        until the step is over. What the answer means for the undo, `note` hears also then.
         """
         self.take_over(step, ask)
-        return await to_the_end(self._call(step, ask))
+        return await to_the_end(self._noted(step, ask, note))
+
+    async def _noted(
+        self, step: Step[Request, Answer], ask: Request, note: Callable[[Answer], None] | None
+    ) -> Answer:
+        answer = await self._call(step, ask)
+        if note:
+            note(answer)
+        return answer
 
     def take_over(self, step: Step[Request, Any], ask: Request) -> None:
         """Register the undo of a step that was done before this saga began."""

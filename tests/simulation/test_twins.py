@@ -33,8 +33,8 @@ class Twin:
     plot: Plot
 
 
-async def undo_registered_afterwards(self: Saga, step: Step[Any, Any], ask: Any) -> Any:
-    answer = await to_the_end(self._call(step, ask))
+async def undo_registered_afterwards(self: Saga, step: Step[Any, Any], ask: Any, note: Any = None) -> Any:
+    answer = await to_the_end(self._noted(step, ask, note))
     self.take_over(step, ask)
     return answer
 
@@ -59,11 +59,11 @@ async def outage_is_a_no(step: Step[Any, Any], ask: Any) -> Any:
     )
 
 
-async def by_chance(self: Saga, step: Step[Any, Any], ask: Any) -> Any:
+async def by_chance(self: Saga, step: Step[Any, Any], ask: Any, note: Any = None) -> Any:
     if random.random() < 0.5:  # noqa: S311
         await asyncio.sleep(1)
     self.take_over(step, ask)
-    return await to_the_end(self._call(step, ask))
+    return await to_the_end(self._noted(step, ask, note))
 
 
 async def leave_open(self: BookingWorkflow, earlier: Any) -> None:
