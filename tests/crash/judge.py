@@ -151,7 +151,9 @@ async def _replayed(stack: Stack, booking: Booked) -> list[str]:
     """I10: the run's history replays on the present code, and no task of it failed again and again."""
     history = await stack.run_of(booking).fetch_history()
     replayer = Replayer(
-        workflows=worker.WORKFLOWS, workflow_runner=worker.RUNNER, data_converter=pydantic_data_converter
+        workflows=[*worker.WORKFLOWS, *worker.MONEY_WORKFLOWS],
+        workflow_runner=worker.RUNNER,
+        data_converter=pydantic_data_converter,
     )
     result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
     return [f"I10: {booking.workflow} does not replay"] if result.replay_failure else []
