@@ -20,6 +20,12 @@ def test_whatever_goes_wrong_nothing_is_oversold_stranded_or_told_twice(seeds: r
         Story(seed).tell()
 
 
+@pytest.mark.parametrize("seed", [50_007, 51_622, 52_173])
+def test_a_story_that_once_went_wrong_ends_well(seed: int) -> None:
+    """A lost run's successor is cancelled by hand while it learns what was left."""
+    Story(seed).tell()
+
+
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name.lower())
 def test_each_trouble_strikes(fault: Fault) -> None:
     """By itself, or with a death in a task or money that goes back, on which some troubles wait."""
