@@ -150,6 +150,25 @@ async def test_the_buyers_word_alone_confirms_nothing(stack: Stack) -> None:
     assert (await stack.read(booking))["status"] == "awaiting_payment"
 
 
+@pytest.mark.row("PAY-32")
+async def test_the_buyers_word_after_a_real_payment_confirms_without_any_webhook(stack: Stack) -> None:
+    """The provider tells nobody; the word makes us ask, and the answer is the confirmed booking."""
+    for kind in ("payment_intent.succeeded", "checkout.session.completed", "charge.succeeded"):
+        await stack.sandbox.break_down(kind, "webhook_swallow", times=5)
+    booking = await stack.book()
+    paid = await stack.pay(booking)
+
+    async def answered() -> int:
+        answer = await stack.confirm(booking, paid["payment_id"])
+        assert answer.status_code in (200, 202), answer.text  # 202: no answer within the door's patience
+        return int(answer.status_code == 200)
+
+    await eventually(answered, what="the confirmed booking")
+    assert (await stack.read(booking))["status"] == "confirmed"
+    assert await stack.value("select count(*) from webhook_events where kind like '%succeeded'") == 0
+    assert await violations(stack) == []
+
+
 async def test_an_event_that_comes_before_our_create_call_returned_is_not_lost(stack: Stack) -> None:
     """The answer of the create call is lost when the buyer could pay already: it is found again."""
     await stack.sandbox.break_down("POST /v1/checkout/sessions", "response_lost")
