@@ -7,11 +7,10 @@ from db.session import Connection
 from domain.ids import TenantId
 from domain.money import Money
 
-# What bookings may be grouped by → the column that says it.
-GROUPS = {"source": "source", "status": "status", "delivery": "delivery", "offer": "offer_id::text"}
-
 COUNT = """
-select {column} as name, currency, count(*)::int as bookings, count(confirmed_at)::int as confirmed,
+select case $4 when 'source' then source when 'status' then status when 'delivery' then delivery
+                else offer_id::text end as name,
+       currency, count(*)::int as bookings, count(confirmed_at)::int as confirmed,
        sum(total_minor)::bigint as total_minor,
        coalesce(sum(total_minor) filter (where confirmed_at is not null), 0)::bigint as confirmed_minor
   from bookings
@@ -39,8 +38,9 @@ async def bookings(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[Group]:
-    """Count the bookings made in [`since`, `until`) by one of GROUPS and by currency, sorted by name."""
-    rows = await connection.fetch(COUNT.format(column=GROUPS[by]), tenant_id, since, until)
+    """Count the bookings made in [`since`, `until`) by source, status, delivery or offer, and by
+    currency; sorted by name."""
+    rows = await connection.fetch(COUNT, tenant_id, since, until, by)
     return [
         Group(
             name=row["name"],

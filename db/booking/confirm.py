@@ -146,8 +146,10 @@ async def _end_lost(connection: Connection, request: LateMoney, cause: str) -> N
         return
     places = HoldPlaces(tenant_id=request.tenant_id, booking_id=request.booking_id)
     await inventory.release_places(connection, places)
+    # Time cannot end what is paid.
+    reason = EndReason.CANCELLED if booking["status"] == BookingStatus.PAID else EndReason.EXPIRED
     ending = EndBooking(
-        tenant_id=request.tenant_id, booking_id=request.booking_id, reason=EndReason.EXPIRED, cause=cause
+        tenant_id=request.tenant_id, booking_id=request.booking_id, reason=reason, cause=cause
     )
     await end.end_booking(connection, ending)
 
