@@ -13,6 +13,7 @@ from bench.buyer import Buyer, slots_with_room
 from bench.figure import Figure
 from bench.stack import Stack, fresh
 from workflows import names
+from workflows.codec import converter
 
 BOOKINGS = 5
 
@@ -30,7 +31,9 @@ def measure() -> list[Figure]:
 
 async def count(stack: Stack) -> list[tuple[int, int]]:
     """Buy a few times, one after the other, and count (events, workflow tasks) of each run."""
-    client = await Client.connect(stack.settings["TEMPORAL_ADDRESS"])
+    client = await Client.connect(
+        stack.settings["TEMPORAL_ADDRESS"], data_converter=converter(stack.settings.get("PAYLOAD_KEYS", ""))
+    )
     counted = []
     async with aiohttp.ClientSession() as session:
         buyer = Buyer(stack, session, *await slots_with_room(stack, 1))
