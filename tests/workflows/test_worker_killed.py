@@ -72,7 +72,11 @@ async def test_a_worker_tells_how_it_is_and_what_it_has_done(idle_stack: Stack, 
         await stack.book()
 
         ready = await stack.http.get(f"{process.health}/health/ready")
-        assert ready.json() == {"status": "ready", "checks": {"temporal": "ok", "postgres": "ok"}}
+        assert ready.json() == {
+            "status": "ready",
+            "checks": {"temporal": "ok", "postgres": "ok"},
+            "circuits": {"stripe/default": "closed", "sendgrid/default": "closed"},
+        }
 
         async def told() -> bool:
             metrics = await stack.http.get(f"{process.health}/metrics")
