@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from api import body
 from domain.refusal import InvalidRequest
+from tests.support.card import shows_card
 
 VISA, AMEX = "4242424242424242", "378282246310005"
 
@@ -82,15 +83,14 @@ def test_a_card_number_is_refused_wherever_it_stands_and_not_repeated(value: obj
         body.read(json.dumps({"note": value}).encode())
 
     assert "card_number" in str(refused.value.facts)
-    assert "4242" not in str(refused.value.facts)
-    assert "3782" not in str(refused.value.facts)
+    assert not shows_card(str(refused.value.facts))
 
 
 def test_a_card_number_as_a_name_is_not_repeated_either() -> None:
     with pytest.raises(InvalidRequest) as refused:
         body.read(json.dumps({VISA: 1}).encode())
 
-    assert "4242" not in str(refused.value.facts)
+    assert not shows_card(str(refused.value.facts))
 
 
 @pytest.mark.parametrize(

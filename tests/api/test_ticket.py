@@ -35,7 +35,7 @@ async def test_a_confirmed_booking_shows_its_tickets_with_the_same_tokens_each_t
     assert tickets[0]["token"] != tickets[1]["token"]
     claims = jwt.decode(tickets[0]["token"], options={"verify_signature": False})
     assert (claims["sub"], claims["evt"]) == (tickets[0]["id"], str(door.shop.slot.id))
-    assert "ada" not in str(claims).lower()
+    assert set(claims) == {"typ", "sub", "evt", "ver", "iat", "exp"}
 
 
 async def test_the_pictures_show_the_token(door: Door) -> None:
