@@ -1,0 +1,3 @@
+-- What Adyen's accounts need.
+
+select 1;

@@ -1,0 +1,3 @@
+-- What PayPal's accounts need.
+
+select 1;

@@ -1,0 +1,3 @@
+-- What the open rows of the doors need.
+
+select 1;

@@ -1,0 +1,3 @@
+-- What was found by trying to break in.
+
+select 1;
