@@ -16,7 +16,8 @@ class Checkout(Record):
     """One buyer's page; the payment is made at the first try.
 
     `note` is what the merchant says on it. `complete` with a payment that is still processing: the buyer has
-    done their part, the bank has not.
+    done their part, the bank has not. With `approval` the buyer only approves, with a method of their choice:
+    the money moves when the merchant takes it, which the buyer's bank may decline then.
     """
 
     kind: ClassVar[str] = "checkout"
@@ -26,9 +27,11 @@ class Checkout(Record):
     expires_at: int
     success_url: str
     cancel_url: str | None = None
-    status: Literal["open", "complete", "expired"] = "open"
+    status: Literal["open", "approved", "complete", "expired"] = "open"
+    approval: bool = False
     payment: str | None = None
     capture: Capture = "automatic_async"
+    hold_seconds: int = payments.HOLD_SECONDS
     takes: list[MethodType] = field(default_factory=lambda: ["card"])
     reference: str | None = None
     email: str | None = None
@@ -67,13 +70,36 @@ def pay(
 
     `after_expiry`: the buyer's bank was at it when the checkout expired, and the money comes all the same.
     """
-    if checkout.status != "open" and not (after_expiry and checkout.status == "expired"):
+    payable = ("open", "approved") if checkout.approval else ("open",)
+    if checkout.status not in payable and not (after_expiry and checkout.status == "expired"):
         raise Closed(checkout)
     checkout.buyer = buyer
     payment = _payment_of(work, checkout)
     method = payments.new_method(work, means, billing=buyer)
+    if checkout.approval:
+        return _approved(work, checkout, payment, method)
     outcome = payments.submit(work, payment, method)
     return _settled(work, checkout, outcome)
+
+
+def take(work: Work, checkout: Checkout) -> Outcome:
+    """Take or hold the money that the buyer has approved; declined, it can be approved anew."""
+    if checkout.status != "approved" or checkout.payment is None:
+        raise Closed(checkout)
+    payment = work.get(Payment, checkout.payment)
+    outcome = payments.submit(
+        work, payment, work.get(payments.Method, checkout.about["method"]), challenged=True
+    )
+    return _settled(work, checkout, outcome)
+
+
+def _approved(work: Work, checkout: Checkout, payment: Payment, method: payments.Method) -> Outcome:
+    if method.type not in payment.takes:
+        raise payments.NotTaken(payment, method)
+    checkout.status, checkout.about["method"] = "approved", method.id
+    work.save(checkout)
+    work.tell("checkout.approved", checkout)
+    return "approved"
 
 
 def pass_challenge(work: Work, checkout: Checkout | None, payment: Payment) -> Outcome:
@@ -96,6 +122,7 @@ def _payment_of(work: Work, checkout: Checkout) -> Payment:
         amount=checkout.amount,
         currency=checkout.currency,
         capture=checkout.capture,
+        hold_seconds=checkout.hold_seconds,
         takes=checkout.takes,
         checkout=checkout.id,
         metadata=checkout.payment_metadata,
@@ -117,7 +144,7 @@ def _settled(work: Work, checkout: Checkout, outcome: Outcome) -> Outcome:
 
 def expire(work: Work, checkout: Checkout) -> None:
     """End an open checkout; its unpaid payment is given up with it."""
-    if checkout.status != "open":
+    if checkout.status not in ("open", "approved"):
         raise Closed(checkout)
     checkout.status = "expired"
     work.save(checkout)
@@ -131,5 +158,5 @@ def expire(work: Work, checkout: Checkout) -> None:
 def expire_in_time(work: Work, checkout_id: str) -> None:
     """End a checkout whose time is over, unless it has ended already."""
     checkout = work.get(Checkout, checkout_id)
-    if checkout.status == "open":
+    if checkout.status in ("open", "approved"):
         expire(work, checkout)

@@ -21,7 +21,7 @@ Status = Literal[
 ]
 Capture = Literal["automatic", "automatic_async", "manual"]
 MethodType = Literal["card", "debit"]
-Outcome = Literal["paid", "processing", "declined", "needs_action"]
+Outcome = Literal["paid", "approved", "processing", "declined", "needs_action"]
 
 HOLD_SECONDS = 7 * 24 * 3600
 SETTLE_AFTER_SECONDS = 1
@@ -51,6 +51,7 @@ class Payment(Record):
     amount: int
     currency: str
     capture: Capture = "automatic_async"
+    hold_seconds: int = HOLD_SECONDS
     takes: list[MethodType] = field(default_factory=lambda: ["card"])
     status: Status = "unstarted"
     method: str | None = None
@@ -251,7 +252,7 @@ def _authorize(work: Work, payment: Payment, method: Method, *, challenged: bool
         take(work, payment, attempt)
         return "paid"
     attempt.authorized, payment.authorized = True, payment.amount
-    attempt.hold_ends, payment.status = work.now + HOLD_SECONDS, "authorized"
+    attempt.hold_ends, payment.status = work.now + payment.hold_seconds, "authorized"
     payment.attempt, payment.decline = attempt.id, None
     work.later("attempt.lapse", attempt.id, attempt.hold_ends)
     work.save(attempt)

@@ -23,7 +23,9 @@ class Face(Protocol):
     """One provider as callers see it."""
 
     provider: str
-    prefixes: Mapping[str, str]
+
+    def spelled(self, kind: str, letters: str, /) -> str:
+        """Return the id that this provider gives to a record of a kind; `letters` are 24 nobody else has."""
 
     def account_key(self, key: str) -> str | None:
         """Return the key an account is known by, None if no account can have this key."""
@@ -76,7 +78,7 @@ class Work:
 
     def new_id(self, kind: str) -> str:
         """Return a fresh id in the provider's spelling."""
-        return self.account.next_id(self.world.seed, self.face.prefixes[kind])
+        return self.face.spelled(kind, self.account.next_id(self.world.seed, ""))
 
     def secret(self, *parts: str, length: int = 32) -> str:
         """Return letters nobody outside can guess but the same seed gives again."""

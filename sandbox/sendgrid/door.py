@@ -3,7 +3,6 @@
 import json
 import re
 import time
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -28,7 +27,10 @@ class SendGridFace:
     """What the core asks of SendGrid."""
 
     provider = "sendgrid"
-    prefixes: Mapping[str, str] = {"mail": ""}
+
+    def spelled(self, _kind: str, letters: str, /) -> str:
+        """Return the letters as they are."""
+        return letters
 
     def account_key(self, key: str) -> str | None:
         """Return the key itself if it looks like one of SendGrid's."""

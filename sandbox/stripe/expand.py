@@ -26,7 +26,7 @@ MOVEMENT: Load = lambda work, name: balance.render(work, work.get(Movement, name
 
 
 def _source(work: Work, name: str) -> Json:
-    charges = (work.face.prefixes["attempt"], work.face.prefixes["debit"])
+    charges = (work.face.spelled("attempt", ""), work.face.spelled("debit", ""))
     return (CHARGE if name.startswith(charges) else REFUND)(work, name)
 
 

@@ -74,26 +74,32 @@ KEY = re.compile(r"(sk|pk|rk)_(test|live)_([A-Za-z0-9_]{6,240})")
 CHANGES = ("attempt.settled", "refund.succeeded", "refund.failed", "refund.cancelled")
 
 
+PREFIXES = {
+    "payment": "pi_",
+    "attempt": "ch_",
+    "debit": "py_",
+    "refund": "re_",
+    "method": "pm_",
+    "movement": "txn_",
+    "event": "evt_",
+    "checkout": "cs_test_",
+    "endpoint": "we_",
+    "customer": "cus_",
+    "line": "li_",
+    "price": "price_",
+    "product": "prod_",
+}
+
+
 class StripeFace:
     """What the core asks of Stripe."""
 
     provider = "stripe"
-    prefixes: Mapping[str, str] = {
-        "payment": "pi_",
-        "attempt": "ch_",
-        "debit": "py_",
-        "refund": "re_",
-        "method": "pm_",
-        "movement": "txn_",
-        "event": "evt_",
-        "checkout": "cs_test_",
-        "endpoint": "we_",
-        "customer": "cus_",
-        "line": "li_",
-        "price": "price_",
-        "product": "prod_",
-    }
     retry_seconds: tuple[float, ...] = (1, 5, 30, 300, 3600, 3 * 3600)
+
+    def spelled(self, kind: str, letters: str, /) -> str:
+        """Return a prefix that tells the kind, and the letters."""
+        return PREFIXES[kind] + letters
 
     def account_key(self, key: str) -> str | None:
         """Return the secret key of the account; publishable and restricted keys share it."""
