@@ -34,4 +34,4 @@ RUN python -m compileall -q .
 USER holdfast
 EXPOSE 8000
 # Each service names its own command (docker-compose.yml); alone, the image is the front door.
-CMD ["uvicorn", "api.app:app", "--host", "0.0.0.0", "--port", "8000", "--timeout-graceful-shutdown", "5", "--no-access-log", "--no-proxy-headers"]
+CMD ["uvicorn", "api.app:app", "--http", "api.protocol:PunctualProtocol", "--host", "0.0.0.0", "--port", "8000", "--timeout-graceful-shutdown", "5", "--no-access-log", "--no-proxy-headers"]

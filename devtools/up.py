@@ -146,7 +146,8 @@ class Stack:
         """Start the front door."""
         at = self.choice.values
         where = ("--host", at["API_HOST"], "--port", at["API_PORT"], "--timeout-graceful-shutdown", "5")
-        words = ("-m", "uvicorn", "api.app:app", *where, "--no-access-log", "--no-proxy-headers")
+        app = ("api.app:app", "--http", "api.protocol:PunctualProtocol")
+        words = ("-m", "uvicorn", *app, *where, "--no-access-log", "--no-proxy-headers")
         self.product(
             "api", *words, url=at["API_URL"], health=f"http://127.0.0.1:{at['API_PORT']}/health/ready"
         )

@@ -26,7 +26,7 @@ PLUMBING = {
         *("gateway", "vault", "cash", "stripe_gateway", "mail", "letter", "token", "qr", "seal", "protection")
     },
     "db": {"session", "base", "metadata", "roles", "demo", "relay", "idempotency", "reference", "step"},
-    "activities": {"failure", "teller", "relay"},
+    "activities": {"failure", "heartbeat", "teller", "relay"},
     "api": {
         *(
             "app",
@@ -42,7 +42,7 @@ PLUMBING = {
             "openapi",
             "feed",
         ),
-        *("access", "back", "key", "recent", "operator", "codec"),
+        *("access", "back", "key", "recent", "operator", "codec", "protocol"),
     },
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import uvicorn
 
+from api.protocol import PunctualProtocol
 from tests.support.wait import eventually
 
 
@@ -22,8 +23,20 @@ class _Quiet(uvicorn.Server):
 async def serving(app: Any, listening: socket.socket) -> AsyncIterator[None]:
     """Serve an application on a bound socket meanwhile, start-up and shut-down included."""
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=2
+        app,
+        http=PunctualProtocol,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=2,
     )
+    async with served_as(config, listening):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def served_as(config: uvicorn.Config, listening: socket.socket) -> AsyncIterator[None]:
+    """Serve what is configured so on a bound socket meanwhile."""
     server = _Quiet(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     await eventually(lambda: _has_begun(server, task), what="the API")
