@@ -59,6 +59,9 @@ REFUSALS: Mapping[type[Refusal], tuple[int, str]] = {
     refusal.PaymentDeclined: (402, "The payment was declined"),
     refusal.PaymentNotCompleted: (402, "The payment is not completed"),
     refusal.PaymentMismatch: (409, "The payment belongs to another booking"),
+    refusal.AlreadyCaptured: (409, "The payment was taken already"),
+    refusal.ExceedsAuthorized: (422, "More would be taken than was authorised"),
+    refusal.LessThanDue: (422, "Less would be taken than is due"),
     refusal.ExceedsCaptured: (422, "More would go back than is left"),
     refusal.ProviderRefused: (402, "The payment provider does not take this payment"),
 }

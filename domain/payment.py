@@ -274,6 +274,13 @@ class Checkout(Value):
     paid: bool = False
 
 
+class TakePayment(Value):
+    """The wish to take what was authorised now, or `amount` of it; the rest is released."""
+
+    payment_id: PaymentId
+    amount: Money | None = None
+
+
 class CapturePayment(Value):
     """Ask to take `amount` of what was authorised; the rest is released."""
 

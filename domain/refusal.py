@@ -30,6 +30,9 @@
         ├── PaymentNotCompleted  the provider has not got the money
         ├── PaymentMismatch      the payment belongs to another booking
         ├── ProviderRefused      the provider will not take our request
+        ├── AlreadyCaptured      the money was taken: it can be given back, not let go
+        ├── ExceedsAuthorized    more would be taken than was authorised
+        ├── LessThanDue          less would be taken than the booking needs
         └── ExceedsCaptured      more would go back than was taken
 
 A refusal is an answer: it will stay no however often it is asked. It knows no HTTP; `api/problem.py` gives it
@@ -173,6 +176,18 @@ class PaymentMismatch(PaymentRefused):
 
 class ProviderRefused(PaymentRefused):
     """Raised when a provider rejects our request for good; facts: `reason`."""
+
+
+class AlreadyCaptured(PaymentRefused):
+    """Raised when a payment is let go or taken that was taken before; facts: `captured`, minor units."""
+
+
+class ExceedsAuthorized(PaymentRefused):
+    """Raised when more would be taken than was authorised; facts: `most`, minor units."""
+
+
+class LessThanDue(PaymentRefused):
+    """Raised when so little would be taken that its booking is not paid; facts: `least`, minor units."""
 
 
 class ExceedsCaptured(PaymentRefused):

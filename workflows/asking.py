@@ -65,13 +65,13 @@ class Asking:
             n=self.asks,
         )
 
-    def capture(self, report: PaymentReport) -> CapturePayment:
-        """Ask for the money that a payment was authorised for."""
+    def capture(self, report: PaymentReport, amount: Money | None = None) -> CapturePayment:
+        """Ask for the money that a payment was authorised for, or for a part of it."""
         return CapturePayment(
             tenant_id=self.request.tenant_id,
             booking_id=self.request.booking_id,
             payment_id=report.payment_id,
-            amount=Money(minor=report.asked_minor, currency=report.currency),
+            amount=amount or Money(minor=report.asked_minor, currency=report.currency),
         )
 
     def judge(self, judge: Judge) -> AskJudge:

@@ -5,9 +5,10 @@ booking overlap and their order is decided in one place.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 from uuid import UUID
 
 from temporalio import workflow
@@ -26,12 +27,25 @@ from domain.booking import (
 )
 from domain.ids import PaymentId
 from domain.inventory import Hold, Kept
-from domain.payment import Checkout, Closing, CreatePayment, PaymentFact, StartPayment
+from domain.payment import (
+    Checkout,
+    Closed,
+    Closing,
+    CreatePayment,
+    PaymentFact,
+    PaymentReport,
+    PaymentStatus,
+    StartPayment,
+    TakePayment,
+)
 from domain.refusal import (
+    AlreadyCaptured,
     AlreadyPaid,
     AttemptsExhausted,
     BookingEnded,
+    ExceedsAuthorized,
     IllegalMove,
+    LessThanDue,
     NothingToRetry,
     PaymentDeclined,
     PaymentNotCompleted,
@@ -41,6 +55,8 @@ from workflows import names, steps
 from workflows.asking import Asking
 from workflows.payment import Payments
 from workflows.saga import CANCELLED, EXPIRED, Saga, given_up, is_refusal, reason, regardless
+
+T = TypeVar("T")
 
 # Who must accept has said no, or nothing in time.
 REFUSED = {Judge.PARTNER: "PartnerRefused", Judge.REVIEWER: "ReviewDeclined"}
@@ -70,6 +86,14 @@ class Wish:
     answer: "asyncio.Future[Checkout]" = field(default_factory=asyncio.Future)
 
 
+@dataclass(eq=False)
+class Errand:
+    """Something to be done about one payment between two steps, whose caller waits for the answer."""
+
+    work: Callable[[], Awaitable[PaymentReport]]
+    answer: "asyncio.Future[PaymentReport]" = field(default_factory=asyncio.Future)
+
+
 @workflow.defn(name="BookingWorkflow")
 class BookingWorkflow:
     """The saga of one booking, under the id `booking:<booking id>`."""
@@ -86,6 +110,7 @@ class BookingWorkflow:
         self.over = False
         self.put_off = 0
         self.wishes: list[Wish] = []
+        self.errands: list[Errand] = []
         self.to_check: list[PaymentId] = []
         self.cancellation: CancelBooking | None = None
         self.open: CreatePayment | None = None  # the checkout that may be paid now
@@ -134,17 +159,20 @@ class BookingWorkflow:
         return self.hold is not None and self.payments.secured_minor >= self.hold.due.minor
 
     def has_work(self) -> bool:
-        return bool(self.cancellation or self.payments.news or self.to_check or self.wishes or self.over)
+        told = self.payments.news or self.to_check
+        return bool(self.cancellation or told or self.errands or self.wishes or self.over)
 
     async def act(self) -> None:
-        """Do the most pressing thing: a cancellation wins, then what the provider says, then the deadline,
-        then a new wish to pay.
+        """Do the most pressing thing: a cancellation wins, then what the provider says, then what becomes of
+        a payment, then the deadline, then a new wish to pay.
         """
         declines = self.payments.declines
         if self.cancellation:
             raise given_up(CANCELLED, self.cancellation.cause)
         if self.payments.news or self.to_check:
             await self.hear()
+        elif self.errands:
+            await self.run_errand()
         elif self.over:
             await self.close_checkout(EXPIRED)
         else:
@@ -191,20 +219,28 @@ class BookingWorkflow:
         return True
 
     async def open_checkout(self, wish: Wish) -> None:
+        no = await self.answer(wish.answer, self.checkout(wish.ask))
+        if no and reason(no) in FATAL:
+            raise no
+        self.wishes.remove(wish)
+
+    async def run_errand(self) -> None:
+        errand = self.errands[0]
+        await self.answer(errand.answer, errand.work())
+        self.errands.remove(errand)
+
+    async def answer(self, answer: "asyncio.Future[T]", work: Awaitable[T]) -> FailureError | None:
+        """Answer a caller with what comes of `work`; gives the no, if it is one."""
         try:
-            wish.answer.set_result(await self.checkout(wish.ask))
+            answer.set_result(await work)
         except FailureError as error:
             if is_cancelled_exception(error):
                 raise
-            no = (
-                error
-                if is_refusal(error)
-                else given_up(steps.PROVIDER_AWAY, "The payment provider did not answer.")
-            )
-            wish.answer.set_exception(steps.passed_on(no))
-            if reason(no) in FATAL:
-                raise
-        self.wishes.remove(wish)
+            away = given_up(steps.PROVIDER_AWAY, "The payment provider did not answer.")
+            no = error if is_refusal(error) else away
+            answer.set_exception(steps.passed_on(no))
+            return no
+        return None
 
     async def checkout(self, ask: StartPayment) -> Checkout:
         """Open one checkout, after closing the one before: never two at a time."""
@@ -268,13 +304,53 @@ class BookingWorkflow:
     async def closed(self, payment: CreatePayment) -> Closing:
         """Close a checkout and note what became of it; a payment that was never written down is closed."""
         try:
-            closed = await self.saga.do(steps.close_payment, self.asking.about(payment.payment_id))
+            return (await self.noted(payment.payment_id)).closing
         except FailureError as error:
             if reason(error) == Unknown.__name__:
                 return Closing.CLOSED
             raise
+
+    async def noted(self, payment_id: PaymentId) -> Closed:
+        closed = await self.saga.do(steps.close_payment, self.asking.about(payment_id))
         self.payments.note(closed.report)
-        return closed.closing
+        return closed
+
+    async def let_go(self, payment_id: PaymentId) -> PaymentReport:
+        """Close a payment's checkout and release what was only authorised."""
+        closed = await self.noted(payment_id)
+        refuse_captured(closed.report)
+        if closed.closing is Closing.PROCESSING:
+            raise steps.refused(
+                IllegalMove("The bank is deciding.", status="processing", trigger="cancel_payment")
+            )
+        if closed.closing is Closing.CLOSED:
+            return closed.report
+        report = await self.saga.do(steps.void_payment, self.asking.about(payment_id))
+        self.payments.note(report)
+        refuse_captured(report)
+        return report
+
+    async def take(self, ask: TakePayment) -> PaymentReport:
+        """Take what was authorised, or a part of it that still pays for the booking."""
+        report = await self.saga.do(steps.check_payment, self.asking.about(ask.payment_id))
+        self.payments.note(report)
+        self.refuse_to_take(ask, report)
+        report = await self.saga.do(steps.capture_payment, self.asking.capture(report, ask.amount))
+        self.payments.note(report)
+        return report
+
+    def refuse_to_take(self, ask: TakePayment, report: PaymentReport) -> None:
+        refuse_captured(report)
+        if report.status is not PaymentStatus.AUTHORIZED:
+            raise steps.refused(PaymentNotCompleted("Nothing is authorised.", status=report.status.value))
+        if ask.amount is None:
+            return
+        if ask.amount.currency != report.currency or ask.amount.minor > report.asked_minor:
+            raise steps.refused(ExceedsAuthorized("More than was authorised.", most=report.asked_minor))
+        due = self.hold.due.minor if self.hold and self.settled else 0
+        least = max(0, due - (self.payments.secured_minor - report.asked_minor))
+        if ask.amount.minor < least:
+            raise steps.refused(LessThanDue("The booking would not be paid.", least=least))
 
     async def capture(self) -> None:
         """Take what was only authorised so far."""
@@ -309,10 +385,12 @@ class BookingWorkflow:
             raise given_up(CANCELLED, self.cancellation.cause)
         if self.payments.news or self.to_check:
             await self.hear()
-            if not self.settled:
-                raise given_up(PaymentNotCompleted.__name__)
+        elif self.errands:
+            await self.run_errand()
         elif self.over and judge not in self.verdicts:
             raise given_up(SILENT[judge])
+        if not self.settled:
+            raise given_up(PaymentNotCompleted.__name__)
         self.turn_away(steps.refused(AlreadyPaid("This booking is paid for.")))
 
     # --- the deadline
@@ -340,6 +418,8 @@ class BookingWorkflow:
         workflow.upsert_search_attributes([names.BOOKING_STATUS.value_set(self.outcome.status.value)])
         self.tell(f"ended: {self.outcome.status.value}")
         self.turn_away(self.ended())
+        for errand in self.errands:
+            errand.answer.set_exception(self.ended())
         await workflow.wait_condition(workflow.all_handlers_finished)
         most = self.hold.total.minor if self.hold else 0
         for payment_id in self.payments.surplus(most) if not self.saga.trouble else ():
@@ -401,8 +481,7 @@ class BookingWorkflow:
 
     @start_payment.validator
     def may_pay(self, ask: StartPayment) -> None:
-        if self.outcome or self.saga.trouble:
-            raise self.ended()
+        self.refuse_ended()
         if self.payments.declines >= self.request.attempts:
             raise steps.refused(
                 AttemptsExhausted("Every allowed attempt was declined.", attempts=self.request.attempts)
@@ -432,6 +511,45 @@ class BookingWorkflow:
             raise self.ended()
         if not isinstance(payment_id, UUID):  # a wish by hand without a payload
             raise steps.refused(Unknown())
+
+    @workflow.update
+    async def cancel_payment(self, payment_id: PaymentId) -> PaymentReport:
+        """Let a payment go that was not taken yet: nobody can pay it any more, what was authorised is free;
+        answers how it stands then.
+
+        Refuses Unknown, AlreadyCaptured, IllegalMove (the bank is deciding), BookingEnded; `ProviderAway` is
+        an outage.
+        """
+        return await self.in_turn(lambda: self.let_go(payment_id))
+
+    @cancel_payment.validator
+    def may_cancel_payment(self, payment_id: PaymentId) -> None:
+        self.refuse_ended()
+        if not isinstance(payment_id, UUID):  # a wish by hand without a payload
+            raise steps.refused(Unknown())
+
+    @workflow.update
+    async def take_payment(self, ask: TakePayment) -> PaymentReport:
+        """Take what was authorised now, whole or in part, instead of right before the booking is confirmed;
+        answers how the payment stands then.
+
+        Refuses Unknown, AlreadyCaptured, PaymentNotCompleted, ExceedsAuthorized, LessThanDue, BookingEnded;
+        `ProviderAway` is an outage.
+        """
+        return await self.in_turn(lambda: self.take(ask))
+
+    @take_payment.validator
+    def may_take_payment(self, ask: TakePayment) -> None:
+        self.refuse_ended()
+
+    async def in_turn(self, work: Callable[[], Awaitable[PaymentReport]]) -> PaymentReport:
+        errand = Errand(work)
+        self.errands.append(errand)
+        return await errand.answer
+
+    def refuse_ended(self) -> None:
+        if self.outcome or self.saga.trouble:
+            raise self.ended()
 
     @workflow.update
     async def decide(self, verdict: Verdict) -> Outcome:
@@ -492,3 +610,9 @@ class BookingWorkflow:
             due=self.hold.due if self.hold else None,
             judge=self.judge,
         )
+
+
+def refuse_captured(report: PaymentReport) -> None:
+    """Refuse AlreadyCaptured for a payment that was taken."""
+    if report.captured_minor:
+        raise steps.refused(AlreadyCaptured("This payment was taken.", captured=report.captured_minor))

@@ -33,7 +33,7 @@ from domain.booking import BookingRequest, BookingStatus, CancelBooking, Outcome
 from domain.ids import BookingId, PaymentId
 from domain.method import AskMethod
 from domain.notice import SendNotice
-from domain.payment import AftercareRequest, Checkout, PaymentFact, StartPayment
+from domain.payment import AftercareRequest, Checkout, PaymentFact, PaymentReport, StartPayment, TakePayment
 from domain.refund import RefundRequest
 from domain.refusal import BookingEnded
 from workflows import names, steps
@@ -122,6 +122,22 @@ class Sagas:
         """Wish to cancel an unconfirmed booking; answers how it ended. Raises refusals, Away, Unanswered."""
         outcome: Outcome = await self._wish(request, BookingWorkflow.cancel, wish, "cancel")
         return outcome
+
+    async def cancel_payment(
+        self, request: BookingRequest, payment_id: PaymentId, wish_id: str
+    ) -> PaymentReport:
+        """Wish to let a payment go that was not taken yet. Raises refusals, Away, Unanswered."""
+        report: PaymentReport = await self._wish(
+            request, BookingWorkflow.cancel_payment, payment_id, f"cancel_payment:{wish_id}"
+        )
+        return report
+
+    async def take_payment(self, request: BookingRequest, ask: TakePayment, wish_id: str) -> PaymentReport:
+        """Wish to take what was authorised, or a part of it. Raises refusals, Away, Unanswered."""
+        report: PaymentReport = await self._wish(
+            request, BookingWorkflow.take_payment, ask, f"take_payment:{wish_id}"
+        )
+        return report
 
     async def decide(self, request: BookingRequest, verdict: Verdict) -> Outcome:
         """Answer for the partner or reviewer that a booking waits for; tells how it ended, or that another
