@@ -5,7 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from devtools.process import Process, Program
 
 # Deliveries that nobody took are tried again soon; a provider waits longer.
 RETRIES = "0.2,0.4,1,2,4,8"
+
+# How the keys of accounts begin, by provider.
+KEYS = {"stripe": "sk_test_", "adyen": "AQE"}
 
 GOOD_IBAN, BAD_IBAN = "AT611904300234573201", "AT861904300235473202"
 
@@ -64,6 +67,11 @@ class Account:
     http: httpx2.AsyncClient
     key: str = field(default_factory=lambda: f"sk_test_{_secret()}")
     mail_key: str = field(default_factory=lambda: f"SG.{_secret()}")
+    provider: str = "stripe"
+
+    def at(self, provider: str) -> "Account":
+        """Give a fresh account at another provider."""
+        return replace(self, provider=provider, key=KEYS[provider] + _secret())
 
     async def register(self, webhook_url: str) -> str:
         """Register a webhook endpoint as a merchant does, by Stripe's own interface; gives its secret."""
@@ -104,7 +112,7 @@ class Account:
 
     async def break_down(self, route: str, kind: str, *, times: int = 1, **detail: float) -> None:
         """Order a fault of this account: of an API route such as `POST /v1/refunds`, or of an event type."""
-        wish = {"provider": "stripe", "account": self.key, "route": route, "kind": kind, "times": times}
+        wish = {"provider": self.provider, "account": self.key, "route": route, "kind": kind, "times": times}
         await self._ask("POST", "faults", {**wish, **detail})
 
     async def mend(self) -> None:
