@@ -2,7 +2,8 @@
 
 from temporalio import activity
 
-from db import checkout, inventory
+from db import checkout
+from db.inventory import hold as holds, wait
 from db.session import Database
 from domain.booking import AskJudge
 from domain.inventory import Hold, HoldPlaces, KeepPlaces, Kept
@@ -23,7 +24,7 @@ class InventoryActivities:
         Refuses SoldOut, SalesClosed, HoldEnded, BookingEnded.
         """
         async with self._app.tenant(ask.tenant_id) as connection:
-            return await inventory.hold_places(connection, ask)
+            return await wait.hold_places(connection, ask)
 
     @activity.defn(name=steps.keep_places.name)
     async def keep_places(self, ask: KeepPlaces) -> Kept:
@@ -32,7 +33,7 @@ class InventoryActivities:
         Refuses HoldEnded, BookingEnded, InvalidRequest (a passenger or consent is missing).
         """
         async with self._app.tenant(ask.tenant_id) as connection:
-            kept = await inventory.keep_places(connection, ask)
+            kept = await wait.keep_places(connection, ask)
             if not ask.again and (lacks := await checkout.missing(connection, ask.tenant_id, ask.booking_id)):
                 raise InvalidRequest("Something is missing before it can be paid.", errors=lacks)
             return kept
@@ -44,10 +45,10 @@ class InventoryActivities:
         Refuses HoldEnded, BookingEnded.
         """
         async with self._app.tenant(ask.tenant_id) as connection:
-            return await inventory.ask_judge(connection, ask)
+            return await wait.ask_judge(connection, ask)
 
     @activity.defn(name=steps.release_places.name)
     async def release_places(self, ask: HoldPlaces) -> None:
         """Give back what is still held; nothing held is nothing done."""
         async with self._app.tenant(ask.tenant_id) as connection:
-            await inventory.release_places(connection, ask)
+            await holds.release_places(connection, ask)

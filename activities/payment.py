@@ -14,8 +14,9 @@ from typing import NoReturn
 from temporalio import activity
 
 from activities.teller import Teller
-from db import method as methods, payment as payments
-from db.payment import Payment
+from db import method as methods
+from db.payment import attempt, fold, read as payments
+from db.payment.read import Payment
 from db.session import Connection, Database
 from domain.ids import BookingId, PaymentId, TenantId
 from domain.payment import (
@@ -55,22 +56,22 @@ class PaymentActivities:
         Raises CircuitOpen before anything is written, so that nothing has to be closed.
         """
         async with self._payment.tenant(ask.tenant_id) as connection:
-            row = await payments.create(connection, ask)
+            row = await attempt.create(connection, ask)
             if row.checkout is not None:
                 return row.checkout
             gateway = gateway_of(self._gateways, row.provider, row.account)
             gateway.refuse_if_away()
-            calls = await payments.count_create(connection, ask.tenant_id, row.id)
+            calls = await attempt.count_create(connection, ask.tenant_id, row.id)
             stored = await _stored(connection, ask)
         opened = await _opened(gateway, ask, calls, stored)
         if _is_declined(opened):
             await self._declined(ask, row, opened)
         async with self._payment.tenant(ask.tenant_id) as connection:
-            written = await payments.opened(
+            written = await attempt.opened(
                 connection, ask.tenant_id, opened.provider_ref, _checkout(ask, opened)
             )
             if opened.facts:
-                await payments.record(connection, ask.tenant_id, row.id, opened.facts)
+                await fold.record(connection, ask.tenant_id, row.id, opened.facts)
         if written.provider_ref != opened.provider_ref:
             # This call stood still while a later one opened another, which counts.
             await gateway.close_checkout(opened.provider_ref, op_key=f"{row.id}:close:twin")
@@ -94,7 +95,7 @@ class PaymentActivities:
         """Take what was authorised; taken already is done. Refuses PaymentNotCompleted, Unknown."""
         row = await self._row(ask.tenant_id, ask.booking_id, ask.payment_id)
         async with self._payment.tenant(ask.tenant_id) as connection:
-            await payments.ask_to_capture(connection, ask.tenant_id, row.id, ask.amount)
+            await attempt.ask_to_capture(connection, ask.tenant_id, row.id, ask.amount)
         gateway = gateway_of(self._gateways, row.provider, row.account)
         ref = await _reference(gateway, row)
         if ref is None:
@@ -178,7 +179,7 @@ class PaymentActivities:
         self, tenant_id: TenantId, payment_id: PaymentId, facts: Sequence[PaymentFact]
     ) -> PaymentReport:
         async with self._payment.tenant(tenant_id) as connection:
-            return await payments.record(connection, tenant_id, payment_id, facts)
+            return await fold.record(connection, tenant_id, payment_id, facts)
 
 
 def gateway_of(gateways: Gateways, provider: str, account: str) -> Gateway:

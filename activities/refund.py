@@ -10,8 +10,9 @@ import structlog
 from temporalio import activity
 
 from activities.payment import gateway_of
-from db import payment as payments, refund as refunds
-from db.refund import Refund
+from db.payment import fold
+from db.refund import intent, outcome, read as refunds
+from db.refund.read import Refund
 from db.session import Connection, Database
 from domain.refund import (
     LONG,
@@ -54,7 +55,7 @@ class RefundActivities:
     async def open_refund(self, ask: RefundPayment) -> RefundReport:
         """Write down that money goes back; a repeat gives the same. Refuses ExceedsCaptured."""
         async with self._payment.tenant(ask.tenant_id) as connection:
-            return (await refunds.ask(connection, ask)).report
+            return (await intent.ask(connection, ask)).report
 
     @activity.defn(name=steps.refund_payment.name)
     async def refund_payment(self, ask: RefundRequest) -> RefundReport:
@@ -78,7 +79,7 @@ class RefundActivities:
             await self._impossible(ask, row, no)
         else:
             async with self._payment.tenant(ask.tenant_id) as connection:
-                await refunds.answered(
+                await outcome.answered(
                     connection,
                     ask.tenant_id,
                     row.id,
@@ -99,14 +100,14 @@ class RefundActivities:
 
     async def _given(self, gateway: Gateway, ask: RefundRequest, row: Refund) -> RefundAnswer:
         async with self._payment.tenant(ask.tenant_id) as connection:
-            n = await refunds.next_key(connection, ask.tenant_id, row.id)
+            n = await intent.next_key(connection, ask.tenant_id, row.id)
         return await gateway.refund(
             row.payment_ref or "", row.amount, refund_id=str(row.id), op_key=f"{row.id}:refund:{n}"
         )
 
     async def _hindered(self, ask: RefundRequest, why: Hindrance) -> None:
         async with self._payment.tenant(ask.tenant_id) as connection:
-            await refunds.hindered(connection, ask.tenant_id, ask.refund_id, why)
+            await outcome.hindered(connection, ask.tenant_id, ask.refund_id, why)
 
     async def _refused(self, ask: RefundRequest, row: Refund) -> None:
         """A key may be wrong, or an account shut: later. But what has gone back otherwise never will."""
@@ -115,7 +116,7 @@ class RefundActivities:
             if gone:
                 await self._failed(connection, ask, NOTHING_LEFT)
             else:
-                await refunds.hindered(connection, ask.tenant_id, row.id, Hindrance.PROVIDER_REFUSES)
+                await outcome.hindered(connection, ask.tenant_id, row.id, Hindrance.PROVIDER_REFUSES)
 
     async def _impossible(self, ask: RefundRequest, row: Refund, no: StateConflict) -> None:
         """Learn what has become of the payment meanwhile; this refund of it has failed."""
@@ -123,10 +124,10 @@ class RefundActivities:
         facts = await gateway.fetch(row.payment_id, row.payment_ref or "")
         async with self._payment.tenant(ask.tenant_id) as connection:
             await self._failed(connection, ask, no.reason)
-            await payments.record(connection, ask.tenant_id, row.payment_id, facts)
+            await fold.record(connection, ask.tenant_id, row.payment_id, facts)
 
     async def _failed(self, connection: Connection, ask: RefundRequest, code: str) -> None:
-        await refunds.answered(
+        await outcome.answered(
             connection, ask.tenant_id, ask.refund_id, status=RefundStatus.FAILED, failure_code=code
         )
 
@@ -134,7 +135,7 @@ class RefundActivities:
         """Give how it stands, and say when a person has to look at it."""
         row = await refunds.find(connection, ask.tenant_id, ask.refund_id)
         cause = _needs_person(row, datetime.now(UTC))  # noqa: TID251 - an activity is where the clock is read
-        if cause and await refunds.needs_person(connection, ask.tenant_id, row, cause=cause):
+        if cause and await outcome.needs_person(connection, ask.tenant_id, row, cause=cause):
             log.error("a refund needs a person", refund_id=str(row.id), cause=cause)
         return row.report.model_copy(update={"attention": cause})
 

@@ -16,7 +16,8 @@ from temporalio import activity
 from activities.payment import gateway_of
 from activities.relay.inbox import MOVES
 from activities.relay.telling import Sagas, tell_each
-from db import payment as payments, relay as due, sweep as open_things, webhook as inbox
+from db import relay as due, sweep as open_things, webhook as inbox
+from db.payment import fold, read as payments
 from db.session import Database
 from db.sweep import OpenPayment
 from db.webhook import Delivery
@@ -120,9 +121,7 @@ class SweepActivities:
     async def _tell_news(self, open_one: OpenPayment, facts: Sequence[PaymentFact]) -> None:
         async with self.relay.tenant(open_one.tenant_id) as connection:
             owner = await due.owner(connection, open_one.tenant_id, open_one.booking_id, grace=self.grace)
-            news = [
-                fact for fact in facts if not await payments.is_known(connection, open_one.tenant_id, fact)
-            ]
+            news = [fact for fact in facts if not await fold.is_known(connection, open_one.tenant_id, fact)]
         if owner is not None and news:
             await self.sagas.report(news[0], owner.request, ended=owner.status not in OPEN)
 

@@ -20,11 +20,13 @@ from api.deps import BASE, OPEN, Caller, House, Now, Parts, Permission, Required
 from api.paying import secured
 from api.payment import Asking, PaymentAnswer, PaymentWish, paid_under, refuse_unpayable
 from api.shape import Answer, Instant, Shape, WrittenInstant, example
-from db import idempotency, link as links, payment as payments
+from db import idempotency, link as links
 from db.booking.read import Booking, find
 from db.idempotency import Key, Stored
 from db.link import Link
-from db.payment import Asker, Payment
+from db.payment import read as payments
+from db.payment.attempt import Asker
+from db.payment.read import Payment
 from domain.booking import OPEN as STILL_OPEN
 from domain.ids import LinkId
 from domain.money import Money

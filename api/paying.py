@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from api.deps import House
 from db.booking.read import Booking
-from db.payment import Payment
+from db.payment.read import Payment
 from domain.due import LATE_SETTLING, payable, settles_within
 from domain.ids import MethodId, PaymentId
 from domain.money import Money

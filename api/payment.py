@@ -23,11 +23,13 @@ from api.body import StrictRoute
 from api.deps import BASE, Caller, House, Now, Parts, Permission, RequiredKey, fingerprint, may
 from api.paying import asked
 from api.shape import Answer, Code, Instant, MoneyShape, Shape, example
-from db import idempotency, method as methods, payment as payments, tenant
+from db import idempotency, method as methods, tenant
 from db.booking.read import Booking, find
 from db.idempotency import Key, Stored
 from db.method import Method
-from db.payment import Asker, Payment
+from db.payment import read as payments
+from db.payment.attempt import Asker, note
+from db.payment.read import Payment
 from db.session import Connection
 from db.tenant import Account
 from domain.booking import OPEN, BookingStatus
@@ -209,9 +211,7 @@ async def paid_under(
     if claim.answer is not None:
         return problem.replayed(claim.answer)
     async with parts.payments.tenant(found.tenant_id) as connection:
-        await payments.note(
-            connection, found.tenant_id, payment_id, asker, user_id=user_id, metadata=metadata
-        )
+        await note(connection, found.tenant_id, payment_id, asker, user_id=user_id, metadata=metadata)
     try:
         answered = await opened(parts, found, wish, account, payment_id, now=now, suspicious=suspicious)
     except ProviderAway:

@@ -19,10 +19,12 @@ from api.access import theirs
 from api.body import StrictRoute
 from api.deps import BASE, Caller, House, Parts, Permission, RequiredKey, fingerprint, may
 from api.shape import Answer, MoneyShape, Shape, example
-from db import audit, idempotency, payment as payments, refund as refunds
+from db import audit, idempotency
 from db.idempotency import Key, Stored
-from db.payment import Payment
-from db.refund import Refund
+from db.payment import read as payments
+from db.payment.read import Payment
+from db.refund import intent, read as refunds
+from db.refund.read import Refund
 from domain.booking import OPEN
 from domain.ids import PaymentId, RefundId
 from domain.money import Money
@@ -163,7 +165,7 @@ async def create_refund(
             amount=wish.amount.money() if wish.amount else None,
             cause=BY_HAND,
         )
-        refund = await refunds.ask(connection, request, reason=wish.reason, initiated_by=caller.name)
+        refund = await intent.ask(connection, request, reason=wish.reason, initiated_by=caller.name)
         await audit.write(
             connection,
             caller.tenant_id,

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -14,8 +14,8 @@ from api.body import StrictRoute
 from api.deps import BASE, Caller, House, Parts, Permission, may
 from api.operator.desk import ADMIN, Operator, place, turned
 from api.shape import Answer, Cursor, Instant, Limit, Shape, WrittenInstant
-from db import payment as payments
-from db.payment import Payment
+from db.payment import read as payments
+from db.payment.read import Payment
 from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import PaymentStatus, RiskResult
@@ -56,6 +56,11 @@ class TransactionAnswer(Answer):
     authorized_at: datetime | None
     captured_at: datetime | None
 
+    @classmethod
+    def of(cls, payment: Payment) -> Self:
+        """Write what is shown of a payment."""
+        return cls(**_record(payment))
+
 
 class Examined(TransactionAnswer):
     """A payment as operators see it, with what the provider's check for fraud said."""
@@ -89,7 +94,7 @@ async def list_payments(
     own = None if caller.reaches_all(Permission.LIST_BOOKINGS) else caller.user_id
     found = await _found(parts, caller, wanted, user_id=own)
     shown, last = turned(found, wanted.limit)
-    items = tuple(TransactionAnswer(**_record(payment)) for payment in shown)
+    items = tuple(map(TransactionAnswer.of, shown))
     return TransactionPage(items=items, next=str(last.id) if last else None)
 
 
@@ -114,7 +119,7 @@ async def read_payment(
     async with parts.database.tenant(caller.tenant_id) as connection:
         payment = await payments.find(connection, caller.tenant_id, PaymentId(payment_id))
         await theirs(connection, caller, Permission.READ_BOOKING, str(payment.booking_id))
-    return TransactionAnswer(**_record(payment))
+    return TransactionAnswer.of(payment)
 
 
 async def _found(

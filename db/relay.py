@@ -202,7 +202,7 @@ async def put_back(
 
 
 async def overdue(connection: Connection, *, limit: int) -> list[Overdue]:
-    """List counters with places to take back; `db.inventory.take_back` frees them, tenant by tenant."""
+    """List counters with places to take back; `db.inventory.hold.take_back` frees them, tenant by tenant."""
     return [Overdue(**row) for row in await connection.fetch(OVERDUE, limit)]
 
 

@@ -8,9 +8,11 @@ import structlog
 
 from activities.relay.loop import BATCH
 from activities.relay.telling import LEASE, SOON, Sagas, Untold, tell_each
-from db import case, payment as payments, refund as refunds, relay as due
-from db.payment import Address
-from db.refund import Refund
+from db import case, relay as due
+from db.payment import fold, read as payments
+from db.payment.read import Address
+from db.refund import read as refunds
+from db.refund.read import Refund
 from db.relay import Event
 from db.session import OUTAGES, Connection, Database
 from domain.booking import OPEN
@@ -142,7 +144,7 @@ class Inbox:
         fact = fact.model_copy(update={"payment_id": address.payment_id})
         async with self.database.tenant(address.tenant_id) as connection:
             owner = await due.owner(connection, address.tenant_id, address.booking_id, grace=self.grace)
-            known = await payments.is_known(connection, address.tenant_id, fact)
+            known = await fold.is_known(connection, address.tenant_id, fact)
             refund = await _refund(connection, address.tenant_id, fact)
             asked = (await payments.find(connection, address.tenant_id, address.payment_id)).amount
         if owner is None:

@@ -7,8 +7,10 @@ from datetime import timedelta
 from activities.relay.inbox import Inbox
 from activities.relay.loop import BATCH, Bell, keep_at, listen
 from activities.relay.telling import LEASE, SOON, Sagas, Untold, by_tenant, tell_each
-from db import inventory, limit, refund as refunds, relay as due
+from db import limit, relay as due
 from db.booking import end
+from db.inventory import hold as holds
+from db.refund import run
 from db.session import Database
 from observability.metrics import RELAY_LAG_SECONDS, RELAY_TOLD
 from providers.gateway import Gateways
@@ -65,15 +67,15 @@ class Relay:
     async def begin_refunds(self) -> int:
         """Start the runs of refunds that were asked for; gives how many were due."""
         async with self.database.across() as connection:
-            requests = await refunds.lease(connection, limit=BATCH, lease=LEASE)
+            requests = await run.lease(connection, limit=BATCH, lease=LEASE)
         told, untold = await tell_each(requests, self.sagas.refund)
         for tenant_id, begun in by_tenant(told):
             async with self.database.tenant(tenant_id) as connection:
-                await refunds.told(connection, tenant_id, [request.refund_id for request in begun])
+                await run.told(connection, tenant_id, [request.refund_id for request in begun])
         RELAY_TOLD.labels("refund").inc(len(told))
         if untold:
             async with self.database.across() as connection:
-                await refunds.put_back(connection, SOON, [request.refund_id for request in untold])
+                await run.put_back(connection, SOON, [request.refund_id for request in untold])
             raise Untold
         return len(requests)
 
@@ -98,7 +100,7 @@ class Relay:
             found = await due.overdue(connection, limit=BATCH)
         for tenant_id, overdue in by_tenant(found):
             async with self.database.tenant(tenant_id) as connection:
-                await inventory.take_back(connection, tenant_id, sorted(each.counter_id for each in overdue))
+                await holds.take_back(connection, tenant_id, sorted(each.counter_id for each in overdue))
         RELAY_TOLD.labels("hold").inc(len(found))
         return len(found)
 

@@ -18,10 +18,11 @@ from api.booking.shape import AcceptedBooking, BookingWish
 from api.deps import BASE, Caller, House, Key, Now, Parts, Permission, fingerprint, may
 from api.payment import PaymentAnswer, PaymentWish, asker, opened, payable_through
 from api.pricing import choices, lines
-from db import idempotency, payment as payments, pricing as quotes
+from db import idempotency, pricing as quotes
 from db.booking import read
 from db.booking.place import Placed, Placement, place
 from db.catalog import Sale
+from db.payment import attempt
 from db.tenant import Account, Channel
 from domain.booking import BookingStatus
 from domain.ids import BookingId, PaymentId, QuoteId
@@ -278,7 +279,7 @@ async def _payment(
                 connection, request, booking.tenant_id, payment_id, booking.user_id
             )
         async with parts.payments.tenant(booking.tenant_id) as connection:
-            await payments.note(
+            await attempt.note(
                 connection,
                 booking.tenant_id,
                 payment_id,

@@ -19,10 +19,11 @@ from api.booking.shape import BookingAnswer, CancelWish, ConfirmWish
 from api.decline import Language, told
 from api.deps import BASE, Caller, House, Parts, Permission, may
 from api.payment import refuse_unpayable
-from db import audit, decline as declines, payment as payments, tenant
+from db import audit, decline as declines, tenant
 from db.booking.read import Booking, find
 from db.decline import Declined
-from db.payment import Payment
+from db.payment import read as payments
+from db.payment.read import Payment
 from db.session import Connection
 from domain.booking import OPEN, BookingStatus, CancelBooking
 from domain.ids import PaymentId

@@ -27,9 +27,10 @@ from api.deps import BASE, Caller, House, Parts, Permission, may
 from api.payment import PaymentAnswer, attempt
 from api.pricing import lines
 from api.shape import Cursor, Limit, Shape, WrittenInstant
-from db import decline as declines, payment as payments
+from db import decline as declines
 from db.booking.read import Booking, page
-from db.payment import Payment
+from db.payment import read as payments
+from db.payment.read import Payment
 from db.session import Connection, clock
 from domain.booking import OPEN, BookingStatus
 from domain.ids import BookingId

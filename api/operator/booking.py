@@ -13,9 +13,10 @@ from api.body import StrictRoute
 from api.deps import Parts, Permission
 from api.operator.desk import ADMIN, NOS, ActWish, Operator, at_desk, note
 from api.shape import Answer, Instant
-from db import case as cases, decline as declines, payment as payments
+from db import case as cases, decline as declines
 from db.decline import Declined
-from db.payment import Payment
+from db.payment import read as payments
+from db.payment.read import Payment
 from domain.booking import BookingStatus
 from domain.case import CaseKind
 from domain.decline import Decline

@@ -11,8 +11,9 @@ from api.body import StrictRoute
 from api.deps import Caller, Parts
 from api.operator.desk import ADMIN, NOS, Operator, Words, at_desk, note, place, turned
 from api.shape import Answer, Cursor, Limit, Shape, example
-from db import audit, case as cases, event as feed, payment as payments, webhook as inbox
+from db import audit, case as cases, event as feed, webhook as inbox
 from db.case import Case
+from db.payment import read as payments
 from db.session import Connection
 from domain.case import CaseKind
 from domain.ids import PaymentId

@@ -1,6 +1,6 @@
 """Changing what a booking holds, until a payment starts: the new places or the old ones, never none.
 
-One transaction in the lock order of `db/inventory.py`: all counters, of the old choice and of the new, by
+One transaction in the lock order of `db/inventory/`: all counters, of the old choice and of the new, by
 id; then the holds; then the booking. Whatever is refused leaves the old hold as it was. The deadline stays.
 """
 
@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
-from db import checkout, event, inventory
+from db import checkout, event
 from db.booking.read import Contact
 from db.event import Told
+from db.inventory import hold as holds
 from db.session import Connection
 from domain.event import BOOKING_CHANGED
 from domain.ids import BookingId, CounterId, SlotId, TenantId
@@ -89,10 +90,10 @@ async def choose(connection: Connection, tenant_id: TenantId, booking_id: Bookin
     if bool(standing["due_minor"]) != bool(choice.due):
         raise _another_kind()
     counters = sorted({*choice.wanted, *standing["counters"]})
-    await connection.execute(inventory.LOCK, tenant_id, counters)
+    await connection.execute(holds.LOCK, tenant_id, counters)
     if not await connection.fetchval(STILL_HELD, tenant_id, booking_id):
         raise await checkout.closed(connection, tenant_id, booking_id)
-    await inventory.check_on_sale(connection, tenant_id, choice.slot_id)
+    await holds.check_on_sale(connection, tenant_id, choice.slot_id)
     await _hold_instead(connection, tenant_id, booking_id, choice, standing["left"])
     await checkout.lock(connection, tenant_id, booking_id)
     await connection.execute(SAME_DEADLINE, tenant_id, booking_id)
@@ -121,8 +122,8 @@ async def reach(
 async def _hold_instead(
     connection: Connection, tenant_id: TenantId, booking_id: BookingId, choice: Choice, left: timedelta | None
 ) -> None:
-    await inventory.release_places(connection, HoldPlaces(tenant_id=tenant_id, booking_id=booking_id))
-    await inventory.hold(
+    await holds.release_places(connection, HoldPlaces(tenant_id=tenant_id, booking_id=booking_id))
+    await holds.hold(
         connection,
         tenant_id=tenant_id,
         booking_id=booking_id,

@@ -1,15 +1,16 @@
 """The pivot: a booking that is paid becomes confirmed, in one transaction, on time or late.
 
 Half of it must never be seen: places sold, tickets issued, books and feed written, notice owed. Whatever goes
-wrong undoes all of it, and the retry finds nothing done. Locks are taken in the order of `db/inventory.py`:
+wrong undoes all of it, and the retry finds nothing done. Locks are taken in the order of `db/inventory/`:
 counters, holds, booking.
 """
 
 from typing import NamedTuple
 
-from db import case, event, inventory, ledger, notice, step, ticket
+from db import case, event, ledger, notice, step, ticket
 from db.booking import end
 from db.event import Told
+from db.inventory import hold as holds, sale
 from db.session import Connection, Record
 from domain import event as types, ledger as books, refusal
 from domain.booking import (
@@ -145,7 +146,7 @@ async def _end_lost(connection: Connection, request: LateMoney, cause: str) -> N
     if booking["status"] not in OPEN:
         return
     places = HoldPlaces(tenant_id=request.tenant_id, booking_id=request.booking_id)
-    await inventory.release_places(connection, places)
+    await holds.release_places(connection, places)
     # Time cannot end what is paid.
     reason = EndReason.CANCELLED if booking["status"] == BookingStatus.PAID else EndReason.EXPIRED
     ending = EndBooking(
@@ -163,7 +164,7 @@ async def _settle(connection: Connection, request: LateMoney) -> Settled:
     try:
         paid = await _paid(connection, request.tenant_id, booking, first=request.payment_id)
         if booking["status"] in LATE:
-            await inventory.check_on_sale(connection, request.tenant_id, booking["slot_id"])
+            await holds.check_on_sale(connection, request.tenant_id, booking["slot_id"])
         await _cross(connection, request.tenant_id, booking, paid, LATE + LOST)
     except (NotOnSale, PaymentNotCompleted) as no:
         return Settled(settlement=Settlement.REFUND, cause=no.code)
@@ -239,9 +240,9 @@ async def _cross(
     """Do all of it. Refuses SoldOut when the places are gone, and IllegalMove for a booking in a wrong state;
     raises Moved.
     """
-    if not await inventory.purchase(connection, tenant_id, booking["id"]):
-        await inventory.hold_anew(connection, tenant_id, booking["id"], booking["slot_id"])
-        await inventory.purchase(connection, tenant_id, booking["id"])
+    if not await sale.purchase(connection, tenant_id, booking["id"]):
+        await holds.hold_anew(connection, tenant_id, booking["id"], booking["slot_id"])
+        await sale.purchase(connection, tenant_id, booking["id"])
     moved = await connection.execute(CONFIRM, tenant_id, booking["id"], allowed)
     if moved == "UPDATE 0":
         if (await _booking(connection, tenant_id, booking["id"]))["status"] != booking["status"]:

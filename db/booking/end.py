@@ -1,7 +1,8 @@
 """The other ends of a booking, and what refunds mean for it."""
 
-from db import case, event, inventory, notice, ticket
+from db import case, event, notice, ticket
 from db.event import Told
+from db.inventory import sale
 from db.session import Connection, Record
 from domain import event as types
 from domain.booking import OPEN, BookingStatus, EndBooking, Ended, EndReason, Trigger, move, sources
@@ -172,11 +173,11 @@ async def record_refund(connection: Connection, request: LateMoney) -> None:
 
 
 async def _give_up(connection: Connection, request: LateMoney) -> None:
-    """Void the tickets of a booking and free its places, in the lock order of `db/inventory.py`."""
-    places = await inventory.lock_sold(connection, request.tenant_id, request.booking_id)
+    """Void the tickets of a booking and free its places, in the lock order of `db/inventory/`."""
+    places = await sale.lock_sold(connection, request.tenant_id, request.booking_id)
     moved = await connection.execute(GO_BACK, request.tenant_id, request.booking_id, CONFIRMED)
     if moved == "UPDATE 1":
-        await inventory.return_sold(connection, request.tenant_id, places)
+        await sale.return_sold(connection, request.tenant_id, places)
         await ticket.void(connection, request.tenant_id, request.booking_id)
 
 

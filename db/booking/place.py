@@ -2,7 +2,7 @@
 
     begin and tenant · one statement · commit
 
-The statement takes the places by the rules of `db/inventory.py` and writes the rest only where they were
+The statement takes the places by the rules of `db/inventory/` and writes the rest only where they were
 taken. Its guards are all inside: the slot is on sale by the database's clock, the key was not used, every
 counter has room. When it writes nothing, a second look says why; overdue holds are taken back before anybody
 hears *sold out*. The same key at the same moment: the second waits for the first's counter, then trips over
@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import asyncpg
 
-from db import consent, idempotency, inventory, passenger
+from db import consent, idempotency, passenger
 from db.booking.read import Booking, Contact, find
 from db.idempotency import Key, Stored
+from db.inventory import hold as holds
 from db.reference import next_reference
 from db.session import Connection, Database, Record
 from domain import event
@@ -163,11 +164,11 @@ async def _try(database: Database, placement: Placement) -> Placed:
             return placed
         if before := await _made_before(connection, placement):
             return before
-        await inventory.check_on_sale(connection, placement.tenant_id, placement.slot_id)
-        await inventory.make_room(connection, placement.tenant_id, placement.slot_id, placement.wanted)
+        await holds.check_on_sale(connection, placement.tenant_id, placement.slot_id)
+        await holds.make_room(connection, placement.tenant_id, placement.slot_id, placement.wanted)
         if placed := await _accept(connection, placement, reference):
             return placed
-        raise inventory.sold_out(placement.slot_id, max(placement.wanted.values()), 0)
+        raise holds.sold_out(placement.slot_id, max(placement.wanted.values()), 0)
 
 
 async def _accept(connection: Connection, placement: Placement, reference: str) -> Placed | None:

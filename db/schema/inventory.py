@@ -1,4 +1,4 @@
-"""Places: counters and holds. The rules of locking stand in `db/inventory.py`."""
+"""Places: counters and holds. The rules of locking stand in `db/inventory/`."""
 
 from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field

@@ -4,8 +4,8 @@ from temporalio.testing import ActivityEnvironment
 from uuid_utils.compat import uuid7
 
 from activities.payment import PaymentActivities
-from db import payment as payments
 from db.booking.place import place
+from db.payment import attempt
 from domain.ids import PaymentId
 from domain.payment import Checkout, CreatePayment, StartPayment
 from providers.gateway import Accounts, Opened, Order
@@ -34,7 +34,7 @@ class Slow(Dummy):
     async def open_checkout(self, order: Order, *, op_key: str) -> Opened:
         other = Checkout(payment_id=order.payment_id, provider="dummy", payment_url="https://dummy.example/2")
         async with self.databases.payment.tenant(self.ask.tenant_id) as connection:
-            await payments.opened(connection, self.ask.tenant_id, "d_of_a_later_call", other)
+            await attempt.opened(connection, self.ask.tenant_id, "d_of_a_later_call", other)
         return await super().open_checkout(order, op_key=op_key)
 
 

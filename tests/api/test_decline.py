@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.decline import GUIDANCE, LANGUAGES, preferred, told
-from db import payment as payments
+from db.payment import fold
 from domain.decline import Decline
 from domain.ids import PaymentId
 from domain.payment import FactKind
@@ -76,7 +76,7 @@ async def declined(door: Door, booking: Booked, code: str, *, reason: str, at: i
         "occurred_at": fact.occurred_at + timedelta(seconds=at),
     }
     async with door.databases.payment.tenant(row.tenant_id) as connection:
-        await payments.record(connection, row.tenant_id, payment_id, [fact.model_copy(update=said)])
+        await fold.record(connection, row.tenant_id, payment_id, [fact.model_copy(update=said)])
     return payment_id
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
-from db import inventory, notice, relay, ticket
+from db import notice, relay, ticket
 from db.booking import confirm, end
+from db.inventory import hold as holds, standing, wait
 from tests.crash.proxy import Moment, Seen
 from tests.crash.site import (
     API,
@@ -74,7 +75,7 @@ STEPS = (
         "S1",
         "adopt the door's hold",
         "paid",
-        committed(WORKER_POSTGRES, inventory.STANDING, inventory.TRIED),
+        committed(WORKER_POSTGRES, standing.STANDING, wait.TRIED),
         task_completed("hold_places"),
     ),
     Step(
@@ -125,7 +126,7 @@ STEPS = (
         "C1",
         "give the places back",
         "cancelled",
-        committed(WORKER_POSTGRES, inventory.RELEASE),
+        committed(WORKER_POSTGRES, holds.RELEASE),
         task_completed("release_places"),
     ),
     Step(

@@ -7,10 +7,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from db import checkout, consent, inventory, passenger
+from db import checkout, consent, passenger
 from db.booking.change import Choice, choose
 from db.booking.place import place
 from db.booking.read import Booking, find
+from db.inventory import hold as holds
 from db.session import OUTAGES
 from domain.inventory import HoldPlaces, places_wanted
 from domain.passenger import Passenger, PassengerType
@@ -158,7 +159,7 @@ async def test_a_change_that_waited_for_the_end_holds_nothing_more(databases: Da
     booking = await booked(shop)
     async with shop.app.tenant(shop.tenant_id) as connection:
         ask = HoldPlaces(tenant_id=shop.tenant_id, booking_id=booking.id)
-        await inventory.release_places(connection, ask)
+        await holds.release_places(connection, ask)
         waiting = asyncio.create_task(change(shop, booking, choice(shop, 2)))
         await somebody_waits(databases)
 

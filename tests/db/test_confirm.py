@@ -5,11 +5,12 @@ import re
 
 import pytest
 
-from db import event, inventory, ledger, ticket
+from db import event, ledger, ticket
 from db.booking.confirm import confirm
 from db.booking.end import end_booking
 from db.booking.place import place
 from db.booking.read import Booking, find
+from db.inventory import hold as holds
 from domain.booking import BookingStatus, ConfirmBooking, Confirmed, EndBooking, EndReason
 from domain.ids import CounterId
 from domain.inventory import HoldPlaces
@@ -236,7 +237,7 @@ async def test_a_hold_that_was_taken_back_is_taken_anew(databases: Databases) ->
     shop, booking = await paid_booking(databases, quantity=2)
     await let_time_pass(databases.urls, booking.id)
     async with databases.app.tenant(shop.tenant_id) as connection:
-        await inventory.take_back(connection, shop.tenant_id, [CounterId(shop.slot.id)])
+        await holds.take_back(connection, shop.tenant_id, [CounterId(shop.slot.id)])
 
     answer = await confirmed(databases, booking)
 
@@ -273,7 +274,7 @@ async def test_a_booking_that_has_ended_is_not_confirmed(databases: Databases) -
     shop, booking = await paid_booking(databases)
     async with databases.app.tenant(shop.tenant_id) as connection:
         places = HoldPlaces(tenant_id=shop.tenant_id, booking_id=booking.id)
-        await inventory.release_places(connection, places)
+        await holds.release_places(connection, places)
         ask = EndBooking(tenant_id=shop.tenant_id, booking_id=booking.id, reason=EndReason.EXPIRED)
         await end_booking(connection, ask)
 

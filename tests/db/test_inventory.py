@@ -7,9 +7,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from db import catalog, inventory
+from db import catalog
 from db.booking.place import place
 from db.booking.read import Booking, find
+from db.inventory import hold as holds, sale, wait
 from domain.booking import BookingStatus
 from domain.ids import BookingId, PaymentId
 from domain.inventory import Hold, HoldPlaces, HoldStatus
@@ -31,7 +32,7 @@ async def counter(databases: Databases, shop: Shop) -> tuple[int, int]:
     return row["held"], row["sold"]
 
 
-async def holds(databases: Databases, booking: Booking) -> list[tuple[int, str]]:
+async def kept_as(databases: Databases, booking: Booking) -> list[tuple[int, str]]:
     async with databases.app.tenant(booking.tenant_id) as connection:
         rows = await connection.fetch(
             "select n, status from holds where booking_id = $1 order by n, counter_id", booking.id
@@ -41,17 +42,17 @@ async def holds(databases: Databases, booking: Booking) -> list[tuple[int, str]]
 
 async def hold(databases: Databases, booking: Booking) -> Hold:
     async with databases.app.tenant(booking.tenant_id) as connection:
-        return await inventory.hold_places(connection, asked(booking))
+        return await wait.hold_places(connection, asked(booking))
 
 
 async def release(databases: Databases, booking: Booking) -> None:
     async with databases.app.tenant(booking.tenant_id) as connection:
-        await inventory.release_places(connection, asked(booking))
+        await holds.release_places(connection, asked(booking))
 
 
 async def purchase(databases: Databases, booking: Booking) -> bool:
     async with databases.app.tenant(booking.tenant_id) as connection:
-        return await inventory.purchase(connection, booking.tenant_id, booking.id)
+        return await sale.purchase(connection, booking.tenant_id, booking.id)
 
 
 async def open_slot(databases: Databases, capacity: int = 5) -> tuple[Shop, Booking]:
@@ -151,7 +152,7 @@ async def test_releasing_twice_frees_the_places_once(databases: Databases) -> No
     await release(databases, booking)
 
     assert await counter(databases, shop) == (1, 0)
-    assert await holds(databases, booking) == [(1, "released")]
+    assert await kept_as(databases, booking) == [(1, "released")]
 
 
 async def test_what_is_given_back_after_its_time_has_expired(databases: Databases) -> None:
@@ -160,7 +161,7 @@ async def test_what_is_given_back_after_its_time_has_expired(databases: Database
 
     await release(databases, booking)
 
-    assert await holds(databases, booking) == [(1, "expired")]
+    assert await kept_as(databases, booking) == [(1, "expired")]
 
 
 @pytest.mark.row("INV-08", partly="the answer 409 at the door")
@@ -171,7 +172,7 @@ async def test_the_undo_leaves_what_was_bought(databases: Databases) -> None:
     await release(databases, booking)
 
     assert await counter(databases, shop) == (0, 2)
-    assert await holds(databases, booking) == [(1, "purchased")]
+    assert await kept_as(databases, booking) == [(1, "purchased")]
 
 
 # --- purchase
@@ -264,7 +265,7 @@ async def test_an_overdue_hold_blocks_no_sale_though_no_worker_runs(databases: D
     placed = await place(databases.app, shop.placement(quantities=2))
 
     assert not placed.repeated
-    assert await holds(databases, booking) == [(1, "expired")]
+    assert await kept_as(databases, booking) == [(1, "expired")]
     assert await counter(databases, shop) == (2, 0)
 
 
@@ -292,7 +293,7 @@ async def test_places_kept_for_a_checkout_are_not_taken_back(databases: Database
     with pytest.raises(SoldOut):
         await place(databases.app, shop.placement(quantities=1))
 
-    assert await holds(databases, booking) == [(1, "active")]
+    assert await kept_as(databases, booking) == [(1, "active")]
 
 
 async def test_a_hold_taken_back_at_one_counter_is_lost_as_a_whole(databases: Databases) -> None:
@@ -307,7 +308,7 @@ async def test_a_hold_taken_back_at_one_counter_is_lost_as_a_whole(databases: Da
     assert not await purchase(databases, booking)
     await release(databases, booking)
 
-    assert {status for _, status in await holds(databases, booking)} == {"expired"}
+    assert {status for _, status in await kept_as(databases, booking)} == {"expired"}
     async with databases.app.tenant(shop.tenant_id) as connection:
         assert await connection.fetchval("select sum(held) from counters") == 1
 

@@ -5,11 +5,13 @@ import asyncio
 import pytest
 from uuid_utils.compat import uuid7
 
-from db import event, inventory, refund, ticket
+from db import event, ticket
 from db.booking.confirm import confirm, settle_late_money
 from db.booking.end import end_booking, record_refund
 from db.booking.place import place
 from db.booking.read import Booking, Contact, find
+from db.inventory import hold as holds
+from db.refund import intent, outcome
 from domain.booking import BookingStatus, ConfirmBooking, EndBooking, EndReason
 from domain.ids import PaymentId, RefundId
 from domain.inventory import HoldPlaces
@@ -42,7 +44,7 @@ async def ended(
     await keep(databases.app, booking)
     async with databases.app.tenant(shop.tenant_id) as connection:
         places = HoldPlaces(tenant_id=shop.tenant_id, booking_id=booking.id)
-        await inventory.release_places(connection, places)
+        await holds.release_places(connection, places)
         ask = EndBooking(tenant_id=shop.tenant_id, booking_id=booking.id, reason=reason)
         await end_booking(connection, ask)
     return shop, booking
@@ -93,7 +95,7 @@ async def test_a_verdict_stays_though_the_places_come_free_again(databases: Data
     first = await settle(databases, booking, payment_id)
     async with databases.app.tenant(shop.tenant_id) as connection:
         places = HoldPlaces(tenant_id=shop.tenant_id, booking_id=stranger.id)
-        await inventory.release_places(connection, places)
+        await holds.release_places(connection, places)
 
     assert await settle(databases, booking, payment_id) == first == refunded("sold_out")
 
@@ -243,7 +245,7 @@ async def test_a_refund_that_was_taken_is_told_to_the_buyer_and_ends_the_booking
         return (await standing(databases, booking))[0], notices
 
     async with databases.payment.tenant(booking.tenant_id) as connection:
-        asked = await refund.ask(connection, ask)
+        asked = await intent.ask(connection, ask)
     assert await told() == (BookingStatus.REFUNDING, 0)
 
     for status, expected in (
@@ -252,7 +254,9 @@ async def test_a_refund_that_was_taken_is_told_to_the_buyer_and_ends_the_booking
         (RefundStatus.COMPLETED, (BookingStatus.REFUNDED, 1)),
     ):
         async with databases.payment.tenant(booking.tenant_id) as connection:
-            await refund.answered(connection, booking.tenant_id, asked.id, provider_ref="re_1", status=status)
+            await outcome.answered(
+                connection, booking.tenant_id, asked.id, provider_ref="re_1", status=status
+            )
         assert await told() == expected
     async with databases.app.tenant(booking.tenant_id) as connection:
         events = await event.of_subject(connection, booking.tenant_id, booking.id)

@@ -6,9 +6,10 @@ from decimal import Decimal
 import pytest
 from uuid_utils.compat import uuid7
 
-from db import event, ledger, payment
+from db import event, ledger
 from db.booking.place import place
 from db.booking.read import Booking
+from db.payment import attempt, fold, read as payments
 from domain.ids import BookingId, PaymentId
 from domain.payment import (
     Checkout,
@@ -45,9 +46,9 @@ def wished(booking: Booking, **changes: object) -> CreatePayment:
     )
 
 
-async def create(databases: Databases, ask: CreatePayment) -> payment.Payment:
+async def create(databases: Databases, ask: CreatePayment) -> payments.Payment:
     async with databases.payment.tenant(ask.tenant_id) as connection:
-        return await payment.create(connection, ask)
+        return await attempt.create(connection, ask)
 
 
 async def record(
@@ -55,7 +56,7 @@ async def record(
 ) -> PaymentReport:
     async with databases.payment.tenant(booking.tenant_id) as connection:
         facts = [fact_of(booking, payment_id, kind) for kind in kinds]
-        return await payment.record(connection, booking.tenant_id, payment_id, facts)
+        return await fold.record(connection, booking.tenant_id, payment_id, facts)
 
 
 async def told(databases: Databases, booking: Booking, subject: PaymentId) -> list[str]:
@@ -97,9 +98,9 @@ async def test_the_first_checkout_that_is_written_stays(databases: Databases) ->
     other = checkout.model_copy(update={"payment_url": "https://pay.example/2"})
 
     async with databases.payment.tenant(booking.tenant_id) as connection:
-        await payment.opened(connection, booking.tenant_id, "pi_1", checkout)
-        await payment.opened(connection, booking.tenant_id, "pi_2", other)
-        found = await payment.find(connection, booking.tenant_id, ask.payment_id)
+        await attempt.opened(connection, booking.tenant_id, "pi_1", checkout)
+        await attempt.opened(connection, booking.tenant_id, "pi_2", other)
+        found = await payments.find(connection, booking.tenant_id, ask.payment_id)
 
     assert (found.checkout, found.provider_ref) == (checkout, "pi_1")
 
@@ -114,8 +115,8 @@ async def test_a_checkout_opened_for_an_attempt_that_was_given_up_is_not_written
     checkout = Checkout(payment_id=ask.payment_id, provider="stripe", payment_url="https://pay.example/1")
 
     async with databases.payment.tenant(booking.tenant_id) as connection:
-        await payment.record(connection, booking.tenant_id, ask.payment_id, [gone])
-        written = await payment.opened(connection, booking.tenant_id, "pi_1", checkout)
+        await fold.record(connection, booking.tenant_id, ask.payment_id, [gone])
+        written = await attempt.opened(connection, booking.tenant_id, "pi_1", checkout)
 
     assert (written.checkout, written.provider_ref) == (None, "pi_1")
 
@@ -151,7 +152,7 @@ async def test_declines_of_all_attempts_are_counted_together(databases: Database
 
     async with databases.payment.tenant(booking.tenant_id) as connection:
         second = fact_of(booking, attempts[0], FactKind.DECLINED, operation="ch_2")
-        report = await payment.record(connection, booking.tenant_id, attempts[0], [second, second])
+        report = await fold.record(connection, booking.tenant_id, attempts[0], [second, second])
 
     assert (report.booking_declines, report.status) == (3, PaymentStatus.PENDING)
 
@@ -161,7 +162,7 @@ async def test_a_conflicted_payment_is_kept_apart(databases: Databases) -> None:
     payment_id = await pay(databases.payment, booking, minor=1)
 
     async with databases.app.tenant(booking.tenant_id) as connection:
-        report = await payment.report(connection, booking.tenant_id, booking.id, payment_id)
+        report = await payments.report(connection, booking.tenant_id, booking.id, payment_id)
 
     assert (report.status, report.kept_minor, report.booking_kept_minor) == (PaymentStatus.CONFLICTED, 1, 0)
 
@@ -172,7 +173,7 @@ async def test_what_is_asked_about_another_bookings_payment_is_unknown(databases
 
     with pytest.raises(Unknown):
         async with databases.app.tenant(booking.tenant_id) as connection:
-            await payment.report(connection, booking.tenant_id, BookingId(uuid7()), payment_id)
+            await payments.report(connection, booking.tenant_id, BookingId(uuid7()), payment_id)
 
 
 async def test_a_fact_about_nothing_we_know_is_unknown(databases: Databases) -> None:
@@ -188,12 +189,12 @@ async def test_whose_payment_a_reference_is_only_who_shows_it_learns(databases: 
     reference = f"pi_{payment_id.hex}"
 
     async with databases.relay.across(shown=reference) as connection:
-        found = await payment.by_reference(connection, "stripe", "default", reference)
+        found = await payments.by_reference(connection, "stripe", "default", reference)
         assert await connection.fetchval("select count(*) from payments") == 1
     async with databases.relay.across() as connection:
         assert await connection.fetchval("select count(*) from payments") == 0
 
-    assert found == payment.Address(booking.tenant_id, booking.id, payment_id)
+    assert found == payments.Address(booking.tenant_id, booking.id, payment_id)
 
 
 @pytest.mark.row("PAY-40", partly="the booking shows it elsewhere")
@@ -222,8 +223,8 @@ async def test_with_what_it_was_paid_is_known_whatever_came_first(
 
     async with databases.payment.tenant(booking.tenant_id) as connection:
         for place in order:
-            await payment.record(connection, booking.tenant_id, ask.payment_id, [facts[place]])
-        row = await payment.find(connection, booking.tenant_id, ask.payment_id)
+            await fold.record(connection, booking.tenant_id, ask.payment_id, [facts[place]])
+        row = await payments.find(connection, booking.tenant_id, ask.payment_id)
 
     assert (row.method, row.card_brand, row.card_last4) == ("card", "visa", "4242")
     assert (row.risk_score, row.risk_result) == (Decimal("2.00"), RiskResult.PASSED)

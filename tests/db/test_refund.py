@@ -10,12 +10,14 @@ import asyncpg
 import pytest
 from uuid_utils.compat import uuid7
 
-from db import case, event, ledger, payment, refund
+from db import case, event, ledger
 from db.booking import end
 from db.booking.confirm import confirm
 from db.booking.place import place
 from db.booking.read import Booking, find
-from db.refund import Refund
+from db.payment import fold, read as payments
+from db.refund import intent, outcome, read as refunds, run
+from db.refund.read import Refund
 from domain.booking import BookingStatus, ConfirmBooking
 from domain.case import CaseKind
 from domain.ids import PaymentId, RefundId
@@ -60,23 +62,23 @@ def wish(booking: Booking, payment_id: PaymentId, minor: int | None = None, **ch
 
 async def ask(databases: Databases, request: RefundPayment, **more: str) -> Refund:
     async with databases.payment.tenant(request.tenant_id) as connection:
-        return await refund.ask(connection, request, **more)
+        return await intent.ask(connection, request, **more)
 
 
 async def answered(databases: Databases, booking: Booking, asked: Refund, *statuses: RefundStatus) -> Refund:
     async with databases.payment.tenant(booking.tenant_id) as connection:
         for status in statuses:
-            await refund.answered(
+            await outcome.answered(
                 connection, booking.tenant_id, asked.id, status=status, provider_ref=f"re_{asked.n}"
             )
-        return await refund.find(connection, booking.tenant_id, asked.id)
+        return await refunds.find(connection, booking.tenant_id, asked.id)
 
 
 async def record(
     databases: Databases, booking: Booking, payment_id: PaymentId, *facts: PaymentFact
 ) -> PaymentReport:
     async with databases.payment.tenant(booking.tenant_id) as connection:
-        return await payment.record(connection, booking.tenant_id, payment_id, facts)
+        return await fold.record(connection, booking.tenant_id, payment_id, facts)
 
 
 async def meant(databases: Databases, booking: Booking, payment_id: PaymentId) -> Booking:
@@ -150,7 +152,7 @@ async def test_refunds_asked_for_at_once_never_exceed_what_was_captured(database
 
     assert [no is None for no in nos].count(True) == 2
     async with databases.payment.tenant(booking.tenant_id) as connection:
-        report = await payment.report(connection, booking.tenant_id, booking.id, payment_id)
+        report = await payments.report(connection, booking.tenant_id, booking.id, payment_id)
     assert (report.refunds, report.kept_minor) == (2, 500)
 
 
@@ -248,14 +250,14 @@ async def test_a_key_is_used_twice_and_never_longer_than_a_provider_remembers_it
 
     async def key() -> int:
         async with databases.payment.tenant(booking.tenant_id) as connection:
-            return await refund.next_key(connection, booking.tenant_id, asked.id)
+            return await intent.next_key(connection, booking.tenant_id, asked.id)
 
     assert [await key() for _ in range(5)] == [1, 1, 2, 2, 3]
     async with superuser(databases.urls) as judge:
         await judge.execute("update refunds set keyed_at = now() - interval '24 hours'")
     assert await key() == 4
     async with databases.payment.tenant(booking.tenant_id) as connection:
-        await refund.hindered(connection, booking.tenant_id, asked.id, Hindrance.NEEDS_FUNDS)
+        await outcome.hindered(connection, booking.tenant_id, asked.id, Hindrance.NEEDS_FUNDS)
     assert await key() == 5
 
 
@@ -264,10 +266,10 @@ async def test_a_hindrance_is_shown_until_the_provider_takes_the_refund(database
     asked = await ask(databases, wish(booking, payment_id))
 
     async with databases.payment.tenant(booking.tenant_id) as connection:
-        await refund.hindered(connection, booking.tenant_id, asked.id, Hindrance.NEEDS_FUNDS)
+        await outcome.hindered(connection, booking.tenant_id, asked.id, Hindrance.NEEDS_FUNDS)
         for _ in range(2):
-            await refund.needs_person(connection, booking.tenant_id, asked, cause="needs_funds")
-        hindered = await refund.find(connection, booking.tenant_id, asked.id)
+            await outcome.needs_person(connection, booking.tenant_id, asked, cause="needs_funds")
+        hindered = await refunds.find(connection, booking.tenant_id, asked.id)
     async with databases.app.tenant(booking.tenant_id) as connection:
         waits = await case.open_of(connection, booking.tenant_id, asked.id, CaseKind.REFUND)
     taken = await answered(databases, booking, asked, RefundStatus.PROCESSING)
@@ -357,9 +359,9 @@ async def test_a_refund_made_at_the_providers_desk_becomes_a_row_that_nobody_run
 
     assert (report.refunds, report.kept_minor) == (2, booking.due.minor - 1_000)
     async with databases.payment.tenant(booking.tenant_id) as connection:
-        rows = await refund.of_payment(connection, booking.tenant_id, payment_id)
-        assert await refund.covers(connection, booking.tenant_id, payment_id, 1_000)
-        assert not await refund.covers(connection, booking.tenant_id, payment_id, 1_001)
+        rows = await refunds.of_payment(connection, booking.tenant_id, payment_id)
+        assert await refunds.covers(connection, booking.tenant_id, payment_id, 1_000)
+        assert not await refunds.covers(connection, booking.tenant_id, payment_id, 1_001)
     assert [(row.status, row.initiated_by) for row in rows] == [
         (RefundStatus.PENDING, "holdfast"),
         (RefundStatus.COMPLETED, "provider"),
@@ -376,7 +378,7 @@ async def test_our_own_refund_is_recognised_when_the_provider_tells_of_it_first(
     )
 
     async with databases.payment.tenant(booking.tenant_id) as connection:
-        found = await refund.find(connection, booking.tenant_id, asked.id)
+        found = await refunds.find(connection, booking.tenant_id, asked.id)
     assert (report.refunds, found.status, found.provider_ref) == (1, RefundStatus.COMPLETED, "re_1")
 
 
@@ -384,12 +386,12 @@ async def test_a_refund_that_cannot_be_taken_any_more_is_known_by_the_sums(datab
     booking, payment_id = await paid(databases)
     asked = await ask(databases, wish(booking, payment_id))
     async with databases.payment.tenant(booking.tenant_id) as connection:
-        assert not await refund.exceeds(connection, booking.tenant_id, asked)
+        assert not await refunds.exceeds(connection, booking.tenant_id, asked)
 
     await record(databases, booking, payment_id, desk(booking, payment_id, FactKind.REFUNDED, minor=1))
 
     async with databases.payment.tenant(booking.tenant_id) as connection:
-        assert await refund.exceeds(connection, booking.tenant_id, asked)
+        assert await refunds.exceeds(connection, booking.tenant_id, asked)
 
 
 # --- what it means for the booking
@@ -474,12 +476,12 @@ async def valid(databases: Databases, booking: Booking) -> tuple[int, int]:
 
 async def leased(databases: Databases) -> list[RefundRequest]:
     async with databases.relay.across() as connection:
-        return await refund.lease(connection, limit=10, lease=timedelta(minutes=1))
+        return await run.lease(connection, limit=10, lease=timedelta(minutes=1))
 
 
 async def told(databases: Databases, booking: Booking, *refunds: RefundId) -> None:
     async with databases.relay.tenant(booking.tenant_id) as connection:
-        await refund.told(connection, booking.tenant_id, refunds)
+        await run.told(connection, booking.tenant_id, refunds)
 
 
 async def test_the_relay_begins_each_refund_once_and_again_when_it_has_failed_after_all(
@@ -491,7 +493,7 @@ async def test_the_relay_begins_each_refund_once_and_again_when_it_has_failed_af
     assert await leased(databases) == [asked.request(booking.tenant_id)]
     assert await leased(databases) == []
     async with databases.relay.across() as connection:
-        await refund.put_back(connection, timedelta(0), [asked.id])
+        await run.put_back(connection, timedelta(0), [asked.id])
     assert len(await leased(databases)) == 1
     await told(databases, booking, asked.id)
     await answered(databases, booking, asked, RefundStatus.COMPLETED)
@@ -510,4 +512,4 @@ async def test_a_refund_that_nobody_asked_for_is_unknown(databases: Databases) -
 
     async with databases.payment.tenant(booking.tenant_id) as connection:
         with pytest.raises(Unknown):
-            await refund.find(connection, booking.tenant_id, RefundId(uuid7()))
+            await refunds.find(connection, booking.tenant_id, RefundId(uuid7()))

@@ -8,11 +8,12 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from db import idempotency, inventory, notice, relay, webhook
+from db import idempotency, notice, relay, webhook
 from db.booking.confirm import confirm
 from db.booking.end import mark_told
 from db.booking.place import place
 from db.booking.read import Booking
+from db.inventory import hold as holds
 from domain.booking import ConfirmBooking
 from domain.ids import BookingId, CounterId, TenantId
 from domain.notice import NoticeKind, SendNotice, SendResult
@@ -100,7 +101,7 @@ async def test_overdue_places_are_given_back_by_the_relay(databases: Databases) 
         found = await relay.overdue(connection, limit=10)
     for tenant_id, counter_id in found:
         async with databases.relay.tenant(tenant_id) as connection:
-            await inventory.take_back(connection, tenant_id, [counter_id])
+            await holds.take_back(connection, tenant_id, [counter_id])
 
     assert found == [relay.Overdue(shop.tenant_id, CounterId(shop.slot.id))]
     async with databases.relay.across() as connection:

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from uuid_utils.compat import uuid7
 
-from db import refund, sweep
+from db import sweep
 from db.booking.place import place
 from db.booking.read import Booking
+from db.refund import intent, outcome
 from domain.ids import PaymentId, RefundId
 from domain.payment import FactKind
 from domain.refund import RefundPayment, RefundStatus
@@ -93,7 +94,7 @@ async def test_a_refund_is_looked_at_until_the_provider_has_said_the_last_word(d
         cause="by_hand",
     )
     async with databases.payment.tenant(booking.tenant_id) as connection:
-        asked = await refund.ask(connection, wish)
+        asked = await intent.ask(connection, wish)
 
     async def open_refunds() -> list[RefundId]:
         async with databases.relay.across() as connection:
@@ -103,7 +104,7 @@ async def test_a_refund_is_looked_at_until_the_provider_has_said_the_last_word(d
     await age(databases, "1 minute")
     assert await open_refunds() == [asked.id]
     async with databases.payment.tenant(booking.tenant_id) as connection:
-        await refund.answered(
+        await outcome.answered(
             connection, booking.tenant_id, asked.id, status=RefundStatus.COMPLETED, provider_ref="re_1"
         )
     await age(databases, "1 day")

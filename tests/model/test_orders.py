@@ -5,8 +5,9 @@ from itertools import permutations
 import pytest
 from uuid_utils.compat import uuid7
 
-from db import event, ledger, payment as payments
+from db import event, ledger
 from db.booking.place import place
+from db.payment import attempt, fold, read as payments
 from domain.event import PAYMENT_AUTHORIZED
 from domain.ids import PaymentId
 from domain.payment import CreatePayment, FactKind, StartPayment
@@ -49,12 +50,10 @@ async def told(databases: Databases, shop: Shop, order: tuple[FactKind, ...]) ->
     )
     before = await balances(databases, shop)
     async with databases.payment.tenant(shop.tenant_id) as connection:
-        await payments.create(connection, ask)
+        await attempt.create(connection, ask)
     for kind in order:
         async with databases.payment.tenant(shop.tenant_id) as connection:
-            await payments.record(
-                connection, shop.tenant_id, payment_id, [fact_of(booking, payment_id, kind)]
-            )
+            await fold.record(connection, shop.tenant_id, payment_id, [fact_of(booking, payment_id, kind)])
     async with databases.payment.tenant(shop.tenant_id) as connection:
         report = await payments.report(connection, shop.tenant_id, booking.id, payment_id)
     async with databases.app.tenant(shop.tenant_id) as connection:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from types import ModuleType
 from typing import Any, TypeVar
 
 import asyncpg
@@ -23,11 +24,12 @@ from hypothesis.stateful import (
 )
 from uuid_utils.compat import uuid7
 
-from db import inventory, payment as payments
 from db.booking import confirm as pivot
 from db.booking.end import end_booking
 from db.booking.place import place
 from db.booking.read import Booking
+from db.inventory import hold as holds, wait
+from db.payment import attempt, fold
 from domain.booking import BookingStatus, ConfirmBooking, EndBooking, EndReason
 from domain.ids import BookingId, PaymentId
 from domain.inventory import HoldPlaces, KeepPlaces
@@ -55,11 +57,11 @@ ENDS = {
     EndReason.FAILED: BookingStatus.FAILED,
 }
 # Statements of `db.inventory`, a guard in each, and what stands there instead.
-TWINS = {
-    "KEEP": ("($4 or expires_at > now())", "($4 or expires_at is not null)"),
-    "TAKE_BACK": ("and kept_until < now()", ""),
-    "RELEASE": ("and status = 'active'", ""),
-    "AWAIT_PAYMENT": ("status = any($3)", "$3::text[] is not null"),
+TWINS: dict[str, tuple[ModuleType, str, str]] = {
+    "KEEP": (wait, "($4 or expires_at > now())", "($4 or expires_at is not null)"),
+    "TAKE_BACK": (holds, "and kept_until < now()", ""),
+    "RELEASE": (holds, "and status = 'active'", ""),
+    "AWAIT_PAYMENT": (wait, "status = any($3)", "$3::text[] is not null"),
 }
 
 which = st.integers(min_value=0, max_value=5)
@@ -98,7 +100,7 @@ class Selling(RuleBasedStateMachine):
         sale = self.sale(n)
         ask = HoldPlaces(tenant_id=self.shop.tenant_id, booking_id=sale.id)
 
-        answer = self.word(self.in_app(inventory.hold_places, ask))
+        answer = self.word(self.in_app(wait.hold_places, ask))
 
         assert (answer if isinstance(answer, str) else "held") == self.model.adopt(sale)
 
@@ -113,11 +115,11 @@ class Selling(RuleBasedStateMachine):
             grace=timedelta(minutes=2),
         )
 
-        answer = self.word(self.in_app(inventory.keep_places, ask))
+        answer = self.word(self.in_app(wait.keep_places, ask))
 
         assert (answer if isinstance(answer, str) else "kept") == self.model.begin_to_pay(sale, payment_id)
         if not isinstance(answer, str):
-            again = self.word(self.in_app(inventory.keep_places, ask))
+            again = self.word(self.in_app(wait.keep_places, ask))
             assert again.kept_until == answer.kept_until
             self.run(self.open(sale, payment_id))
 
@@ -152,7 +154,7 @@ class Selling(RuleBasedStateMachine):
         if why is EndReason.FAILED and sale.status is BookingStatus.HELD:
             return  # nothing can fail that was not begun
 
-        self.word(self.in_app(inventory.release_places, places))
+        self.word(self.in_app(holds.release_places, places))
         ended = self.word(self.in_app(end_booking, ending))
 
         assert ended.status.value == self.model.end(sale, ENDS[why])
@@ -233,12 +235,12 @@ class Selling(RuleBasedStateMachine):
             ),
         )
         async with self.databases.payment.tenant(booking.tenant_id) as connection:
-            await payments.create(connection, ask)
+            await attempt.create(connection, ask)
 
     async def hear(self, sale: Sale, payment_id: PaymentId, kind: FactKind) -> None:
         fact = fact_of(self.bookings[sale.id], payment_id, kind)
         async with self.databases.payment.tenant(self.shop.tenant_id) as connection:
-            await payments.record(connection, self.shop.tenant_id, payment_id, [fact])
+            await fold.record(connection, self.shop.tenant_id, payment_id, [fact])
 
     async def rows(self, sql: str) -> list[Any]:
         async with self.databases.app.tenant(self.shop.tenant_id) as connection:
@@ -283,9 +285,10 @@ def test_the_shop_sells_as_the_model_says(urls: Urls) -> None:
 def test_a_statement_without_its_guard_is_found_out(
     urls: Urls, statement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, (guard, instead) = getattr(inventory, statement), TWINS[statement]
+    module, guard, instead = TWINS[statement]
+    whole = getattr(module, statement)
     assert guard in whole
-    monkeypatch.setattr(inventory, statement, whole.replace(guard, instead))
+    monkeypatch.setattr(module, statement, whole.replace(guard, instead))
 
     with selling(urls) as machine, pytest.raises((AssertionError, asyncpg.CheckViolationError)):
         run_state_machine_as_test(machine, settings=some(300, Phase.generate))

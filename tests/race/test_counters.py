@@ -3,11 +3,11 @@
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from db import inventory
 from db.booking.confirm import confirm
 from db.booking.end import end_booking
 from db.booking.place import place
 from db.booking.read import Booking
+from db.inventory import hold as holds, wait
 from db.session import Connection
 from domain.booking import ConfirmBooking, EndBooking, EndReason
 from domain.ids import CounterId
@@ -80,18 +80,18 @@ class Story:
     async def write(self, connection: Connection, booking: Booking, deed: str) -> None:
         places = HoldPlaces(tenant_id=booking.tenant_id, booking_id=booking.id)
         if deed == "release":
-            await inventory.release_places(connection, places)
+            await holds.release_places(connection, places)
         elif deed == "adopt":
-            await inventory.hold_places(connection, places)
+            await wait.hold_places(connection, places)
         elif deed == "confirm":
             await confirm(connection, ConfirmBooking(tenant_id=booking.tenant_id, booking_id=booking.id))
         elif deed == "end":
-            await inventory.release_places(connection, places)
+            await holds.release_places(connection, places)
             reason = EndReason.EXPIRED
             ask = EndBooking(tenant_id=booking.tenant_id, booking_id=booking.id, reason=reason)
             await end_booking(connection, ask)
         else:
-            await inventory.take_back(connection, booking.tenant_id, [*await self.counters(connection)])
+            await holds.take_back(connection, booking.tenant_id, [*await self.counters(connection)])
 
     async def counters(self, connection: Connection) -> list[CounterId]:
         return [row["id"] for row in await connection.fetch("select id from counters")]

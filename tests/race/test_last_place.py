@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from db import inventory
 from db.booking.place import PLACE, Placed, Placement, place
+from db.inventory import hold as holds, sale
 from db.session import Database
 from domain.ids import BookingId
 from domain.inventory import HoldPlaces
@@ -99,7 +99,7 @@ async def test_the_table_itself_refuses_what_no_guard_has_stopped(databases: Dat
 
 def test_the_statement_of_the_door_holds_the_guard() -> None:
     assert "c.held + c.sold + w.places <= c.capacity" in PLACE
-    assert "c.held + c.sold + w.places <= c.capacity" in inventory.HOLD
+    assert "c.held + c.sold + w.places <= c.capacity" in holds.HOLD
 
 
 @pytest.mark.row("INV-16")
@@ -119,7 +119,7 @@ async def test_lines_in_any_order_never_lock_each_other_out(databases: Databases
             if n % 2:
                 async with crowd.tenant(shop.tenant_id) as connection:
                     ask = HoldPlaces(tenant_id=shop.tenant_id, booking_id=booking.id)
-                    await inventory.release_places(connection, ask)
+                    await holds.release_places(connection, ask)
 
     await asyncio.gather(*(buyer([shuffled() for _ in range(50)]) for _ in range(20)))
 
@@ -180,7 +180,7 @@ async def test_no_buyer_sees_a_place_free_while_it_is_sold(databases: Databases,
     async def sell() -> None:
         for booking in bookings:
             async with crowd.tenant(shop.tenant_id) as connection:
-                assert await inventory.purchase(connection, shop.tenant_id, booking.id)
+                assert await sale.purchase(connection, shop.tenant_id, booking.id)
         stop.set()
 
     await asyncio.gather(sell(), *(watch() for _ in range(4)))
@@ -198,7 +198,7 @@ async def test_without_one_update_for_both_a_buyer_gets_the_place_that_is_being_
 
     async with crowd.tenant(shop.tenant_id) as connection:
         ask = HoldPlaces(tenant_id=shop.tenant_id, booking_id=booking.id)
-        await inventory.release_places(connection, ask)
+        await holds.release_places(connection, ask)
     stranger = await tried(crowd, shop.placement())
 
     assert stranger is not None
@@ -227,10 +227,10 @@ async def test_buying_and_giving_back_at_once_counts_the_place_once(
     async def buy_or_give_back(booking_id: BookingId, *, buy: bool) -> None:
         async with crowd.tenant(shop.tenant_id) as connection:
             if buy:
-                await inventory.purchase(connection, shop.tenant_id, booking_id)
+                await sale.purchase(connection, shop.tenant_id, booking_id)
             else:
                 ask = HoldPlaces(tenant_id=shop.tenant_id, booking_id=booking_id)
-                await inventory.release_places(connection, ask)
+                await holds.release_places(connection, ask)
 
     await asyncio.gather(
         *(buy_or_give_back(booking.id, buy=buy) for booking in bookings for buy in (True, False))

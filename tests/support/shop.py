@@ -7,10 +7,12 @@ from typing import Any
 
 from uuid_utils.compat import uuid4, uuid7
 
-from db import catalog, inventory, payment as payments, tenant
+from db import catalog, tenant
 from db.booking.place import Placement
 from db.booking.read import Booking, Contact
 from db.idempotency import Key
+from db.inventory import wait
+from db.payment import attempt, fold
 from db.session import Database
 from db.tenant import Account, Channel
 from domain.catalog import Offer, SalesTerms, Slot, Variant
@@ -186,9 +188,9 @@ async def pay(
         ),
     )
     async with payment.tenant(booking.tenant_id) as connection:
-        await payments.create(connection, ask)
+        await attempt.create(connection, ask)
         fact = fact_of(booking, payment_id, kind, minor=minor, operation=operation)
-        await payments.record(connection, booking.tenant_id, payment_id, [fact])
+        await fold.record(connection, booking.tenant_id, payment_id, [fact])
     return payment_id
 
 
@@ -226,4 +228,4 @@ async def keep(app: Database, booking: Booking, **changes: Any) -> Kept:
         grace=timedelta(minutes=2),
     )
     async with app.tenant(booking.tenant_id) as connection:
-        return await inventory.keep_places(connection, ask.model_copy(update=changes))
+        return await wait.keep_places(connection, ask.model_copy(update=changes))

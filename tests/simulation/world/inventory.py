@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
-from db.inventory import JUDGED, STILL_OF_INTEREST
+from db.inventory.wait import JUDGED, STILL_OF_INTEREST
 from domain.booking import ENDED, AskJudge, BookingStatus, Trigger, sources
 from domain.inventory import Hold, HoldPlaces, HoldStatus, KeepPlaces, Kept, OpenPayment
 from domain.money import zero

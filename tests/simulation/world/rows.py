@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from db.inventory import JUDGED
+from db.inventory.wait import JUDGED
 from domain.booking import MOVES, BookingRequest, BookingStatus, Judge
 from domain.ids import BookingId, NoticeId, PaymentId, TenantId, derived
 from domain.inventory import HoldStatus

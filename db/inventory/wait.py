@@ -1,0 +1,218 @@
+"""Places kept while a booking waits: the hold its run begins with, and how long it lasts."""
+
+from datetime import datetime, timedelta
+
+from db import case, event, step
+from db.inventory.hold import check_on_sale, hold, wanted_by
+from db.inventory.standing import where_it_stands
+from db.session import Connection, Record
+from domain.booking import ENDED, AskJudge, BookingStatus, Judge, Trigger, sources
+from domain.case import CaseKind
+from domain.event import INVENTORY_RESERVED, PARTNER_ASKED, REVIEW_ASKED
+from domain.ids import PaymentId
+from domain.inventory import Hold, HoldPlaces, KeepPlaces, Kept, OpenPayment
+from domain.money import Money, zero
+from domain.refusal import BookingEnded, HoldEnded
+
+HELD = """
+update bookings set status = 'held', expires_at = $4 where tenant_id = $1 and id = $2 and status = any($3)
+"""
+
+TRIED = """
+select id, amount_minor, currency, provider, account, manual, review, settles_seconds, status, declines
+  from payments
+ where tenant_id = $1 and booking_id = $2 order by created_at, id
+"""
+
+STILL_OF_INTEREST = {"pending", "processing", "requires_action", "authorized", "captured", "conflicted"}
+
+KEEP = """
+update holds
+   set kept_until = case when expires_at is not null
+                         then greatest(kept_until, case when $4 then now() else expires_at end + $3) end
+ where tenant_id = $1 and booking_id = $2 and status = 'active' and ($4 or expires_at > now())
+returning coalesce(kept_until, now() + $3) as kept_until, coalesce(kept_until - now(), $3) as left
+"""
+
+# A statement sees what was there when it began: a hold that it waited for and that is gone by then may have a
+# successor that only the next one sees.
+LOOKS = 3
+
+AWAIT_PAYMENT = """
+update bookings set status = 'awaiting_payment' where tenant_id = $1 and id = $2 and status = any($3)
+"""
+
+AWAIT_JUDGE = """
+update bookings set status = $4 where tenant_id = $1 and id = $2 and status = any($3)
+"""
+
+# Which state a booking waits in, and which it may come from: paid is passed through.
+JUDGED = {
+    Judge.REVIEWER: (BookingStatus.PAYMENT_REVIEW, sources(Trigger.REVIEW_ASKED)),
+    Judge.PARTNER: (
+        BookingStatus.AWAITING_PARTNER,
+        [
+            *sources(Trigger.PARTNER_ASKED),
+            *sources(Trigger.PAYMENT_VERIFIED),
+            *sources(Trigger.REVIEW_ACCEPTED),
+        ],
+    ),
+}
+
+CASES = {Judge.REVIEWER: CaseKind.REVIEW, Judge.PARTNER: CaseKind.PARTNER}
+
+ASKED = {Judge.REVIEWER: REVIEW_ASKED, Judge.PARTNER: PARTNER_ASKED}
+
+
+async def hold_places(connection: Connection, request: HoldPlaces) -> Hold:
+    """Adopt the hold that the door took, or take one for a booking that came another way.
+
+    A repeat answers the same hold with what is left of its time: nothing, when it is over and a run that is
+    lost has left payments to be looked after. A booking that is paid or confirmed holds its places for good
+    and owes nothing. Refuses Unknown, SoldOut, SalesClosed, HoldEnded (the undo gives back what is left of
+    it) and BookingEnded.
+    """
+    standing = await where_it_stands(connection, request.tenant_id, request.booking_id)
+    status = BookingStatus(standing["status"])
+    if status in ENDED or status in (BookingStatus.CANCELLING, BookingStatus.REFUNDING):
+        raise BookingEnded("This booking has ended.", status=status.value)
+    if status in (BookingStatus.PAID, BookingStatus.CONFIRMED):
+        nothing = zero(standing["currency"])
+        return Hold(left=None, expires_at=standing["expires_at"], due=nothing, total=nothing)
+    if not standing["rows"]:
+        return await _take(connection, request, standing)
+    hold = await _hold(connection, request, standing, standing["expires_at"])
+    over = standing["active"] < standing["rows"] or _passed(standing["kept_until"], standing["at"])
+    if over and not hold.open_payments:
+        raise HoldEnded("The time to pay is over.", ended_at=_told(standing["expires_at"]))
+    return hold
+
+
+async def keep_places(connection: Connection, request: KeepPlaces) -> Kept:
+    """Keep the places a grace behind the deadline (with `again`, behind now); the booking awaits payment.
+
+    A repeat for the same payment answers the same instant. Refuses Unknown, HoldEnded and BookingEnded.
+    """
+    key = f"keep_places:{request.payment_id}:{request.again}"
+    standing = await where_it_stands(connection, request.tenant_id, request.booking_id)
+    if first := await step.first_answer(connection, request.tenant_id, key, Kept):
+        return first.model_copy(update={"left": first.kept_until - standing["at"]})
+    kept = await _keep(connection, request)
+    moved = await connection.execute(
+        AWAIT_PAYMENT, request.tenant_id, request.booking_id, sources(Trigger.CHECKOUT_OPENED)
+    )
+    if moved == "UPDATE 0":
+        raise BookingEnded("This booking has ended.", status=standing["status"])
+    # Nobody chooses anew any more.
+    final = await where_it_stands(connection, request.tenant_id, request.booking_id)
+    if not kept or len(kept) < final["rows"]:
+        raise HoldEnded("The time to pay is over.", ended_at=_told(final["expires_at"]))
+    answer = Kept(
+        left=kept[0]["left"],
+        kept_until=kept[0]["kept_until"],
+        due=Money(minor=final["due_minor"], currency=final["currency"]),
+        total=Money(minor=final["total_minor"], currency=final["currency"]),
+    )
+    return await step.keep_answer(connection, request.tenant_id, key, answer)
+
+
+async def ask_judge(connection: Connection, request: AskJudge) -> Kept:
+    """Let the booking wait for a partner or reviewer, and keep its places until their time is over.
+
+    A repeat answers the same instant. Refuses Unknown, HoldEnded and BookingEnded.
+    """
+    key = f"ask_judge:{request.booking_id}:{request.judge}"
+    standing = await where_it_stands(connection, request.tenant_id, request.booking_id)
+    if first := await step.first_answer(connection, request.tenant_id, key, Kept):
+        return first.model_copy(update={"left": first.kept_until - standing["at"]})
+    keeping, from_now = request.within + request.grace, True
+    kept = await connection.fetch(KEEP, request.tenant_id, request.booking_id, keeping, from_now)
+    waits_in, from_states = JUDGED[request.judge]
+    moved = await connection.execute(
+        AWAIT_JUDGE, request.tenant_id, request.booking_id, from_states, waits_in.value
+    )
+    if moved == "UPDATE 0":
+        raise BookingEnded("This booking has ended.", status=standing["status"])
+    if not kept or len(kept) < standing["rows"]:
+        raise HoldEnded("The places were taken back.", ended_at=_told(standing["expires_at"]))
+    until = standing["at"] + keeping
+    asked = event.Told(request.booking_id, ASKED[request.judge], {"until": until.isoformat()})
+    await event.append(connection, request.tenant_id, asked)
+    await case.open_case(
+        connection,
+        request.tenant_id,
+        CASES[request.judge],
+        request.booking_id,
+        cause=waits_in.value,
+        booking_id=request.booking_id,
+    )
+    answer = Kept(left=keeping, kept_until=until)
+    return await step.keep_answer(connection, request.tenant_id, key, answer)
+
+
+async def _take(connection: Connection, request: HoldPlaces, standing: Record) -> Hold:
+    await check_on_sale(connection, request.tenant_id, standing["slot_id"])
+    expires_at = await hold(
+        connection,
+        tenant_id=request.tenant_id,
+        booking_id=request.booking_id,
+        slot_id=standing["slot_id"],
+        wanted=await wanted_by(connection, request.tenant_id, request.booking_id),
+        seconds=standing["terms"]["hold_seconds"] if standing["due_minor"] else None,
+    )
+    await connection.execute(
+        HELD, request.tenant_id, request.booking_id, sources(Trigger.PLACES_HELD), expires_at
+    )
+    reserved = event.Told(request.booking_id, INVENTORY_RESERVED, {"slot_id": str(standing["slot_id"])})
+    await event.append(connection, request.tenant_id, reserved)
+    return await _hold(connection, request, standing, expires_at)
+
+
+async def _hold(
+    connection: Connection, request: HoldPlaces, standing: Record, expires_at: datetime | None
+) -> Hold:
+    tried = await connection.fetch(TRIED, request.tenant_id, request.booking_id)
+    return Hold(
+        left=None if expires_at is None else max(timedelta(0), expires_at - standing["at"]),
+        expires_at=expires_at,
+        due=Money(minor=standing["due_minor"], currency=standing["currency"]),
+        total=Money(minor=standing["total_minor"], currency=standing["currency"]),
+        declines=sum(row["declines"] for row in tried),
+        open_payments=tuple(
+            OpenPayment(
+                payment_id=PaymentId(row["id"]),
+                amount=Money(minor=row["amount_minor"], currency=row["currency"]),
+                provider=row["provider"],
+                account=row["account"],
+                manual=row["manual"],
+                review=row["review"],
+                settles_within=_seconds(row["settles_seconds"]),
+            )
+            for row in tried
+            if row["status"] in STILL_OF_INTEREST
+        ),
+    )
+
+
+async def _keep(connection: Connection, request: KeepPlaces) -> list[Record]:
+    """Keep the hold that is active now: who chose anew while we waited has put another in its place."""
+    longer = request.grace + (request.settles_within or timedelta(0))
+    kept: list[Record] = []
+    for _ in range(LOOKS):
+        if kept := await connection.fetch(
+            KEEP, request.tenant_id, request.booking_id, longer, request.again > 0
+        ):
+            break
+    return kept
+
+
+def _seconds(seconds: int | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _passed(instant: datetime | None, at: datetime) -> bool:
+    return instant is not None and instant < at
+
+
+def _told(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat()

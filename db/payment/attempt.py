@@ -1,0 +1,129 @@
+"""An attempt to pay, from the wish to its checkout: written before the provider hears of it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from db import event
+from db.event import Told
+from db.payment import read
+from db.session import Connection
+from domain import event as types
+from domain.ids import PaymentId, TenantId
+from domain.money import Money
+from domain.payment import Checkout, CreatePayment
+from domain.refusal import PaymentMismatch
+
+WRITE = """
+insert into payments (tenant_id, id, booking_id, provider, account, method, hosted, return_url, amount_minor,
+                      currency, status, transaction_reference, resource_type, resource_id, booking_reference,
+                      merchant_reference, user_id, ip_address, user_agent, metadata, manual, settles_seconds,
+                      review)
+select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending',
+       'PAY-' || lpad(nextval('payment_numbers')::text, 10, '0'), 'booking', $3, $11, $2::text,
+       wish.user_id, wish.ip_address, wish.user_agent, coalesce(wish.metadata, '{}'), $12, $13, $14
+  from (select) one left join payment_wishes wish on wish.tenant_id = $1 and wish.payment_id = $2
+on conflict (tenant_id, id) do nothing
+"""
+
+NOTE = """
+insert into payment_wishes (tenant_id, payment_id, user_id, ip_address, user_agent, metadata)
+values ($1, $2, $3, $4, $5, $6)
+on conflict (tenant_id, payment_id) do nothing
+"""
+
+# An attempt that was given up meanwhile keeps the reference, to be closed by it, and gets no checkout.
+OPENED = """
+update payments
+   set provider_ref = $3, changed_at = now(),
+       checkout = case when status in ('cancelled', 'expired', 'failed') then null else $4::jsonb end
+ where tenant_id = $1 and id = $2 and provider_ref is null
+"""
+
+# The first word stays: nobody takes another part of one authorisation.
+TO_CAPTURE = """
+update payments set to_capture_minor = $3
+ where tenant_id = $1 and id = $2 and to_capture_minor is null and amount_minor >= $3
+"""
+
+COUNT_CREATE = """
+update payments set create_calls = create_calls + 1 where tenant_id = $1 and id = $2 returning create_calls
+"""
+
+
+class Asker(NamedTuple):
+    """From where a payment was asked for; at most 45 and some hundred characters."""
+
+    ip_address: str | None = None
+    user_agent: str | None = None
+
+
+async def note(
+    connection: Connection,
+    tenant_id: TenantId,
+    payment_id: PaymentId,
+    asker: Asker,
+    *,
+    user_id: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Note who asks for a payment before it is written: its row takes it from here; the first note stays."""
+    await connection.execute(
+        NOTE, tenant_id, payment_id, user_id, asker.ip_address, asker.user_agent, metadata or {}
+    )
+
+
+async def create(connection: Connection, request: CreatePayment) -> read.Payment:
+    """Write the row of an attempt before the provider hears of it; a repeat gives the row as it stands.
+
+    Refuses PaymentMismatch when the id stands for a payment of another booking or amount.
+    """
+    wish = request.wish
+    written = await connection.execute(
+        WRITE,
+        request.tenant_id,
+        wish.payment_id,
+        request.booking_id,
+        wish.provider,
+        wish.account,
+        wish.method,
+        wish.hosted,
+        wish.return_url,
+        wish.amount.minor,
+        wish.amount.currency,
+        request.reference,
+        wish.manual,
+        None if wish.settles_within is None else int(wish.settles_within.total_seconds()),
+        wish.review,
+    )
+    if written == "INSERT 0 1":
+        data = {"booking_id": str(request.booking_id), "amount": wish.amount.model_dump()}
+        await event.append(connection, request.tenant_id, Told(wish.payment_id, types.PAYMENT_CREATED, data))
+    payment = await read.find(connection, request.tenant_id, wish.payment_id)
+    if (payment.booking_id, payment.amount) != (request.booking_id, wish.amount):
+        raise PaymentMismatch("This payment is another booking's.")
+    return payment
+
+
+async def ask_to_capture(
+    connection: Connection, tenant_id: TenantId, payment_id: PaymentId, amount: Money
+) -> None:
+    """Write how much of an authorisation is taken, before the provider hears of it; the first word stays."""
+    await connection.execute(TO_CAPTURE, tenant_id, payment_id, amount.minor)
+
+
+async def count_create(connection: Connection, tenant_id: TenantId, payment_id: PaymentId) -> int:
+    """Count, before the call, that the provider is asked to open this payment's checkout; gives how often."""
+    calls: int = await connection.fetchval(COUNT_CREATE, tenant_id, payment_id)
+    return calls
+
+
+async def opened(
+    connection: Connection, tenant_id: TenantId, provider_ref: str, checkout: Checkout
+) -> read.Payment:
+    """Write the checkout that the provider has opened; the first that is written stays.
+
+    An attempt that was given up meanwhile gets none: whoever opened it closes it. Refuses Unknown.
+    """
+    written = checkout.model_dump(mode="json")
+    await connection.execute(OPENED, tenant_id, checkout.payment_id, provider_ref, written)
+    return await read.find(connection, tenant_id, checkout.payment_id)

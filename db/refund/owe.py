@@ -1,0 +1,47 @@
+"""What refunds mean to the books and the feed."""
+
+from db import event, ledger
+from db.event import Told
+from db.refund.read import Refund
+from db.session import Connection
+from domain import ledger as books
+from domain.ids import TenantId
+
+# Whose decision the books know of, of all refunds of a booking.
+OF_BOOKING = "select id from refunds where tenant_id = $1 and booking_id = $2"
+
+OWED_AGAIN = "select id from refunds where tenant_id = $1 and payment_id = $2 and status = 'failed'"
+
+EARNS = "select exists (select from booking_payments where tenant_id = $1 and payment_id = $2)"
+
+ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtextextended($1::text, 0))"
+
+
+async def decide(connection: Connection, tenant_id: TenantId, refund: Refund) -> None:
+    """Owe the refund in the books, one of a booking's at a time: what failed refunds of the payment left owed
+    is released first, and who has earned the money gives it.
+    """
+    await connection.execute(ONE_AT_A_TIME, str(refund.booking_id))
+    for failed in await connection.fetch(OWED_AGAIN, tenant_id, refund.payment_id):
+        decided, released = (books.refund_source(failed["id"], what) for what in ("decided", "released"))
+        await ledger.reverse(connection, tenant_id, decided, under=released)
+    earned = await _earned(connection, tenant_id, refund)
+    await ledger.post(connection, tenant_id, books.refund_decided(refund.id, refund.amount, earned))
+
+
+async def _earned(connection: Connection, tenant_id: TenantId, refund: Refund) -> dict[str, int]:
+    """Tell who has what is left of a booking's money; nobody, when the payment has not paid for it."""
+    if not await connection.fetchval(EARNS, tenant_id, refund.payment_id):
+        return {}
+    refunds = await connection.fetch(OF_BOOKING, tenant_id, refund.booking_id)
+    sources = [books.booking_source(refund.booking_id)] + [
+        books.refund_source(row["id"], what) for row in refunds for what in ("decided", "released")
+    ]
+    left = await ledger.earnings(connection, tenant_id, sources)
+    return {account: minor for account, minor in left.items() if account not in books.BUYERS}
+
+
+async def tell(connection: Connection, tenant_id: TenantId, refund: Refund, what: str) -> None:
+    """Tell in the feed what became of a refund (`what`: the type of the event)."""
+    data = {"payment_id": str(refund.payment_id), "amount": refund.amount.model_dump()}
+    await event.append(connection, tenant_id, Told(refund.id, what, data))
