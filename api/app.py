@@ -23,6 +23,7 @@ from temporalio.client import Client, RetryConfig
 from temporalio.contrib.opentelemetry import TracingInterceptor
 
 from api import (
+    authorization,
     back,
     catalog,
     checkout,
@@ -84,6 +85,7 @@ PARTS = (
         consent,
         payment,
         intent,
+        authorization,
         method,
         link,
         transaction,

@@ -65,6 +65,7 @@ class Permission(StrEnum):
     CANCEL = "cancel"
     KEEP_METHODS = "keep_methods"
     REFUND = "refund"
+    CAPTURE = "capture"
     LINK = "link"
     TAKE_CASH = "take_cash"
     SEE_REPORTS = "see_reports"
@@ -86,7 +87,7 @@ _P = Permission
 _GUEST = {_P.READ_BOOKING, _P.CHANGE, _P.PAY, _P.CANCEL}
 _USER = {_P.SEE_CATALOGUE, _P.BOOK, _P.CLAIM, _P.LIST_BOOKINGS, _P.KEEP_METHODS}
 _STAFF = {_P.SEE_CATALOGUE, _P.READ_BOOKING, _P.LIST_BOOKINGS, _P.SEE_REPORTS}
-_OFFICE = {*_STAFF, _P.LINK, _P.REFUND, _P.CANCEL, _P.ACCEPT}
+_OFFICE = {*_STAFF, _P.LINK, _P.REFUND, _P.CAPTURE, _P.CANCEL, _P.ACCEPT}
 _DESK = {*_OFFICE, _P.OPERATE}
 
 # Operators of the platform itself: they also see what belongs to no tenant yet.

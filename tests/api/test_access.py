@@ -93,6 +93,8 @@ ASKED: list[tuple[Permission, str, str, dict[str, Any] | None]] = [
     (Permission.KEEP_METHODS, "POST", "/users/me/payment-methods/{any}/default", None),
     (Permission.KEEP_METHODS, "DELETE", "/users/me/payment-methods/{any}", None),
     (Permission.REFUND, "POST", "/payments/{any}/refunds", {"reason": "why"}),
+    (Permission.CANCEL, "POST", "/payments/{any}/cancel", {}),
+    (Permission.CAPTURE, "POST", "/payments/{any}/capture", {}),
     (Permission.READ_BOOKING, "GET", "/payments/{any}/refunds", None),
     (Permission.READ_BOOKING, "GET", "/refunds/{any}", None),
     (Permission.OPERATE, "GET", "/admin/webhook-events", None),

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from domain.payment import FactKind
 from tests.api.conftest import Door
 from tests.api.test_look import found
 from tests.support.shop import keep, open_shop, pay
@@ -108,3 +109,23 @@ async def test_a_cursor_that_is_not_ours_is_refused(door: Door) -> None:
     answer = await door.http.get("/api/v1/payments?cursor=x", headers=door.user("ada"))
 
     assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "cursor")
+
+
+@pytest.mark.row("PAY-08", partly="the other routes: tests/api/test_intent.py, tests/api/test_refund.py")
+@pytest.mark.parametrize("what", ["cancel", "capture"])
+async def test_what_becomes_of_a_payment_is_said_under_a_key_by_whose_it_is(door: Door, what: str) -> None:
+    booking = await found(door, await door.book())
+    payment_id = await pay(door.databases.payment, booking, kind=FactKind.AUTHORIZED)
+    address = f"/api/v1/payments/{payment_id}/{what}"
+    organizer = door.user("olga", ["organizer"])
+
+    keyless = await door.http.post(address, headers=organizer)
+    strangers = [
+        await door.http.post(address, headers={**door.user("eve"), "Idempotency-Key": "one"}),
+        await door.http.post(
+            f"/api/v1/payments/{uuid4()}/{what}", headers={**organizer, "Idempotency-Key": "one"}
+        ),
+    ]
+
+    assert (keyless.status_code, keyless.json()["code"]) == (400, "key_missing")
+    assert [answer.status_code for answer in strangers] == [404 if what == "cancel" else 403, 404]
