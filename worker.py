@@ -33,6 +33,7 @@ from activities.booking import BookingActivities
 from activities.case import Cases
 from activities.failure import Failures
 from activities.health import Check, told_on
+from activities.heartbeat import Heartbeats
 from activities.inventory import InventoryActivities
 from activities.method import MethodActivities
 from activities.notice import NoticeActivities
@@ -253,7 +254,6 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
             "max_concurrent_workflow_tasks": 100,
             "max_concurrent_local_activities": 100,
             "workflow_task_poller_behavior": PollerBehaviorAutoscaling(minimum=2, initial=4),
-            "sticky_queue_schedule_to_start_timeout": timedelta(seconds=2),  # what a killed worker costs
         },
         names.PROVIDERS: {
             "activities": [
@@ -291,7 +291,12 @@ def workers(
         Worker(
             built.temporal,
             task_queue=f"{built.settings.queue_prefix}{queue}",
-            interceptors=[Cases(built.app, patience=built.settings.step_patience), Failures(), *interceptors],
+            interceptors=[
+                *(Heartbeats(), Cases(built.app, patience=built.settings.step_patience), Failures()),
+                *interceptors,
+            ],
+            max_heartbeat_throttle_interval=timedelta(seconds=1),
+            sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),  # what a killed worker costs
             workflow_failure_exception_types=failing,
             max_concurrent_activities=100,  # of which one account at a provider takes some (PROVIDER_CALLS)
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),

@@ -29,7 +29,7 @@ UNDOS = frozenset(step.undo.name for step in steps.STEPS if step.undo)
 class Cases(Interceptor):
     """Looks at how activities end, as the booking role; stands in front of what puts failures into words.
 
-    `patience` is how many tries in vain make a case: 20 are a quarter of an hour.
+    `patience` is how many tries in vain make a case: 20 are eight minutes.
     """
 
     def __init__(self, app: Database, *, patience: int) -> None:

@@ -152,6 +152,7 @@ async def perform(step: Step[Request, Answer], ask: Request) -> Answer:
         ask,
         task_queue=names.beside(own, step.queue) if step.queue else own,
         schedule_to_close_timeout=step.schedule_to_close,
+        heartbeat_timeout=step.heartbeat,
         retry_policy=replace(PATIENT, non_retryable_error_types=step.not_retried),
         **options,
     )

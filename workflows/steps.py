@@ -42,10 +42,12 @@ Answer = TypeVar("Answer")
 QUICK = RetryPolicy(
     initial_interval=timedelta(milliseconds=50), maximum_interval=timedelta(seconds=1), maximum_attempts=8
 )
-PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
+PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
 
-# A provider's HTTP deadline is 10 s and a step makes two calls or so; a worker's death is noticed after this.
+# A provider's HTTP deadline is 10 s and a step makes two calls or so.
 PROVIDER_CALL = timedelta(seconds=25)
+# A worker that was silent for so long about a step is dead, and the step is done elsewhere.
+HEARTBEAT = timedelta(seconds=8)
 # What one look of the sweep may take; the next one goes on from there.
 SWEEP = timedelta(minutes=2)
 # An undo is never given up; after this long a person is told, and it goes on.
@@ -59,7 +61,8 @@ class Step(Generic[Request, Answer]):
     `queue` none: our own database, as a local activity of at most `start_to_close`, and as an ordinary one
     while the database is away longer than the quick tries. Otherwise an ordinary activity on that queue.
     `schedule_to_close` bounds all tries of an ordinary one, and `not_retried` names outages that end them at
-    once. `about` says in a few words, for whoever looks at the run, what it is done to; no person's data.
+    once; without `heartbeat` a worker's death is noticed after `start_to_close` only. `about` says in a few
+    words, for whoever looks at the run, what it is done to; no person's data.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Step(Generic[Request, Answer]):
     schedule_to_close: timedelta | None = None
     about: Callable[[Request], str] | None = None
     not_retried: tuple[str, ...] = ()
+    heartbeat: timedelta | None = HEARTBEAT
 
 
 # Gives back what the booking holds: places of active holds are free again, the holds released (expired, if
@@ -214,9 +218,9 @@ begin_lost = Step[SweepRequest, Swept](
 )
 
 # Sends one notice, once: claimed before sending; an answer that was lost is `unknown`, and the notice is
-# never sent again blindly.
+# never sent again blindly. No heartbeat: a worker that only stood still may yet send what it has claimed.
 send_notice = Step[SendNotice, Sent](
-    "send_notice", Sent, queue=names.NOTICES, start_to_close=timedelta(seconds=20)
+    "send_notice", Sent, queue=names.NOTICES, start_to_close=timedelta(seconds=20), heartbeat=None
 )
 
 # Keeps a method at the provider, for the customer its user is there, and makes it one to pay with. A repeat

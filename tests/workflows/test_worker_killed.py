@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from temporalio.api.enums.v1 import TimeoutType
 
 from tests.support.check import violations
 from tests.support.stack import Stack
@@ -27,6 +28,33 @@ async def test_a_booking_goes_on_when_its_worker_was_killed_while_it_waited(
         await eventually(stack.sandbox.mailbox, what="the confirmation")
 
     assert await violations(stack) == []
+
+
+async def test_a_worker_that_dies_in_a_providers_call_is_missed_by_its_heartbeat(
+    idle_stack: Stack, tmp_path: Path
+) -> None:
+    """Not only by the end of the time that a call may take."""
+    stack = idle_stack
+    booking = await stack.book()
+    await stack.sandbox.break_down("POST /v1/checkout/sessions", "slow", seconds=600)
+    async with worker_process(stack, tmp_path / "first.log") as first:
+        wish = asyncio.create_task(stack.ask_to_pay(booking, key="the same wish"))
+        await eventually(stack.sandbox.checkouts, what="the checkout")
+        first.kill()
+
+    async with stack.working():
+        await wish
+
+        async def paid() -> bool:
+            return (await stack.ask_to_pay(booking, key="the same wish")).status_code == 201
+
+        await eventually(paid, what="the answer", every=0.5)
+
+    history = await stack.run_of(booking).fetch_history()
+    starts = [event.activity_task_started_event_attributes for event in history.events]
+    causes = [start.last_failure.timeout_failure_info.timeout_type for start in starts if start.attempt > 1]
+    assert causes == [TimeoutType.TIMEOUT_TYPE_HEARTBEAT]
+    assert len(await stack.sandbox.checkouts()) == 1
 
 
 async def test_a_worker_ends_in_order_when_it_is_told_to(idle_stack: Stack, tmp_path: Path) -> None:
