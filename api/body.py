@@ -96,14 +96,19 @@ def read(raw: bytes) -> JsonValue:
 
 
 def refuse_odd_query(request: Request, known: frozenset[str]) -> None:
-    """Refuse InvalidRequest for a query parameter that comes twice or that the route does not know."""
-    names = [name for name, _ in parse_qsl(request.url.query, keep_blank_values=True)]
+    """Refuse InvalidRequest for a query parameter that comes twice, that the route does not know, or that
+    hides something.
+    """
+    sent = parse_qsl(request.url.query, keep_blank_values=True)
+    names = [name for name, _ in sent]
+    hiding = {name for name, value in sent if hides_something(value)}
     errors: list[JsonValue] = [
         {"parameter": name if _NAME.fullmatch(name) else "?", "code": code, "detail": text}
         for name in dict.fromkeys(names)
         for code, text, wrong in (
             ("unknown_field", "There is no such parameter.", name not in known),
             ("repeated", "Once is enough.", name in known and names.count(name) > 1),
+            ("invalid", "Control and direction characters are not allowed.", name in known & hiding),
         )
         if wrong
     ]
@@ -145,7 +150,9 @@ def _faults(value: JsonValue, path: tuple[str | int, ...]) -> Iterator[JsonValue
         case dict():
             for name, member in value.items():
                 yield from _member_faults(name, member, path)
-        case int() | float() if looks_like_a_card(f"{value:.0f}"):
+        case int() if looks_like_a_card(str(value)):
+            yield _fault(path, *_CARD_FOUND)
+        case float() if looks_like_a_card(f"{value:.0f}"):
             yield _fault(path, *_CARD_FOUND)
 
 

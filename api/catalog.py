@@ -1,7 +1,7 @@
 """What can be bought and what is left of it, for everybody who shows a publishable key."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -23,6 +23,8 @@ from domain.refusal import Forbidden, Unauthenticated, Unknown
 
 # How far ahead slots are listed when nobody says otherwise.
 AHEAD = timedelta(days=366)
+# No instant lies behind this one.
+LAST = datetime.max.replace(tzinfo=UTC)
 
 router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/offers", tags=["catalogue"])
 Looker = Annotated[Caller, may(Permission.SEE_CATALOGUE)]
@@ -123,7 +125,7 @@ async def list_slots(
 ) -> SlotPage:
     """List an offer's slots with the places left, from now on unless asked otherwise."""
     since = wanted.since or now
-    until = wanted.until or since + AHEAD
+    until = wanted.until or since + min(AHEAD, LAST - since)
     async with parts.database.tenant(caller.tenant_id) as connection:
         offer = shown(await catalog.offer(connection, caller.tenant_id, OfferId(offer_id)))
         found = await catalog.slots(

@@ -102,6 +102,8 @@ def test_a_card_number_as_a_name_is_not_repeated_either() -> None:
         "41111111-1111-1111-1111-111111111111",
         "9780306406157",
         4242424242,
+        pytest.param(10**400, id="too large for a float"),
+        pytest.param(-(10**4000), id="as large as is read at all"),
     ],
 )
 def test_other_long_numbers_pass(value: object) -> None:

@@ -49,6 +49,15 @@ async def test_slots_are_listed_by_their_start_page_by_page(door: Door) -> None:
     assert (await page(**{"from": starts[2].isoformat(), "to": starts[2].isoformat()}))[0] == []
 
 
+async def test_slots_may_be_asked_for_from_any_instant_that_can_be_written(door: Door) -> None:
+    path = f"/api/v1/offers/{door.shop.offer.id}/slots"
+
+    for instant in ("0002-01-01T00:00:00+14:00", "9998-12-31T23:59:59-14:00"):
+        answer = await door.http.get(path, params={"from": instant}, headers=door.key)
+
+        assert (answer.status_code, answer.json()["items"]) == (200, []), instant
+
+
 async def test_what_is_hidden_is_not_there(door: Door) -> None:
     await door.judge.execute("update offers set status = 'draft'")
     other = await open_shop(door.databases.app)

@@ -110,6 +110,8 @@ ODD_QUERIES = [
     "status=held&status=paid",
     "colour=red",
     "user=a&user=b",
+    "user=%00",
+    "user=a%E2%80%AEb",
     "source=phone",
     "limit=1&limit=2",
 ]
