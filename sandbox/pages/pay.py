@@ -15,6 +15,7 @@ from sandbox.bank import BankAccount
 from sandbox.card import Card
 from sandbox.checkout import Checkout
 from sandbox.control.buyer import CHALLENGE_CODE, answer_challenge, owner
+from sandbox.pages import approve
 from sandbox.pages.page import render
 from sandbox.pages.payee import payee_of
 from sandbox.payment import MethodType, Payment
@@ -50,6 +51,8 @@ class Pay:
         """Show a checkout: the form of a method while it is open, else what became of it."""
         with self.world.work(owner(self.world, Checkout, checkout_id)) as work:
             checkout = work.get(Checkout, checkout_id)
+            if checkout.approval:
+                return approve.page(work, checkout)
             decline = work.get(Payment, checkout.payment).decline if checkout.payment else None
             chosen = _chosen(checkout, method)
             return _page(work, checkout, chosen, wrong=_refused(decline) if chosen == "card" else {})
@@ -59,6 +62,8 @@ class Pay:
         account, typed = owner(self.world, Checkout, checkout_id), await _form(request)
         with self.world.work(account) as work:
             checkout = work.get(Checkout, checkout_id)
+            if checkout.approval:
+                return approve.answer(work, checkout, typed)
             chosen = _chosen(checkout, method)
             if checkout.status != "open":
                 return _page(work, checkout, chosen, typed)

@@ -17,6 +17,9 @@ class Payee(Face, Protocol):
     def after_checkout(self, work: Work, checkout: Checkout, /) -> str:
         """Return where the buyer goes when a checkout is paid."""
 
+    def after_cancel(self, work: Work, checkout: Checkout, /) -> str | None:
+        """Return where the buyer goes who gives a checkout up, None if nowhere."""
+
     def after_challenge(self, work: Work, payment: Payment) -> str | None:
         """Return where the buyer goes after a challenge outside a checkout, None if nowhere."""
 

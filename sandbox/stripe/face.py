@@ -140,6 +140,10 @@ class StripeFace:
         """Return the success address with the session's id filled in."""
         return checkout.success_url.replace("{CHECKOUT_SESSION_ID}", checkout.id)
 
+    def after_cancel(self, _work: Work, checkout: Checkout, /) -> str | None:
+        """Return the cancel address as it was given."""
+        return checkout.cancel_url
+
     def after_challenge(self, work: Work, payment: Payment) -> str | None:
         """Return the return address with Stripe's own query parameters."""
         return_url = payment.about.get("return_url")
