@@ -83,6 +83,9 @@ RUNNER = SandboxedWorkflowRunner(
         "workflows.saga",
         "workflows.asking",
         "workflows.payment",
+        "workflows.checkout",
+        "workflows.deadline",
+        "workflows.ending",
     )
 )
 # What connecting raises; RuntimeError comes from Temporal's client.

@@ -11,13 +11,15 @@ from domain.payment import LAPSED, PaymentFact, PaymentReport, PaymentStatus, ad
 class Payments:
     """Facts as they were told, and reports as they were asked for.
 
-    `heard` are facts about which the provider has answered, `unanswered` those about which it could not.
+    `heard` are facts about which the provider has answered, `unanswered` those about which it could not;
+    `to_check` are payments to be asked about though nobody told of them.
     Amounts in minor units: `secured_minor` is taken or can be taken at will.
     """
 
     facts: dict[str, PaymentFact] = field(default_factory=dict)
     heard: set[str] = field(default_factory=set)
     unanswered: set[str] = field(default_factory=set)
+    to_check: list[PaymentId] = field(default_factory=list)
     reports: dict[PaymentId, PaymentReport] = field(default_factory=dict)
     secured_minor: int = 0
     declines: int = 0

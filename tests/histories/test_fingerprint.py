@@ -7,7 +7,7 @@ import pytest
 from temporalio import workflow
 
 from tests.histories.fingerprint import PLOTS, WRITTEN, taken
-from workflows.booking import BookingWorkflow
+from workflows.checkout import Checkouts
 
 ADVICE = """
 {name}: {run} asks its engine for something else than was written down.
@@ -43,10 +43,10 @@ def test_a_saga_asks_for_what_was_written_down(name: str, now: dict[str, dict[st
 def test_a_step_more_is_noticed_and_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The twin: somebody makes the saga wait before it takes the money."""
 
-    async def capture_later(self: BookingWorkflow) -> None:
+    async def capture_later(self: Checkouts) -> None:
         await workflow.sleep(1)
 
-    monkeypatch.setattr(BookingWorkflow, "capture", capture_later)
+    monkeypatch.setattr(Checkouts, "capture", capture_later)
 
     with pytest.raises(pytest.fail.Exception, match=r"(?s)\+timer.*workflow\.patched"):
         compare("confirmed", json.loads(WRITTEN.read_text())["confirmed"], taken("confirmed")["confirmed"])

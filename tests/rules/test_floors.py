@@ -21,7 +21,7 @@ NOUNS = {
 }  # fmt: skip
 PLUMBING = {
     "domain": {"ids", "money", "refusal", "value"},
-    "workflows": {"names", "schedule", "steps", "saga", "asking", "client", "codec"},
+    "workflows": {"names", "schedule", "steps", "saga", "asking", "deadline", "ending", "client", "codec"},
     "providers": {
         *("gateway", "vault", "cash", "stripe_gateway", "mail", "letter", "token", "qr", "seal", "protection")
     },

@@ -16,6 +16,8 @@ from tests.simulation.story import Plot, Story
 from tests.simulation.world.rows import Violation
 from workflows.aftercare import AftercareWorkflow
 from workflows.booking import BookingWorkflow
+from workflows.checkout import Checkouts
+from workflows.deadline import Deadline
 from workflows.saga import Saga, to_the_end
 from workflows.steps import QUICK, Step
 
@@ -66,7 +68,7 @@ async def by_chance(self: Saga, step: Step[Any, Any], ask: Any, note: Any = None
     return await to_the_end(self._noted(step, ask, note))
 
 
-async def leave_open(self: BookingWorkflow, earlier: Any) -> None:
+async def leave_open(self: Checkouts, earlier: Any) -> None:
     self.open = None
 
 
@@ -82,7 +84,7 @@ def nobody(_: AftercareWorkflow) -> set[str]:
     return set()
 
 
-def no_timer(_: BookingWorkflow, left: timedelta) -> None:
+def no_timer(_: Deadline, left: timedelta) -> None:
     """Let time pass by."""
 
 
@@ -117,12 +119,12 @@ TWINS = (
     ),
     Twin(
         "the closing of a checkout before the next is opened",
-        BookingWorkflow,
+        Checkouts,
         "close_before",
         leave_open,
         Plot((Fault.SECOND_CHECKOUT,)),
     ),
-    Twin("its deadline", BookingWorkflow, "count_down", no_timer, Plot((), Manner.LEAVES)),
+    Twin("its deadline", Deadline, "count_down", no_timer, Plot((), Manner.LEAVES)),
     Twin(
         "the way on while the database is away",
         workflows.saga,

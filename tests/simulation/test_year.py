@@ -12,22 +12,22 @@ from tests.simulation.people import Manner
 from tests.simulation.relay import Judges
 from tests.simulation.story import Plot, Story
 from tests.simulation.world.rows import Violation
-from workflows.booking import BookingWorkflow
+from workflows.checkout import Checkouts
 
 A_YEAR = timedelta(days=365)
 PLOT = Plot((), Manner.PAYS, bookings=1, capacity=1, partner_within=A_YEAR + timedelta(days=1))
 
-original = BookingWorkflow.capture
+original = Checkouts.capture
 
 
-async def second_version(self: BookingWorkflow) -> None:
+async def second_version(self: Checkouts) -> None:
     """Does something more before it takes the money."""
     if workflow.patched("think twice"):
         await workflow.sleep(timedelta(seconds=2))
     await original(self)
 
 
-async def third_version(self: BookingWorkflow) -> None:
+async def third_version(self: Checkouts) -> None:
     """Does something else instead, and lets old runs go the old way."""
     if workflow.patched("think three times"):
         await workflow.sleep(timedelta(seconds=3))
@@ -36,7 +36,7 @@ async def third_version(self: BookingWorkflow) -> None:
     await original(self)
 
 
-async def heedless_version(self: BookingWorkflow) -> None:
+async def heedless_version(self: Checkouts) -> None:
     """Does something more, whatever a history says."""
     await workflow.sleep(timedelta(seconds=2))
     await original(self)
@@ -89,7 +89,7 @@ def waiting_for_its_partner() -> Story:
 
 def deploy(story: Story, capture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let workers with other code take over."""
-    monkeypatch.setattr(BookingWorkflow, "capture", capture)
+    monkeypatch.setattr(Checkouts, "capture", capture)
     story.engine.restart()
 
 
