@@ -3,7 +3,7 @@
 Numbers and effects are Stripe's published ones; another face adds its own numbers to the same effects.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 RefundManner = Literal["at_once", "pending_first", "fails_later"]
@@ -20,7 +20,7 @@ class Decline:
 
 @dataclass(frozen=True)
 class Card:
-    """A test card and how it behaves."""
+    """A test card and how it behaves; of some their holder's name orders how (`HOLDERS`)."""
 
     number: str
     name: str
@@ -28,11 +28,17 @@ class Card:
     decline: Decline | None = None
     challenge: bool = False
     refunds: RefundManner = "at_once"
+    obeys_holder: bool = False
 
     @property
     def last4(self) -> str:
         """Return the four digits that may be shown."""
         return self.number[-4:]
+
+    def held_by(self, name: str | None) -> "Card":
+        """Return the card as it behaves in the hands of somebody of this name."""
+        ordered = HOLDERS.get(name or "") if self.obeys_holder else None
+        return self if ordered is None else replace(self, decline=ordered)
 
 
 def _declined(reason: str, message: str = "Your card was declined.") -> Decline:
@@ -108,8 +114,27 @@ CARDS = (
     Card("4000000000005126", "refundFail", refunds="fails_later"),
 )
 
-BY_NUMBER = {card.number: card for card in CARDS}
-BY_NAME = {card.name: card for card in CARDS} | {
+# Adyen's, with the names and codes by which a holder of one orders a refusal.
+ADYEN_CARDS = (
+    Card("4111111145551142", "adyen_visa", obeys_holder=True),
+    Card("5555444433331111", "adyen_mastercard", "mastercard", obeys_holder=True),
+    Card("370000000000002", "adyen_amex", "amex", obeys_holder=True),
+    Card("4917610000000000", "adyen_threeDSecure2", challenge=True, obeys_holder=True),
+)
+_ORDERED = {
+    ("UNKNOWN", "0"): Decline("processing_error", "processing_error", "The payment could not be made."),
+    ("DECLINED", "2"): GENERIC,
+    ("REFERRAL", "3"): _declined("call_issuer"),
+    ("ERROR", "4"): Decline("processing_error", "processing_error", "The payment could not be made."),
+    ("BLOCK_CARD", "5"): _declined("restricted_card"),
+    ("CARD_EXPIRED", "6"): Decline("expired_card", "expired_card", "Your card has expired."),
+    ("INVALID_AMOUNT", "7"): _declined("invalid_amount"),
+    ("NOT_ENOUGH_BALANCE", "12"): _declined("insufficient_funds", "Your card has insufficient funds."),
+}
+HOLDERS = {each: decline for names, decline in _ORDERED.items() for each in names}
+
+BY_NUMBER = {card.number: card for card in (*CARDS, *ADYEN_CARDS)}
+BY_NAME = {card.name: card for card in (*CARDS, *ADYEN_CARDS)} | {
     "visa_chargeDeclinedExpiredCard": BY_NUMBER["4000000000000069"],
     "visa_chargeDeclinedIncorrectCvc": BY_NUMBER["4000000000000127"],
     "visa_chargeDeclinedProcessingError": BY_NUMBER["4000000000000119"],

@@ -30,9 +30,11 @@ WebhookKind = Literal[
     "webhook_stale",  # signed for `seconds` ago (3,600)
     "webhook_hold",  # kept until released
 ]
+OutcomeKind = Literal["outcome_fails"]  # taken, then found impossible: told as a failure
 REQUEST_KINDS: frozenset[str] = frozenset(get_args(RequestKind))
 WEBHOOK_KINDS: frozenset[str] = frozenset(get_args(WebhookKind))
-KINDS = REQUEST_KINDS | WEBHOOK_KINDS
+OUTCOME_KINDS: frozenset[str] = frozenset(get_args(OutcomeKind))
+KINDS = REQUEST_KINDS | WEBHOOK_KINDS | OUTCOME_KINDS
 
 
 @dataclass
@@ -104,6 +106,10 @@ class Faults:
     def of_event(self, provider: str, account: str, event_type: str) -> Fault | None:
         """Return the fault that hits a delivery of such an event, and count it."""
         return self._take(WEBHOOK_KINDS, provider, account, event_type)
+
+    def of_outcome(self, provider: str, account: str, route: str) -> Fault | None:
+        """Return the fault that hits what an API call such as `POST /v72/payments/*/captures` comes to."""
+        return self._take(OUTCOME_KINDS, provider, account, route)
 
     def _take(self, kinds: frozenset[str], provider: str, account: str, route: str) -> Fault | None:
         for fault in self.open:

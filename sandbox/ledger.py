@@ -14,7 +14,7 @@ from sandbox.work import Work
 FEE_RATE, FEE_FIXED, FEE_OF_DEBIT = Decimal("0.015"), 25, 35
 SETTLING_SECONDS = 2 * 24 * 3600
 
-MovementType = Literal["charge", "payment", "refund", "payment_refund", "refund_failure"]
+MovementType = Literal["charge", "payment", "refund", "payment_refund", "refund_failure", "capture_failure"]
 
 
 class BooksDoNotBalance(AssertionError):

@@ -94,7 +94,9 @@ class Method(Record):
     @property
     def behaviour(self) -> Card | BankAccount:
         """Return how this card or bank account behaves."""
-        return cards.BY_NUMBER[self.card] if self.card is not None else bank.BY_IBAN[self.iban or ""]
+        if self.card is None:
+            return bank.BY_IBAN[self.iban or ""]
+        return cards.BY_NUMBER[self.card].held_by(self.billing.get("name"))
 
 
 @dataclass(kw_only=True)
@@ -336,3 +338,28 @@ def lapse(work: Work, attempt_id: str) -> None:
     payment = work.get(Payment, work.get(Attempt, attempt_id).payment)
     if payment.status == "authorized" and payment.attempt == attempt_id:
         cancel(work, payment, "automatic")
+
+
+def lose_capture(work: Work, payment: Payment) -> None:
+    """Let a capture fail after it had succeeded: the money goes back, and what was held is gone."""
+    if payment.status != "captured" or payment.refunded or payment.attempt is None:
+        raise Unexpected(payment, "lose the capture of")
+    attempt = work.get(Attempt, payment.attempt)
+    settle(work, attempt.id)
+    ledger.move(
+        work, "capture_failure", source=attempt.id, currency=attempt.currency, amount=-attempt.captured
+    )
+    payment.status, payment.cancelled_at, payment.cancel_reason = "cancelled", work.now, "capture_lost"
+    payment.captured = payment.authorized = 0
+    attempt = work.get(Attempt, payment.attempt)
+    attempt.captured, attempt.released = 0, True
+    work.save(attempt)
+    work.save(payment)
+    work.tell("attempt.capture_lost", attempt)
+
+
+def charge_back(work: Work, payment: Payment) -> None:
+    """Let the buyer's bank want a payment back; no money moves yet."""
+    if payment.status != "captured" or payment.attempt is None:
+        raise Unexpected(payment, "charge back")
+    work.tell("attempt.charged_back", work.get(Attempt, payment.attempt))

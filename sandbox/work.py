@@ -1,7 +1,7 @@
 """One turn of work: a transaction inside one account, with its time, its ids and what is to be told of it."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
@@ -53,6 +53,16 @@ class Teller(Face, Protocol):
 
     def accepted(self, status: int, body: bytes, /) -> bool:
         """Return whether the receiver took the delivery."""
+
+
+@runtime_checkable
+class Packer(Teller, Protocol):
+    """A teller that sends several events at once, and signs them in the text itself."""
+
+    most_at_once: int
+
+    def packed(self, bodies: Sequence[bytes], /, *, secret: str) -> bytes:
+        """Return the text of one delivery of these events."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Playing the buyer: what the hosted page's form and Stripe.js would do, in one call."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from fastapi import APIRouter, HTTPException
@@ -26,6 +26,8 @@ def routes(world: World) -> APIRouter:
         ("/payment_intents/{payment_id}/pay", part.pay_payment),
         ("/payments/{payment_id}/challenge", part.challenge),
         ("/payments/{payment_id}/settle", part.settle),
+        ("/payments/{payment_id}/lose", part.lose),
+        ("/payments/{payment_id}/charge_back", part.charge_back),
     ):
         router.add_api_route(path, answer, methods=["POST"], response_model=None)
     return router
@@ -89,6 +91,22 @@ class Buyer:
             if payment.status != "processing":
                 raise HTTPException(409, f"payment is {payment.status}")
             return _told(work, debit.collect(work, payment, succeeds=wish.succeeds), payment)
+
+    async def lose(self, payment_id: str) -> Json:
+        """Let a capture fail after it had succeeded; Adyen's accounts alone."""
+        return self._turned(payment_id, payments.lose_capture)
+
+    async def charge_back(self, payment_id: str) -> Json:
+        """Let the buyer's bank open a dispute; Adyen's accounts alone."""
+        return self._turned(payment_id, payments.charge_back)
+
+    def _turned(self, payment_id: str, turn: Callable[[Work, Payment], None]) -> Json:
+        account = owner(self.world, Payment, payment_id)
+        if account.provider != "adyen":
+            raise HTTPException(409, f"{account.provider} does not tell of this here")
+        with self.world.work(account) as work, _taken():
+            turn(work, work.get(Payment, payment_id))
+            return {"payment": payment_id, "status": work.get(Payment, payment_id).status}
 
 
 def answer_challenge(work: Work, payment: Payment, *, passed: bool) -> payments.Outcome:
