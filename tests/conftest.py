@@ -1,8 +1,9 @@
-"""What tests run on: one PostgreSQL, one Temporal server, one sandbox and one browser for the whole run; for
-each test a database, task queues and provider accounts of its own.
+"""What tests run on: one PostgreSQL, one Temporal server, one sandbox and one browser for each process that
+runs tests; for each test a database, task queues and provider accounts of its own.
 """
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,17 @@ pytest_plugins = (
     "tests.support.browser",
     "tests.support.stack",
 )
+
+
+# Tests wait more than they reckon, so one process more than cores; each has servers that cost memory.
+MOST_PROCESSES = 4
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Share the tests of folders among processes; those of a file run here, as does what is reported."""
+    folders = all(Path(argument).is_dir() for argument in config.args)
+    many = folders and not config.getoption("--report")
+    return min((os.cpu_count() or 1) + 1, MOST_PROCESSES) if many else 0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

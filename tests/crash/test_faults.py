@@ -33,7 +33,7 @@ from tests.support.shop import Shop
 from tests.support.stack import ENDS
 from tests.support.wait import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.xdist_group("crash")]
 
 Note = Callable[[str, object], None]
 

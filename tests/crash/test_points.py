@@ -7,6 +7,8 @@ import pytest
 from tests.crash.campaign import Campaign
 from tests.crash.point import Point, is_on_money_path, pairs, singles
 
+pytestmark = pytest.mark.xdist_group("crash")  # one campaign takes all points
+
 Note = Callable[[str, object], None]
 
 ALWAYS = [point for point in singles() if is_on_money_path(point) and not point.void]

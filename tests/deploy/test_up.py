@@ -18,6 +18,8 @@ from devtools.process import birth
 from devtools.stories import TITLES
 from tests.deploy.compose import ROOT
 
+pytestmark = pytest.mark.xdist_group("up")  # one stack, brought up once
+
 BESIDE = f"test-up-{os.getpid()}"
 STATE = ROOT / ".holdfast" / BESIDE
 STACK = ["postgres", "temporal", "sandbox", "api", "worker"]
