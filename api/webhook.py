@@ -20,7 +20,7 @@ from db import webhook as inbox
 from db.webhook import Delivery
 from domain.refusal import Unknown
 from observability.metrics import WEBHOOKS
-from providers.gateway import BadSignature, Gateway, WebhookEvent
+from providers.gateway import BadSignature, Gateway, OutcomeUnknown, WebhookEvent
 
 log = structlog.get_logger(__name__)
 
@@ -58,11 +58,14 @@ async def receive_for_account(
         raise Unknown
     raw = await request.body()
     try:
-        gateway.verify(raw, _combined(request.headers), now)
+        await gateway.verify(raw, _combined(request.headers), now)
     except BadSignature as no:
         WEBHOOKS.labels(provider, "refused").inc()
         log.warning("webhook refused", provider=provider, account=account, why=str(no))
         raise HTTPException(400, "The signature does not hold.") from None
+    except OutcomeUnknown:  # the provider's certificate cannot be had; it sends again
+        WEBHOOKS.labels(provider, "unverified").inc()
+        raise HTTPException(503, "It cannot be verified now; send it again.", {"Retry-After": "5"}) from None
     deliveries = _deliveries(gateway, raw, live=parts.rules.live)
     async with parts.database.across() as connection:
         new = await inbox.store(connection, deliveries)

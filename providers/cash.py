@@ -71,7 +71,7 @@ class CashGateway:
         """List nothing: a drawer tells nobody anything."""
         return ()
 
-    def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:  # noqa: ARG002 - the protocol's
+    async def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:  # noqa: ARG002 - the protocol's
         """Refuse whatever comes."""
         raise BadSignature("a drawer sends nothing")
 

@@ -234,7 +234,7 @@ class StripeGateway:
         listed = self._each("missed", self._stripe.events.list_async, params)
         return [json.dumps(event).encode() async for event in listed][::-1]
 
-    def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:
+    async def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:
         """Check a delivery. Raises BadSignature and nothing else."""
         webhook.verify(raw, headers, self._secrets, now, self._tolerance)
 

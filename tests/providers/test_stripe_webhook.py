@@ -235,7 +235,7 @@ async def test_the_real_events_of_a_story_say_exactly_what_moved(desk: Desk, ord
 
     told: dict[str, list[FactKind]] = {}
     for delivery in await desk.told():
-        desk.gateway.verify(delivery.raw, delivery.headers, datetime.now(UTC))
+        await desk.gateway.verify(delivery.raw, delivery.headers, datetime.now(UTC))
         for read in desk.gateway.parse(delivery.raw):
             told.setdefault(read.kind, []).extend(fact.kind for fact in read.facts)
 
@@ -263,7 +263,7 @@ async def test_deliveries_with_a_foreign_secret_or_an_old_stamp_are_refused(
     assert deliveries
     for delivery in deliveries:
         with pytest.raises(BadSignature):
-            desk.gateway.verify(delivery.raw, delivery.headers, datetime.now(UTC))
+            await desk.gateway.verify(delivery.raw, delivery.headers, datetime.now(UTC))
 
 
 @pytest.mark.row("WHK-01", partly="the route's answer is proved with the API")
@@ -283,5 +283,5 @@ async def test_a_new_endpoints_deliveries_verify_beside_the_old_ones(
 
     assert len(deliveries) == 2
     for delivery in deliveries:
-        rotating.verify(delivery.raw, delivery.headers, datetime.now(UTC))
+        await rotating.verify(delivery.raw, delivery.headers, datetime.now(UTC))
     assert len({delivery.headers[webhook.HEADER] for delivery in deliveries}) == 2

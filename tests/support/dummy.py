@@ -67,7 +67,7 @@ class Dummy:
     async def missed(self, since: datetime) -> Sequence[bytes]:
         return ()
 
-    def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:
+    async def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:
         if headers.get("dummy-secret") != SECRET:
             raise BadSignature("not the dummy's")
 

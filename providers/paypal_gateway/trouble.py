@@ -1,0 +1,100 @@
+"""Everything that can go wrong on the way to PayPal, as the troubles every gateway knows.
+
+PayPal's `issue` says what is the case; its sentences stay where they are, for they may speak of a person.
+Source: PayPal, "Orders v2: errors", "Payments v2: errors".
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+
+from domain.decline import Decline
+from providers.gateway import (
+    Declined,
+    GatewayTrouble,
+    NeedsFunds,
+    NotExecuted,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    StateConflict,
+    Unreachable,
+)
+
+_CONFLICTS = frozenset(
+    {
+        "AUTHORIZATION_ALREADY_CAPTURED",
+        "AUTHORIZATION_DENIED",
+        "AUTHORIZATION_EXPIRED",
+        "AUTHORIZATION_VOIDED",
+        "CANNOT_BE_VOIDED",
+        "CAPTURE_FULLY_REFUNDED",
+        "DUPLICATE_INVOICE_ID",
+        "NOT_PATCHABLE",
+        "ORDER_ALREADY_AUTHORIZED",
+        "ORDER_ALREADY_CAPTURED",
+        "ORDER_NOT_APPROVED",
+        "PENDING_CAPTURE",
+        "PREVIOUSLY_VOIDED",
+    }
+)
+# The buyer's side says no, and what the buyer is told.
+DECLINES: Mapping[str, Decline] = {
+    "CARD_EXPIRED": Decline.EXPIRED_CARD,
+    "COMPLIANCE_VIOLATION": Decline.CARD_DECLINED,
+    "INSTRUMENT_DECLINED": Decline.CARD_DECLINED,
+    "INSUFFICIENT_FUNDS": Decline.INSUFFICIENT_FUNDS,
+    "PAYER_ACCOUNT_LOCKED_OR_CLOSED": Decline.METHOD_UNAVAILABLE,
+    "PAYER_ACCOUNT_RESTRICTED": Decline.METHOD_UNAVAILABLE,
+    "PAYER_ACTION_REQUIRED": Decline.AUTHENTICATION_REQUIRED,
+    "PAYER_CANNOT_PAY": Decline.CARD_DECLINED,
+    "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING": Decline.CARD_DECLINED,
+    "TRANSACTION_BLOCKED_BY_PAYEE": Decline.CARD_DECLINED,
+    "TRANSACTION_LIMIT_EXCEEDED": Decline.INSUFFICIENT_FUNDS,
+    "TRANSACTION_REFUSED": Decline.CARD_DECLINED,
+}
+_WORD = re.compile(r"[A-Z0-9_]{1,64}")
+
+
+def of_answer(status: int, answer: Any, wait: timedelta | None) -> GatewayTrouble:
+    """Say what an answer that is no success means for us; `wait` is what PayPal asks for."""
+    if status == 429:
+        return NotExecuted("rate_limited", retry_after=wait)
+    if status == 409:
+        return NotExecuted("in_progress", retry_after=wait)
+    if status in (401, 403):
+        return Refused("not_authorised")
+    if status == 404:
+        return NotFound("resource_missing")
+    if 400 <= status < 500:
+        return _by_issue(_issue(answer))
+    return OutcomeUnknown("server_error", retry_after=wait)
+
+
+def _by_issue(issue: str) -> GatewayTrouble:
+    if issue in DECLINES:
+        return Declined(DECLINES[issue].value)
+    if issue in _CONFLICTS:
+        return StateConflict(issue.lower())
+    if issue == "REFUND_FAILED_INSUFFICIENT_FUNDS":
+        return NeedsFunds("balance_insufficient")
+    return Refused(issue.lower() or "invalid_request")
+
+
+def _issue(answer: Any) -> str:
+    """Read the first issue; nothing from an answer of another shape."""
+    try:
+        issue = answer["details"][0]["issue"]
+    except (KeyError, IndexError, TypeError):
+        return ""
+    return issue if isinstance(issue, str) and _WORD.fullmatch(issue) else ""
+
+
+def of_connection(cause: BaseException) -> GatewayTrouble:
+    """Tell a connection that never came about, so that nothing was sent, from an answer that was lost."""
+    if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return Unreachable("unreachable")
+    return OutcomeUnknown("no_answer")
