@@ -79,6 +79,7 @@ class Look:
                 "amount": each.amount,
                 "currency": each.currency,
                 "status": each.status,
+                "capture": each.capture,
                 "expires_at": each.expires_at,
                 "payment": each.payment,
                 "reference": each.reference,
