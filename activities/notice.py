@@ -10,10 +10,11 @@ from db.booking import read
 from db.booking.read import Booking
 from db.notice import Notice
 from db.session import Connection, Database
+from domain.booking import BookingStatus
 from domain.case import CaseKind
 from domain.ids import LinkId
 from domain.money import Money
-from domain.notice import SendNotice, SendResult, Sent
+from domain.notice import NoticeKind, SendNotice, SendResult, Sent
 from domain.ticket import Ticket
 from providers import letter
 from providers.gateway import NotExecuted, OutcomeUnknown
@@ -21,6 +22,9 @@ from providers.letter import Admission, Occasion
 from providers.mail import Post
 from providers.token import LinkTokens, TicketTokens, ticket_claims
 from workflows import steps
+
+# Where who was declined may still pay.
+UNPAID = (BookingStatus.HELD, BookingStatus.AWAITING_PAYMENT)
 
 
 class NoticeActivities:
@@ -38,7 +42,12 @@ class NoticeActivities:
             notice = await notices.claim(connection, ask)
             if notice.result is not None:
                 return await self._settled(connection, ask, notice, notice.result)
-            occasion = await self._occasion(connection, ask, notice)
+            booking = await read.find(connection, ask.tenant_id, notice.booking_id)
+            if notice.kind is NoticeKind.PAYMENT_DECLINED and booking.status not in UNPAID:
+                return await self._settled(connection, ask, notice, SendResult.OUTDATED)
+            occasion = await self._occasion(connection, booking, notice)
+            if not occasion.email:
+                return await self._settled(connection, ask, notice, SendResult.NO_ADDRESS)
         written = await asyncio.to_thread(letter.write, occasion)
         result = SendResult.ACCEPTED
         try:
@@ -63,18 +72,22 @@ class NoticeActivities:
             )
         return Sent(result=result)
 
-    async def _occasion(self, connection: Connection, ask: SendNotice, notice: Notice) -> Occasion:
-        booking = await read.find(connection, ask.tenant_id, notice.booking_id)
-        offer = await catalog.offer(connection, ask.tenant_id, booking.offer_id)
-        slot = await catalog.slot(connection, ask.tenant_id, booking.slot_id)
-        held = await tickets.of_booking(connection, ask.tenant_id, booking.id)
+    async def _occasion(self, connection: Connection, booking: Booking, notice: Notice) -> Occasion:
+        tenant_id = booking.tenant_id
+        offer = await catalog.offer(connection, tenant_id, booking.offer_id)
+        slot = await catalog.slot(connection, tenant_id, booking.slot_id)
+        held = await tickets.of_booking(connection, tenant_id, booking.id)
         amount, link_id = notice.data.get("amount"), notice.data.get("link_id")
-        link = await links.find(connection, ask.tenant_id, LinkId(UUID(link_id))) if link_id else None
+        link = await links.find(connection, tenant_id, LinkId(UUID(link_id))) if link_id else None
+        organizer = await tenants.name(connection, tenant_id)
+        email, name = booking.contact.email, booking.contact.name
+        if notice.kind is NoticeKind.CASE_OPENED:
+            email, name = await tenants.operators_email(connection, tenant_id) or "", organizer
         return Occasion(
             kind=notice.kind,
-            email=booking.contact.email,
-            name=booking.contact.name,
-            organizer=await tenants.name(connection, ask.tenant_id),
+            email=email,
+            name=name,
+            organizer=organizer,
             reference=booking.reference,
             offer=offer.name,
             starts_at=slot.starts_at,
@@ -83,8 +96,9 @@ class NoticeActivities:
             total=booking.total,
             refunded=Money.model_validate(amount) if amount else None,
             tickets=tuple(self._admission(booking, ticket) for ticket in held),
-            pay_at=self._links.address(ask.tenant_id, link.id) if link else "",
+            pay_at=self._links.address(tenant_id, link.id) if link else "",
             pay_until=link.expires_at if link else None,
+            cause=f"{notice.data['kind']}: {notice.data['cause']}" if "cause" in notice.data else "",
         )
 
     def _admission(self, booking: Booking, ticket: Ticket) -> Admission:

@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 from uuid_utils.compat import uuid7
 
+from db import notice
 from db.session import Connection, Record
 from domain.case import CaseKind
 from domain.ids import BookingId, TenantId
@@ -69,7 +70,8 @@ async def open_case(
     booking_id: UUID | None = None,
     opened_by: str = "holdfast",
 ) -> bool:
-    """Open a case, unless one like it is open, and raise the alarm; says whether it is new.
+    """Open a case, unless one like it is open, and raise the alarm; says whether it is new. The people of its
+    booking's organizer are mailed, but for a mail that failed.
 
     `cause` is one word for programs. Nothing of a person's data in any of it.
     """
@@ -80,6 +82,9 @@ async def open_case(
     if new:
         log.error("a person is needed", kind=kind.value, cause=cause, subject=str(subject))
         NEEDS_ATTENTION.labels(kind.value, cause).inc()
+        if tenant_id and booking_id and kind is not CaseKind.NOTICE:
+            told = {"kind": kind.value, "cause": cause}
+            await notice.tell_operators(connection, tenant_id, booking_id, told)
     return new
 
 

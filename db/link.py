@@ -20,6 +20,22 @@ update payment_links set revoked_at = now()
  where tenant_id = $1 and booking_id = $2 and id <> $3 and revoked_at is null
 """
 
+ACTIVE = """
+select id from payment_links
+ where tenant_id = $1 and booking_id = $2 and revoked_at is null and expires_at > now()
+"""
+
+# Until when there is time to pay again, and how often it was declined: nothing where no attempt is left.
+LEFT = """
+select b.expires_at, tried.declines
+  from bookings b
+  cross join lateral (
+      select sum(p.declines)::int as declines from payments p where p.tenant_id = $1 and p.booking_id = $2
+  ) tried
+ where b.tenant_id = $1 and b.id = $2 and b.status in ('held', 'awaiting_payment') and b.expires_at > now()
+   and tried.declines < (b.terms ->> 'payment_attempts')::int
+"""
+
 CREATE = """
 insert into payment_links (tenant_id, id, booking_id, n, created_by, expires_at)
 select $1, $2, $3, coalesce(max(n), 0) + 1, $4, $5 from payment_links where tenant_id = $1 and booking_id = $3
@@ -70,6 +86,24 @@ async def create(
     data = {"link_id": str(link_id)}
     await notice.owe(connection, tenant_id, booking_id, NoticeKind.PAYMENT_LINK, version=link.n, data=data)
     return link
+
+
+async def offer_again(
+    connection: Connection, tenant_id: TenantId, booking_id: BookingId, link_id: LinkId
+) -> None:
+    """Owe the buyer a mail about a decline, with the link in force or else a new one, while there is time and
+    an attempt left to pay again.
+    """
+    left = await connection.fetchrow(LEFT, tenant_id, booking_id)
+    if left is None:
+        return
+    await connection.execute(LOCK, booking_id)
+    active = await connection.fetchval(ACTIVE, tenant_id, booking_id)
+    if active is None:
+        await connection.execute(REVOKE_OTHERS, tenant_id, booking_id, link_id)
+        await connection.execute(CREATE, tenant_id, link_id, booking_id, "holdfast", left["expires_at"])
+    kind, data = NoticeKind.PAYMENT_DECLINED, {"link_id": str(active or link_id)}
+    await notice.owe(connection, tenant_id, booking_id, kind, version=left["declines"], data=data)
 
 
 async def find(connection: Connection, tenant_id: TenantId, link_id: LinkId) -> Link:

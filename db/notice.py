@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
@@ -13,6 +14,17 @@ from domain.refusal import Unknown
 OWE = """
 insert into notices (tenant_id, id, booking_id, kind, version, data, status)
 values ($1, $2, $3, $4, $5, $6, 'owed')
+on conflict (tenant_id, booking_id, kind, version) do nothing
+"""
+
+# Numbered within the booking; two at once are told as one.
+TELL_OPERATORS = """
+insert into notices (tenant_id, id, booking_id, kind, version, data, status)
+select $1, $2, $3, 'case_opened', coalesce(max(before.version), 0) + 1, $4, 'owed'
+  from tenants t
+  left join notices before on before.tenant_id = $1 and before.booking_id = $3 and before.kind = 'case_opened'
+ where t.id = $1 and t.operators_email is not null
+ group by t.id
 on conflict (tenant_id, booking_id, kind, version) do nothing
 """
 
@@ -57,6 +69,13 @@ async def owe(
 ) -> None:
     """Write down that a message is owed, once per (booking, kind, version); the relay starts its sending."""
     await connection.execute(OWE, tenant_id, uuid7(), booking_id, kind.value, version, data or {})
+
+
+async def tell_operators(
+    connection: Connection, tenant_id: TenantId, booking_id: UUID, data: Mapping[str, Any]
+) -> None:
+    """Write down that the organizer's own people are owed a message about a booking, if they want mail."""
+    await connection.execute(TELL_OPERATORS, tenant_id, uuid7(), booking_id, data)
 
 
 async def claim(connection: Connection, request: SendNotice) -> Notice:

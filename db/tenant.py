@@ -41,12 +41,14 @@ select provider, name, mode from provider_accounts
 """
 
 NAME = "select name from tenants where id = $1"
+OPERATORS = "select operators_email from tenants where id = $1"
 
 PUT_TENANT = """
-insert into tenants (id, name, slug, reference_pattern, ticket_pattern, fee_basis_points)
-values ($1, $2, $3, $4, $5, $6)
+insert into tenants (id, name, slug, reference_pattern, ticket_pattern, fee_basis_points, operators_email)
+values ($1, $2, $3, $4, $5, $6, $7)
 on conflict (id) do update
-   set name = $2, slug = $3, reference_pattern = $4, ticket_pattern = $5, fee_basis_points = $6
+   set name = $2, slug = $3, reference_pattern = $4, ticket_pattern = $5, fee_basis_points = $6,
+       operators_email = $7
 """
 
 PUT_CHANNEL = """
@@ -85,6 +87,12 @@ async def name(connection: Connection, tenant_id: TenantId) -> str:
     return called
 
 
+async def operators_email(connection: Connection, tenant_id: TenantId) -> str | None:
+    """Tell where the organizer's own people are mailed, if they are."""
+    address: str | None = await connection.fetchval(OPERATORS, tenant_id)
+    return address
+
+
 async def put(
     connection: Connection,
     tenant_id: TenantId,
@@ -94,10 +102,21 @@ async def put(
     reference_pattern: str = "BK-{year}-{number:6}",
     ticket_pattern: str = "HB-{year}-{number:6}",
     fee_basis_points: int = 500,
+    operators_email: str | None = None,
 ) -> None:
-    """Write a tenant, new or changed; the patterns are those of `domain.ids.reference`."""
+    """Write a tenant, new or changed; the patterns are those of `domain.ids.reference`.
+
+    Who is mailed at `operators_email` hears of every case of a booking.
+    """
     await connection.execute(
-        PUT_TENANT, tenant_id, name, slug, reference_pattern, ticket_pattern, fee_basis_points
+        PUT_TENANT,
+        tenant_id,
+        name,
+        slug,
+        reference_pattern,
+        ticket_pattern,
+        fee_basis_points,
+        operators_email,
     )
 
 

@@ -4,8 +4,10 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from db import event
+from db.event import Told
 from db.session import Connection
-from domain import ids
+from domain import event as types, ids
 from domain.ids import BookingId, TenantId, TicketId
 from domain.refusal import Unknown
 from domain.ticket import Ticket
@@ -46,6 +48,7 @@ select id, tenant_id, booking_id, offer_id, slot_id, variant_id, number, version
 
 VOID = """
 update tickets set status = 'refunded' where tenant_id = $1 and booking_id = $2 and status = 'active'
+returning id
 """
 
 COUNT = "select count(*) from tickets where tenant_id = $1 and booking_id = $2"
@@ -72,7 +75,10 @@ async def count(connection: Connection, tenant_id: TenantId, booking_id: Booking
 
 async def void(connection: Connection, tenant_id: TenantId, booking_id: BookingId) -> None:
     """Let the tickets of a booking admit nobody any more, because their money goes back."""
-    await connection.execute(VOID, tenant_id, booking_id)
+    data = {"booking_id": str(booking_id)}
+    voided = await connection.fetch(VOID, tenant_id, booking_id)
+    told = [Told(row["id"], types.TICKET_CANCELLED, data) for row in voided]
+    await event.append(connection, tenant_id, *told)
 
 
 async def find(connection: Connection, tenant_id: TenantId, ticket_id: TicketId) -> Ticket:

@@ -8,12 +8,14 @@ from uuid import UUID
 
 from domain.value import Value
 
+BOOKING_CREATED = "booking.created"
 BOOKING_INITIATED = "booking.initiated"
 INVENTORY_RESERVED = "inventory.reserved"
 BOOKING_CHANGED = "booking.changed"
 PAYMENT_CREATED = "payment.created"
 PAYMENT_AUTHORIZED = "payment.authorized"
 PAYMENT_CAPTURED = "payment.captured"
+PAYMENT_COMPLETED = "payment.completed"
 PAYMENT_FAILED = "payment.failed"
 PAYMENT_CANCELLED = "payment.cancelled"
 PAYMENT_PROCESSED = "payment.processed"
@@ -21,6 +23,7 @@ REVIEW_ASKED = "booking.review_asked"
 PARTNER_ASKED = "booking.partner_asked"
 BOOKING_CONFIRMED = "booking.confirmed"
 TICKET_GENERATED = "ticket.generated"
+TICKET_CANCELLED = "ticket.cancelled"
 BOOKING_EXPIRED = "booking.expired"
 BOOKING_FAILED = "booking.failed"
 BOOKING_CANCELLED = "booking.cancelled"

@@ -17,7 +17,9 @@ class NoticeKind(StrEnum):
     BOOKING_FAILED = "booking_failed"
     PAYMENT_REFUNDED = "payment_refunded"
     PAYMENT_LINK = "payment_link"
+    PAYMENT_DECLINED = "payment_declined"
     REFUND_FAILED = "refund_failed"
+    CASE_OPENED = "case_opened"
 
 
 class SendNotice(Value):
@@ -28,12 +30,13 @@ class SendNotice(Value):
 
 
 class SendResult(StrEnum):
-    """What became of a notice: the mail service took it; nobody to send it to; or its answer was lost, so
-    that nobody sends it again blindly.
+    """What became of a notice: the mail service took it; nobody to send it to; it was no longer true; or the
+    answer was lost, so that nobody sends it again blindly.
     """
 
     ACCEPTED = "accepted"
     NO_ADDRESS = "no_address"
+    OUTDATED = "outdated"
     UNKNOWN = "unknown"
 
 

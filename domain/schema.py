@@ -32,6 +32,13 @@ class Initiated(Data):
     total: Money
 
 
+class Created(Data):
+    """A booking is there, with a number that people use; what it is for follows."""
+
+    reference: str
+    total: Money
+
+
 class Reserved(Data):
     """The places of a booking are held."""
 
@@ -79,6 +86,12 @@ class Issued(Data):
     booking_id: UUID
 
 
+class Voided(Data):
+    """The ticket of this booking admits nobody any more."""
+
+    booking_id: UUID
+
+
 class PaymentBegun(Data):
     """An attempt to pay so much of a booking."""
 
@@ -90,6 +103,13 @@ class PaymentMoved(Data):
     """The payment of a booking has come to this state."""
 
     booking_id: UUID
+
+
+class PaymentCompleted(Data):
+    """The provider has taken this much of a booking's price."""
+
+    booking_id: UUID
+    amount: Money
 
 
 class PaymentFailed(Data):
@@ -114,6 +134,7 @@ class Schema(Value):
 
 
 SCHEMAS: Mapping[str, Schema] = {
+    event.BOOKING_CREATED: Schema(version=1, data=Created),
     event.BOOKING_INITIATED: Schema(version=1, data=Initiated),
     event.INVENTORY_RESERVED: Schema(version=1, data=Reserved),
     event.BOOKING_CHANGED: Schema(version=1, data=Changed),
@@ -122,11 +143,13 @@ SCHEMAS: Mapping[str, Schema] = {
     event.PAYMENT_CREATED: Schema(version=1, data=PaymentBegun),
     event.PAYMENT_AUTHORIZED: Schema(version=1, data=PaymentMoved),
     event.PAYMENT_CAPTURED: Schema(version=1, data=PaymentMoved),
+    event.PAYMENT_COMPLETED: Schema(version=1, data=PaymentCompleted),
     event.PAYMENT_FAILED: Schema(version=1, data=PaymentFailed),
     event.PAYMENT_CANCELLED: Schema(version=1, data=PaymentMoved),
     event.PAYMENT_PROCESSED: Schema(version=1, data=Paid),
     event.BOOKING_CONFIRMED: Schema(version=1, data=Confirmed),
     event.TICKET_GENERATED: Schema(version=1, data=Issued),
+    event.TICKET_CANCELLED: Schema(version=1, data=Voided),
     event.BOOKING_EXPIRED: Schema(version=1, data=Ended),
     event.BOOKING_FAILED: Schema(version=1, data=Ended),
     event.BOOKING_CANCELLED: Schema(version=1, data=Ended),

@@ -29,7 +29,7 @@ class Admission(Value):
 
 class Occasion(Value):
     """What a letter is about. `starts_at` and `pay_until` are shown in the venue's `zone`; `pay_at` is the
-    address of a payment link.
+    address of a payment link, `cause` why a person of the organizer's has to look.
     """
 
     kind: NoticeKind
@@ -46,6 +46,7 @@ class Occasion(Value):
     tickets: tuple[Admission, ...] = ()
     pay_at: str = ""
     pay_until: datetime | None = None
+    cause: str = ""
 
 
 def write(occasion: Occasion) -> Letter:

@@ -49,7 +49,13 @@ async def test_a_guest_books_pays_and_holds_a_ticket_that_anybody_can_verify(
     await page.close()
 
     # The provider tells us by a signed webhook; the saga asks whether it is true, and confirms.
-    assert await told == ["booking.initiated", "inventory.reserved", "payment.processed", "booking.confirmed"]
+    assert await told == [
+        "booking.created",
+        "booking.initiated",
+        "inventory.reserved",
+        "payment.processed",
+        "booking.confirmed",
+    ]
     confirmed = (await api.get(f"/api/v1/bookings/{booking['reference']}", headers=buyer)).json()
     assert confirmed["status"] == "confirmed"
     assert len(confirmed["tickets"]) == 2

@@ -87,6 +87,7 @@ class Inbox:
         except Exception as error:
             log.exception("an event cannot be read", event_id=event.event_id, kind=event.kind)
             verdict = Verdict("failed", type(error).__name__, again=True)
+        log.info("an event was read", kind=event.kind, status=verdict.status, cause=verdict.cause)
         if verdict.again:
             await self._put_off(event, verdict)
             return

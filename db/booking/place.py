@@ -224,8 +224,12 @@ async def _write(connection: Connection, placement: Placement, reference: str) -
         [line.name for line in placement.lines],
         [line.quantity for line in placement.lines],
         [line.unit.minor for line in placement.lines],
-        [event.BOOKING_INITIATED, event.INVENTORY_RESERVED],
-        [_initiated(placement, reference), {"slot_id": str(placement.slot_id)}],
+        [event.BOOKING_CREATED, event.BOOKING_INITIATED, event.INVENTORY_RESERVED],
+        [
+            {"reference": reference, "total": placement.total.model_dump()},
+            _initiated(placement, reference),
+            {"slot_id": str(placement.slot_id)},
+        ],
         placement.delivery.value,
     )
 

@@ -6,17 +6,21 @@ any number of times. A payment's row is locked before anything is added.
 
 from collections.abc import Iterable, Sequence
 
-from db import case, event, ledger
+import structlog
+
+from db import case, event, ledger, link
 from db.event import Told
 from db.payment import read
 from db.refund import outcome, read as refunds
 from db.session import Connection, Record
 from domain import event as types, ledger as books
 from domain.case import CaseKind
-from domain.ids import PaymentId, TenantId
+from domain.ids import LinkId, PaymentId, TenantId, derived
 from domain.money import Money
 from domain.payment import FactKind, PaymentFact, PaymentReport, PaymentState, PaymentStatus, fold, instrument
 from domain.refusal import Unknown
+
+log = structlog.get_logger(__name__)
 
 LOCK = """
 select id, booking_id, provider, account, amount_minor, currency, status, declines, to_capture_minor
@@ -150,10 +154,17 @@ async def _update(
     if len(state.declines) > row["declines"]:
         declined = Told(payment_id, types.PAYMENT_FAILED, {**data, "decline_code": state.decline_code})
         await event.append(connection, tenant_id, declined)
+        log.info("a payment was declined", payment_id=str(payment_id), decline_code=state.decline_code)
+        again = LinkId(derived(payment_id, f"declined:{len(state.declines)}"))
+        await link.offer_again(connection, tenant_id, row["booking_id"], again)
     if state.status.value == row["status"]:
         return
     if state.status in EVENTS:
-        await event.append(connection, tenant_id, Told(payment_id, EVENTS[state.status], data))
+        told = [Told(payment_id, EVENTS[state.status], data)]
+        if state.status is PaymentStatus.CAPTURED:
+            amount = Money(minor=state.captured_minor, currency=state.asked.currency).model_dump()
+            told.append(Told(payment_id, types.PAYMENT_COMPLETED, {**data, "amount": amount}))
+        await event.append(connection, tenant_id, *told)
     if state.status is PaymentStatus.CONFLICTED:
         kind, booking_id = CaseKind.PAYMENT, row["booking_id"]
         await case.open_case(

@@ -14,7 +14,7 @@ class Notice(TenantRow, table=True):
     __tablename__ = "notices"
     __table_args__ = (
         one_of("kind", NoticeKind),
-        one_of("status", ("owed", "claimed", "accepted", "no_address", "unknown")),
+        one_of("status", ("owed", "claimed", "accepted", "no_address", "outdated", "unknown")),
         refers_to("bookings", "booking_id"),
         Index("uq_notices_key", "tenant_id", "booking_id", "kind", "version", unique=True),
         Index("ix_notices_untold", "next_at", postgresql_where=text("told_at is null")),

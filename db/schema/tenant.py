@@ -5,7 +5,7 @@ from typing import Annotated
 from sqlalchemy import ARRAY, CheckConstraint, ForeignKeyConstraint, Index, Text, text
 from sqlmodel import Field
 
-from db.schema.base import Id, KeyWords, Row, Stamped, TenantRow, Words, one_of
+from db.schema.base import Id, KeyWords, MaybeWords, Row, Stamped, TenantRow, Words, one_of
 
 Origins = Annotated[list[str], Field(sa_type=ARRAY(Text), sa_column_kwargs={"server_default": text("'{}'")})]
 
@@ -13,7 +13,8 @@ Origins = Annotated[list[str], Field(sa_type=ARRAY(Text), sa_column_kwargs={"ser
 class Tenant(Row, table=True):
     """An organizer.
 
-    The patterns are those of `domain.ids.reference`; the fee is in 1/10,000 of what a booking costs.
+    The patterns are those of `domain.ids.reference`; the fee is in 1/10,000 of what a booking costs. Its own
+    people are mailed at `operators_email` of what needs them.
     """
 
     __tablename__ = "tenants"
@@ -28,6 +29,7 @@ class Tenant(Row, table=True):
     reference_pattern: Words
     ticket_pattern: Words
     fee_basis_points: int
+    operators_email: MaybeWords
     created_at: Stamped
 
 

@@ -45,7 +45,7 @@ async def test_a_server_told_to_end_ends_its_streams_and_itself(idle_stack: Stac
         await eventually(lambda: _is_live(http), what="the server")
         async with http.stream("GET", events, headers=bearer(booking.token)) as stream:
             lines = stream.aiter_lines()
-            told = [await anext(lines) for _ in range(6)]
+            told = [await anext(lines) for _ in range(10)]
 
             server.send_signal(signal.SIGTERM)
 

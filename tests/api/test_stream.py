@@ -33,12 +33,13 @@ async def test_each_step_is_told_once_in_order_until_the_booking_is_at_rest(stac
     await stack.pay(booking)
 
     assert await listening == [
-        (1, "booking.initiated"),
-        (2, "inventory.reserved"),
-        (3, "payment.processed"),
-        (4, "booking.confirmed"),
+        (1, "booking.created"),
+        (2, "booking.initiated"),
+        (3, "inventory.reserved"),
+        (4, "payment.processed"),
+        (5, "booking.confirmed"),
     ]
-    assert await _all(stack, booking, after=2) == [(3, "payment.processed"), (4, "booking.confirmed")]
+    assert await _all(stack, booking, after=3) == [(4, "payment.processed"), (5, "booking.confirmed")]
 
 
 async def test_who_knows_all_of_a_booking_at_rest_need_not_come_back(stack: Stack) -> None:
@@ -51,7 +52,7 @@ async def test_who_knows_all_of_a_booking_at_rest_need_not_come_back(stack: Stac
         headers=bearer(booking.token) | {"Last-Event-ID": str(len(events))},
     )
 
-    assert events[-1] == (3, "booking.cancelled")
+    assert events[-1] == (4, "booking.cancelled")
     assert (answer.status_code, answer.content) == (204, b"")
 
 

@@ -13,35 +13,18 @@ from db.booking.place import place
 from db.booking.read import Booking, find
 from db.inventory import hold as holds
 from db.session import OUTAGES
-from domain.inventory import HoldPlaces, places_wanted
+from domain.inventory import HoldPlaces
 from domain.passenger import Passenger, PassengerType
-from domain.pricing import Choice as Wanted, price
-from domain.refusal import HoldEnded, IllegalMove, SoldOut
+from domain.refusal import HoldEnded, IllegalMove, PriceChanged, SoldOut
 from domain.value import Sealed
 from tests.support.database import Databases, superuser
 from tests.support.people import DANGEROUS
-from tests.support.shop import Shop, keep, let_time_pass, open_shop
+from tests.support.shop import Shop, choice, keep, let_time_pass, open_shop
 from tests.support.wait import eventually
 
 
 async def booked(shop: Shop, **wishes: Any) -> Booking:
     return (await place(shop.app, shop.placement(**wishes))).booking
-
-
-def choice(shop: Shop, quantity: int, **changes: Any) -> Choice:
-    variants = {variant.id: variant for variant in shop.variants}
-    wanted = [Wanted(variant_id=each.id, quantity=quantity) for each in changes.pop("of", [shop.variant])]
-    lines, total = price(wanted, variants, shop.offer.currency)
-    slot = changes.pop("slot", shop.slot)
-    return Choice(
-        slot_id=slot.id,
-        starts_at=slot.starts_at,
-        lines=lines,
-        wanted=places_wanted(lines, slot, variants),
-        total=total,
-        due=total,
-        summary="changed",
-    ).model_copy(update=changes)
 
 
 async def change(shop: Shop, booking: Booking, wanted: Choice) -> Booking:
@@ -81,7 +64,10 @@ async def test_the_last_places_are_chosen_anew_by_whoever_holds_them(databases: 
         [hold] = await judge.fetch("select expires_at, kept_until from holds where status = 'active'")
         told = await judge.fetchval("select array_agg(type order by n) from events")
     assert hold["expires_at"] == hold["kept_until"] == booking.expires_at
-    assert told == ["booking.initiated", "inventory.reserved", "booking.changed", "booking.changed"]
+    assert told == [
+        *("booking.created", "booking.initiated", "inventory.reserved"),
+        *("booking.changed", "booking.changed"),
+    ]
 
 
 async def test_overdue_holds_give_way_to_a_change(databases: Databases) -> None:
@@ -151,6 +137,25 @@ async def test_a_payment_that_waited_for_a_change_keeps_what_was_chosen(database
 
     assert kept.due == kept.total == choice(shop, 2).total
     assert await counted(databases, shop) == [2]
+
+
+async def test_a_payment_that_was_reckoned_before_a_change_is_refused_and_the_booking_stays_held(
+    databases: Databases,
+) -> None:
+    """Whoever asks to pay has read the price before; the places are kept for that price or not at all."""
+    shop = await open_shop(databases.app)
+    booking = await booked(shop)
+    async with shop.app.tenant(shop.tenant_id) as connection:
+        await choose(connection, shop.tenant_id, booking.id, choice(shop, 2))
+        waiting = asyncio.create_task(keep(databases.app, booking, due=booking.due))
+        await somebody_waits(databases)
+
+    with pytest.raises(PriceChanged) as refused:
+        await waiting
+
+    assert refused.value.facts["due"] == choice(shop, 2).total.model_dump()
+    await change(shop, booking, choice(shop, 1))  # still held, so it may be chosen anew, and paid
+    await keep(databases.app, booking, due=choice(shop, 1).total)
 
 
 async def test_a_change_that_waited_for_the_end_holds_nothing_more(databases: Databases) -> None:

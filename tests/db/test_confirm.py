@@ -164,7 +164,7 @@ async def test_a_free_booking_is_confirmed_without_a_payment(databases: Database
     async with databases.app.tenant(shop.tenant_id) as connection:
         told = [one.type for one in await event.of_subject(connection, shop.tenant_id, booking.id)]
         assert await ledger.balances(connection, shop.tenant_id) == {}
-    assert told == ["booking.initiated", "inventory.reserved", "booking.confirmed"]
+    assert told == ["booking.created", "booking.initiated", "inventory.reserved", "booking.confirmed"]
 
 
 @pytest.mark.row("SAG-23")
@@ -181,10 +181,11 @@ async def test_the_feed_tells_the_story_of_a_booking_once_and_in_order(databases
             for made in tickets
         ]
     assert [(one.n, one.type) for one in told] == [
-        (1, "booking.initiated"),
-        (2, "inventory.reserved"),
-        (3, "payment.processed"),
-        (4, "booking.confirmed"),
+        (1, "booking.created"),
+        (2, "booking.initiated"),
+        (3, "inventory.reserved"),
+        (4, "payment.processed"),
+        (5, "booking.confirmed"),
     ]
     assert generated == [["ticket.generated"]] * 3
 
@@ -316,7 +317,7 @@ async def test_an_end_is_written_once_with_its_event_and_its_notice(
     async with databases.app.tenant(shop.tenant_id) as connection:
         events = await event.of_subject(connection, shop.tenant_id, booking.id)
         found = await find(connection, shop.tenant_id, booking.id)
-    assert [one.type for one in events][2:] == [told]
+    assert [one.type for one in events][3:] == [told]
     assert events[-1].data == {"cause": "a_cause"}
     assert (found.cause, found.ended_at is not None) == ("a_cause", True)
     assert await numbers(databases, "select count(*) from notices") == notices

@@ -12,7 +12,7 @@ from db.booking.read import Booking, find, find_by_reference, page
 from db.idempotency import Stored
 from db.session import is_outage
 from domain.booking import BookingStatus
-from domain.event import BOOKING_INITIATED, INVENTORY_RESERVED
+from domain.event import BOOKING_CREATED, BOOKING_INITIATED, INVENTORY_RESERVED
 from domain.ids import SlotId
 from domain.refusal import KeyReused, SalesClosed, SoldOut, Unknown
 from tests.support.database import Databases, superuser
@@ -55,7 +55,11 @@ async def test_placing_tells_that_it_began_and_that_places_are_held(databases: D
 
     async with databases.app.tenant(shop.tenant_id) as connection:
         told = await event.of_subject(connection, shop.tenant_id, placed.booking.id)
-    assert [(one.n, one.type) for one in told] == [(1, BOOKING_INITIATED), (2, INVENTORY_RESERVED)]
+    assert [(one.n, one.type) for one in told] == [
+        (1, BOOKING_CREATED),
+        (2, BOOKING_INITIATED),
+        (3, INVENTORY_RESERVED),
+    ]
 
 
 async def test_a_free_booking_has_no_deadline(databases: Databases) -> None:

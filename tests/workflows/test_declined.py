@@ -40,6 +40,8 @@ async def test_the_fifth_decline_ends_the_booking_on_whichever_checkout(stack: S
     await stack.closed(booking.workflow)
 
     assert (await events_of(stack, booking))[-1] == "booking.failed"
+    again = "select count(*) from notices where kind = 'payment_declined' and version > 4"
+    assert await stack.value(again) == 0  # nothing is left to try: the mail of the end says so
     assert await stack.value("select held + sold from counters where id = $1", shop.slot.id) == 0
     sixth = await stack.ask_to_pay(booking)
     assert sixth.status_code == 409
@@ -57,6 +59,53 @@ async def test_a_decline_is_told_and_counted(stack: Stack) -> None:
     await eventually(lambda: stack.value(declines, checkout["payment_id"]), what="the decline")
     seen = await stack.read(booking)
     assert seen["attempts_left"] == 4
+
+
+@pytest.mark.row("WHK-04", partly="the other events: test_webhook_table.py")
+async def test_a_decline_is_mailed_with_the_way_to_pay_again(stack: Stack) -> None:
+    booking = await stack.book()
+    first = await stack.checkout(booking)
+    await stack.sandbox.pay(first["payment_url"], INSUFFICIENT)
+    (mail,) = await eventually(stack.sandbox.mailbox, what="the mail about the decline")
+    assert mail["subject"] == "Please pay again: the payment for Guided tour was declined"
+    assert mail["to"][0]["email"] == "ada@example.com"
+    address = next(word for word in mail["text"].split() if "/pay/" in word)
+    assert address in mail["html"]
+
+    page = await stack.http.get(address)
+    nonce = page.text.partition('name="key" value="')[2].partition('"')[0]
+    onward = await stack.http.post(address, data={"key": nonce})
+
+    checkout = onward.text.partition('content="0; url=')[2].partition('"')[0]
+    assert await stack.sandbox.pay(checkout, "visa") == "paid"
+    await stack.wait_for(booking, "confirmed")
+    assert await violations(stack) == []
+
+
+async def test_a_mail_about_a_decline_that_came_too_late_is_not_sent(idle_stack: Stack) -> None:
+    stack = idle_stack
+    async with stack.working("bookings", "providers", "relay"):
+        booking = await stack.book()
+        checkout = await stack.checkout(booking)
+        for _ in range(2):
+            await stack.sandbox.pay(checkout["payment_url"], INSUFFICIENT)
+        links = "select count(*) from payment_links where booking_id = $1"
+        assert await eventually(lambda: stack.value(links, booking.id), what="the link") == 1
+        await stack.sandbox.pay(checkout["payment_url"], "visa")
+        await stack.wait_for(booking, "confirmed")
+
+        async with stack.working("notices"):
+            (mail,) = await eventually(stack.sandbox.mailbox, what="the confirmation")
+            fates = "select status from notices where kind = 'payment_declined'"
+
+            async def settled() -> bool:
+                found = [row["status"] for row in await stack.rows(fates)]
+                return bool(found) and set(found) == {"outdated"}
+
+            await eventually(settled, what="the mails to be given up")
+
+    assert mail["subject"].startswith("Confirmed: ")
+    assert len(await stack.sandbox.mailbox()) == 1
 
 
 async def test_an_attempt_that_was_never_written_down_stands_in_nobodys_way(stack: Stack) -> None:

@@ -14,7 +14,7 @@ from tests.support.server import address, free_socket, serving
 from tests.support.stack import Booked, Stack, bearer
 from tests.support.wait import eventually
 
-WHOLE = ["booking.initiated", "inventory.reserved", "booking.confirmed"]
+WHOLE = ["booking.created", "booking.initiated", "inventory.reserved", "booking.confirmed"]
 
 
 @pytest.mark.row("WHK-14")

@@ -52,6 +52,7 @@ async def test_each_step_is_told_once_and_in_order(stack: Stack) -> None:
     await stack.wait_for(booking, "confirmed")
 
     assert await events_of(stack, booking) == [
+        "booking.created",
         "booking.initiated",
         "inventory.reserved",
         "payment.processed",
@@ -60,7 +61,7 @@ async def test_each_step_is_told_once_and_in_order(stack: Stack) -> None:
     told = await stack.rows(
         "select type from events where subject = $1::text::uuid order by n", checkout["payment_id"]
     )
-    assert [row["type"] for row in told] == ["payment.created", "payment.captured"]
+    assert [row["type"] for row in told] == ["payment.created", "payment.captured", "payment.completed"]
 
 
 async def test_a_paid_booking_costs_the_engine_a_known_number_of_events_and_tasks(stack: Stack) -> None:

@@ -1,7 +1,9 @@
 """What each of the provider's events does to booking, payment, tickets and mails (WHK-04, Stripe's part)."""
 
+import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from tests.support.check import violations
 from tests.support.stack import Booked, Stack
 from tests.support.wait import eventually
+from tests.support.worker_process import worker_process
 from tests.workflows.test_refund import at_the_desk
 from tests.workflows.test_webhook import deliver_object
 
@@ -74,12 +77,21 @@ class Row:
     cases: list[str] | None = None
 
 
+OPERATORS = "operators@example.com"
 IGNORED, PROCESSED = ("ignored", "moves_nothing"), ("processed", "")
-ONE, MAIL = ["active"], ["booking_confirmed"]
+ONE, MAIL, AGAIN = ["active"], ["booking_confirmed"], ["payment_declined"]
 BACK = ["refunded"]
 TABLE = [
-    Row("payment_intent.created", declined, IGNORED, "awaiting_payment", "pending", declines=1),
-    Row("payment_intent.payment_failed", declined, PROCESSED, "awaiting_payment", "pending", declines=1),
+    Row("payment_intent.created", declined, IGNORED, "awaiting_payment", "pending", mails=AGAIN, declines=1),
+    Row(
+        "payment_intent.payment_failed",
+        declined,
+        PROCESSED,
+        "awaiting_payment",
+        "pending",
+        mails=AGAIN,
+        declines=1,
+    ),
     Row("payment_intent.requires_action", asked, IGNORED, "awaiting_payment", "pending"),
     Row("payment_intent.succeeded", paid, PROCESSED, "confirmed", "captured", ONE, MAIL),
     Row("charge.succeeded", paid, IGNORED, "confirmed", "captured", ONE, MAIL),
@@ -91,16 +103,17 @@ TABLE = [
         "confirmed",
         "captured",
         ONE,
-        MAIL,
+        [*MAIL, "case_opened"],
         cases=["disputed"],
     ),
 ]
 
 
-@pytest.mark.row("WHK-04", partly="no mail for a decline; that its line stands in the log")
+@pytest.mark.row("WHK-04")
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.kind)
 async def test_an_event_does_what_the_table_says(stack: Stack, row: Row) -> None:
     booking = await stack.book()
+    await stack.judge.execute("update tenants set operators_email = $1", OPERATORS)
 
     await row.story(stack, booking)
     await stack.sandbox.drain()
@@ -121,6 +134,12 @@ async def test_an_event_does_what_the_table_says(stack: Stack, row: Row) -> None
         return found if found == wanted else None
 
     assert await eventually(stands, what=f"the state after {row.kind}")
+    mailed = [OPERATORS if kind == "case_opened" else "ada@example.com" for kind in row.mails or ()]
+
+    async def sent() -> bool:
+        return [mail["to"][0]["email"] for mail in await stack.sandbox.mailbox()] == mailed
+
+    await eventually(sent, what="the mails")
     assert await violations(stack) == []
 
 
@@ -128,3 +147,27 @@ async def taken(stack: Stack, kind: str) -> tuple[str, str] | None:
     """Give what became of the event of this kind."""
     rows = await stack.rows(KIND, kind)
     return (rows[0]["status"], rows[0]["cause"]) if rows else None
+
+
+@pytest.mark.row("WHK-04", partly="what the events do: the table")
+async def test_the_log_says_of_an_event_what_became_of_it_and_why_a_bank_declined(
+    idle_stack: Stack, tmp_path: Path
+) -> None:
+    stack = replace(idle_stack, settings=idle_stack.settings.model_copy(update={"log_level": "info"}))
+    booking = await stack.book()
+    async with worker_process(stack, tmp_path / "worker.log"):
+        checkout = await stack.checkout(booking)
+        for card in (DECLINED, "visa"):
+            await stack.sandbox.pay(checkout["payment_url"], card)
+        await stack.wait_for(booking, "confirmed")
+        await stack.sandbox.drain()
+        await eventually(lambda: taken(stack, "payment_intent.succeeded"), what="the last event")
+
+    lines = [json.loads(line) for line in (tmp_path / "worker.log").read_text().splitlines()]
+    said = {(line["kind"], line["status"]) for line in lines if line["message"] == "an event was read"}
+    assert said >= {("payment_intent.payment_failed", "processed"), ("payment_intent.succeeded", "processed")}
+    (declined_line,) = [line for line in lines if line["message"] == "a payment was declined"]
+    assert (declined_line["payment_id"], declined_line["decline_code"]) == (
+        checkout["payment_id"],
+        "insufficient_funds",
+    )
