@@ -145,8 +145,8 @@ class RefundAnswer(Value):
 class WebhookEvent(Value):
     """One authentic event, as far as the inbox needs it; `kind` is the provider's own word.
 
-    `facts` is empty for what moves no money. `disputed` is the provider's reference of a charge that the
-    payer's bank wants back.
+    `facts` is empty for what moves no money. What is `foreign` is about another merchant than ours.
+    `disputed` is the provider's reference of a charge that the payer's bank wants back.
     """
 
     event_id: Annotated[str, Field(pattern=NAME)]
@@ -156,6 +156,7 @@ class WebhookEvent(Value):
     tenant_id: TenantId | None = None
     booking_id: BookingId | None = None
     payment_id: PaymentId | None = None
+    foreign: bool = False
     facts: tuple[PaymentFact, ...] = ()
     disputed: str | None = None
 
@@ -225,10 +226,10 @@ class Gateway(Protocol):
         where the provider keeps no such list. Raises NotExecuted, OutcomeUnknown.
         """
 
-    def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:
+    async def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:
         """Check that a webhook is authentic and fresh; names of headers are in lower case.
 
-        Raises BadSignature and nothing else, whatever the bytes.
+        Raises BadSignature, whatever the bytes, and OutcomeUnknown when what is needed for it cannot be had.
         """
 
     def parse(self, raw: bytes) -> Sequence[WebhookEvent]:

@@ -2,6 +2,7 @@
 listener that takes the webhooks it sends.
 """
 
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from uuid_utils.compat import uuid7
 
 from domain.ids import BookingId, PaymentId, TenantId
 from domain.money import Money
+from providers.adyen_gateway.gateway import AdyenGateway
 from providers.gateway import Gateway, Opened, Order
 from providers.stripe_gateway.gateway import StripeGateway
 from tests.support.sandbox import Account
@@ -43,11 +45,13 @@ class Desk:
     client: Callable[[Opened], str] = lambda opened: f"payment_intents/{opened.provider_ref}/pay"
 
     async def pay(self, opened: Opened, card: str = "visa") -> str:
-        """Pay as the buyer would: on the page, or with the secret; gives what became of it."""
+        """Pay as the buyer would, on the page or with the secret; gives the outcome when it was told."""
         if opened.payment_url:
-            return await self.account.pay(opened.payment_url, card)
-        answer = await self._control(self.client(opened), {"card": card})
-        return str(answer["outcome"])
+            outcome = await self.account.pay(opened.payment_url, card)
+        else:
+            outcome = str((await self._control(self.client(opened), {"card": card}))["outcome"])
+        await self.account.drain()
+        return outcome
 
     async def answer_challenge(self, *, rightly: bool) -> None:
         """Answer the bank's question on the newest payment."""
@@ -91,7 +95,7 @@ async def received() -> AsyncIterator[tuple[str, list[Delivery]]]:
     async def take(request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         deliveries.append(Delivery(await request.read(), headers))
-        return web.Response()
+        return web.Response(text="[accepted]")
 
     app = web.Application()
     app.router.add_post("/webhooks", take)
@@ -117,6 +121,52 @@ def stripe_gateway(
     )
 
 
+MERCHANT = "HoldfastECOM"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What was delivered, as the inbox remembers it; `ends` is when a checkout can be paid no more."""
+
+    deliveries: list[Delivery]
+    ends: dict[PaymentId, datetime] = field(default_factory=dict)
+
+    async def told(self, payment_id: PaymentId) -> list[bytes]:
+        return [each.raw for each in self.deliveries if str(payment_id).encode() in each.raw]
+
+    async def payable_until(self, payment_id: PaymentId) -> datetime | None:
+        return self.ends.get(payment_id)
+
+
+def adyen_gateway(
+    account: Account, told: Told, *keys: str, api: str | None = None, **more: Any
+) -> AdyenGateway:
+    """Make the gateway as the entry points do, at the sandbox."""
+    return AdyenGateway(
+        account="main",
+        merchant=MERCHANT,
+        api_key=account.key,
+        keys=keys,
+        memory=told,
+        api=api or f"{account.url}/adyen/checkout",
+        **more,
+    )
+
+
+async def adyen_desk(
+    account: Account, _http: aiohttp.ClientSession, received: tuple[str, list[Delivery]]
+) -> Desk:
+    url, deliveries = received
+    account = account.at("adyen")
+    key = await account.register(url, MERCHANT)
+    gateway = adyen_gateway(account, Told(deliveries), key)
+    return Desk(gateway, account, key, deliveries, _session_of)
+
+
+def _session_of(opened: Opened) -> str:
+    return f"checkout/{json.loads(opened.client_secret or '')['id']}/pay"
+
+
 async def stripe_desk(
     account: Account, http: aiohttp.ClientSession, received: tuple[str, list[Delivery]]
 ) -> Desk:
@@ -125,7 +175,7 @@ async def stripe_desk(
     return Desk(stripe_gateway(account, http, secret), account, secret, deliveries)
 
 
-DESKS: dict[str, Callable[..., Awaitable[Desk]]] = {"stripe": stripe_desk}
+DESKS: dict[str, Callable[..., Awaitable[Desk]]] = {"stripe": stripe_desk, "adyen": adyen_desk}
 
 
 @pytest.fixture(params=DESKS)

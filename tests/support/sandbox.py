@@ -21,7 +21,7 @@ from devtools.process import Process, Program
 RETRIES = "0.2,0.4,1,2,4,8"
 
 # How the keys of accounts begin, by provider.
-KEYS = {"stripe": "sk_test_", "adyen": "AQE"}
+KEYS = {"stripe": "sk_test_", "adyen": "AQE", "paypal": "Ab"}
 
 GOOD_IBAN, BAD_IBAN = "AT611904300234573201", "AT861904300235473202"
 
@@ -73,8 +73,10 @@ class Account:
         """Give a fresh account at another provider."""
         return replace(self, provider=provider, key=KEYS[provider] + _secret())
 
-    async def register(self, webhook_url: str) -> str:
-        """Register a webhook endpoint as a merchant does, by Stripe's own interface; gives its secret."""
+    async def register(self, webhook_url: str, merchant: str = "") -> str:
+        """Register a webhook endpoint as a merchant does, by its provider's interface; gives its secret."""
+        if self.provider == "adyen":
+            return await self._register_at_adyen(webhook_url, merchant)
         form = {"url": webhook_url, "enabled_events[]": "*"}
         answer = await self.http.post(
             f"{self.url}/stripe/v1/webhook_endpoints",
@@ -83,6 +85,18 @@ class Account:
         )
         answer.raise_for_status()
         secret: str = answer.json()["secret"]
+        return secret
+
+    async def _register_at_adyen(self, webhook_url: str, merchant: str) -> str:
+        hooks = f"{self.url}/adyen/management/v3/merchants/{merchant}/webhooks"
+        wish = {"type": "standard", "url": webhook_url, "active": True, "communicationFormat": "json"}
+        opened = await self.http.post(hooks, json=wish, headers={"X-API-Key": self.key})
+        opened.raise_for_status()
+        key = await self.http.post(
+            f"{hooks}/{opened.json()['id']}/generateHmac", json={}, headers={"X-API-Key": self.key}
+        )
+        key.raise_for_status()
+        secret: str = key.json()["hmacKey"]
         return secret
 
     async def pay(self, payment_url: str, card: str = "visa", *, after_expiry: bool = False) -> str:

@@ -1,0 +1,125 @@
+"""Adyen's notifications: whether they are authentic, and what they say.
+
+A delivery holds several items, each signed by itself; one that is not refuses them all (WHK-02). Adyen's own
+check looks at the first item only, and raises on bytes that anybody can send; ours raises BadSignature and
+nothing else. Signed are eight values: references, merchant, amount, kind and success. What else is told,
+nobody vouches for but the second lock: a user name and a password.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from observability.metrics import WEBHOOK_SECRETS
+from providers.adyen_gateway import reference
+from providers.adyen_gateway.fact import DISPUTES, PROVIDER, Item, Json, instant, tell
+from providers.gateway import BadSignature, WebhookEvent
+
+_TROUBLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+
+
+def verify(raw: bytes, headers: Mapping[str, str], *, keys: Sequence[str], login: str) -> None:
+    """Check the login, where one is asked for, and every item.
+
+    Any of `keys` (in hexadecimal) may have signed, so that one can be rotated. Raises BadSignature and
+    nothing else.
+    """
+    if login and not _is_logged_in(headers.get("authorization", ""), login):
+        raise BadSignature("not logged in")
+    try:
+        items = list(_items(json.loads(raw)))
+        signed = [(_text(item), item["additionalData"]["hmacSignature"].encode("ascii")) for item in items]
+    except _TROUBLE:
+        raise BadSignature("not a notification") from None
+    if not signed:
+        raise BadSignature("nothing is signed")
+    for text, signature in signed:
+        place = _signed_by(text, signature, keys)
+        if place is None:
+            raise BadSignature("signed by nobody we know")
+        WEBHOOK_SECRETS.labels(PROVIDER, place).inc()
+
+
+def parse(raw: bytes, account: str, merchant: str) -> Sequence[WebhookEvent]:
+    """Read the items of an authentic delivery: no facts for what we do not know, or what is another's."""
+    try:
+        told = json.loads(raw)
+        live = str(told["live"]) == "true"
+        return [_event(item, account, merchant, live=live) for item in _items(told)]
+    except _TROUBLE:
+        return ()
+
+
+def read(raw: bytes, account: str, merchant: str) -> list[Item]:
+    """Give the items of an authentic delivery that are about payments of ours."""
+    try:
+        told = list(_items(json.loads(raw)))
+    except _TROUBLE:
+        return []
+    named = [(reference.read(each.get("merchantReference")), each) for each in told]
+    return [
+        Item(account, about, each)
+        for about, each in named
+        if about is not None and each.get("merchantAccountCode") == merchant
+    ]
+
+
+def _items(told: Any) -> Iterator[Json]:
+    for each in told["notificationItems"]:
+        yield each["NotificationRequestItem"]
+
+
+def _text(item: Json) -> bytes:
+    """Put together what is signed."""
+    amount = item.get("amount") or {}
+    values = (
+        item.get("pspReference"),
+        item.get("originalReference"),
+        item.get("merchantAccountCode"),
+        item.get("merchantReference"),
+        amount.get("value"),
+        amount.get("currency"),
+        item.get("eventCode"),
+        item.get("success"),
+    )
+    return ":".join("" if value is None else str(value) for value in values).encode()
+
+
+def _signed_by(text: bytes, signature: bytes, keys: Sequence[str]) -> int | None:
+    for place, key in enumerate(filter(None, keys)):
+        wanted = base64.b64encode(hmac.new(bytes.fromhex(key), text, hashlib.sha256).digest())
+        if hmac.compare_digest(wanted, signature):
+            return place
+    return None
+
+
+def _is_logged_in(shown: str, login: str) -> bool:
+    wanted = "Basic " + base64.b64encode(login.encode()).decode()
+    return hmac.compare_digest(wanted.encode(), shown.encode("utf-8", "replace"))
+
+
+def _event(told: Json, account: str, merchant: str, *, live: bool) -> WebhookEvent:
+    about = reference.read(told.get("merchantReference"))
+    ours = told["merchantAccountCode"] == merchant
+    item = Item(account, about, told) if about and ours else None
+    return WebhookEvent(
+        event_id=f"{told['pspReference']}:{told['eventCode']}:{told['success']}",
+        kind=told["eventCode"],
+        occurred_at=instant(told["eventDate"]),
+        live=live,
+        foreign=not ours,
+        payment_id=about.payment_id if about else None,
+        facts=_facts(item),
+        disputed=told.get("originalReference") if ours and told["eventCode"] in DISPUTES else None,
+    )
+
+
+def _facts(item: Item | None) -> tuple[Any, ...]:
+    try:
+        fact = tell(item) if item else None
+    except _TROUBLE:  # an item of another shape than we know
+        return ()
+    return (fact,) if fact else ()
