@@ -46,9 +46,11 @@ PLUMBING = {
     },
 }
 
+# What stands beside the sagas: the way to them.
+OUTSIDE = {"client", "codec", "schedule"}
 PURE = [
-    *(ROOT / "domain").glob("*.py"),
-    *(ROOT / "workflows" / f"{name}.py" for name in ("steps", "saga", "names")),
+    *(ROOT / "domain").rglob("*.py"),
+    *(path for path in (ROOT / "workflows").rglob("*.py") if path.stem not in OUTSIDE),
 ]
 IMPURE_MODULES = {
     "os",
@@ -83,6 +85,28 @@ def imports(path: Path) -> set[str]:
 def names_called(path: Path) -> set[str]:
     calls = (node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
     return {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
+
+
+CHANGES = {
+    *("add", "append", "clear", "discard", "extend", "insert"),
+    *("pop", "popitem", "remove", "setdefault", "update"),
+}
+
+
+def changed(module: ast.Module) -> Iterator[str]:
+    """Name what functions change in place: what they assign into, delete from, or tell to change."""
+    functions = (
+        node for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    for node in (node for function in functions for node in ast.walk(function)):
+        match node:
+            case (
+                ast.Subscript(value=ast.Name(name), ctx=ast.Store() | ast.Del())
+                | ast.Attribute(value=ast.Name(name), ctx=ast.Store() | ast.Del())
+            ):
+                yield name
+            case ast.Call(func=ast.Attribute(value=ast.Name(name), attr=told)) if told in CHANGES:
+                yield name
 
 
 @pytest.mark.row("DEP-16")
@@ -127,13 +151,27 @@ def test_one_noun_has_one_file_name_on_every_floor() -> None:
 
 
 @pytest.mark.parametrize("path", PURE, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_rules_and_passed_through_modules_read_no_clock_no_chance_and_no_files(path: Path) -> None:
-    """The sandbox of the workflow engine does not look into modules that are passed through, so this test
-    does.
-    """
+def test_rules_and_sagas_read_no_clock_no_chance_and_no_files(path: Path) -> None:
+    """Workers run sagas without the engine's sandbox, so this test looks in its place, as the replays do."""
     assert {module.partition(".")[0] for module in imports(path)} & IMPURE_MODULES == set()
-    allowed = {"now"} if path.parent.name == "workflows" else set()  # workflow.now() is the run's own clock
+    allowed = {"now"} if "workflows" in path.parts else set()  # workflow.now() is the run's own clock
     assert names_called(path) & (IMPURE_CALLS - allowed) == set()
+
+
+@pytest.mark.parametrize("path", PURE, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_rules_and_sagas_keep_nothing_outside_a_run(path: Path) -> None:
+    """All runs of a worker share their modules: what one left there the next would find, a replay not."""
+    module = ast.parse(path.read_text())
+    kept = {
+        node.id
+        for statement in module.body
+        if isinstance(statement, ast.Assign | ast.AnnAssign)
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+
+    assert not [node for node in ast.walk(module) if isinstance(node, ast.Global)]
+    assert set(changed(module)) & kept == set()
 
 
 def test_only_the_entry_points_read_settings() -> None:
