@@ -30,7 +30,7 @@ class InventoryActivities:
     async def keep_places(self, ask: KeepPlaces) -> Kept:
         """Keep the places a grace longer; the booking awaits its payment. A repeat gives the same.
 
-        Refuses HoldEnded, BookingEnded, InvalidRequest (a passenger or consent is missing).
+        Refuses HoldEnded, BookingEnded, PriceChanged, InvalidRequest (a passenger or consent is missing).
         """
         async with self._app.tenant(ask.tenant_id) as connection:
             kept = await wait.keep_places(connection, ask)

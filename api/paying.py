@@ -56,6 +56,7 @@ async def asked(
         manual=booking.terms.authorises_first or suspicious,
         review=suspicious,
         settles_within=await _settles_within(parts, booking, method, now),
+        due=booking.due,
     )
 
 

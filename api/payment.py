@@ -47,6 +47,7 @@ from domain.refusal import (
     KeyReused,
     MethodDeactivated,
     PaymentDeclined,
+    PriceChanged,
     ProviderRefused,
     QuotaExceeded,
     Refusal,
@@ -73,6 +74,7 @@ NOS = problem.answers(
     IllegalMove,
     MethodDeactivated,
     PaymentDeclined,
+    PriceChanged,
     ProviderRefused,
     QuotaExceeded,
 )

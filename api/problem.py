@@ -49,6 +49,7 @@ REFUSALS: Mapping[type[Refusal], tuple[int, str]] = {
     refusal.BookingEnded: (409, "The booking has ended"),
     refusal.IllegalMove: (409, "The booking's state does not allow this"),
     refusal.AlreadyPaid: (409, "Nothing is due"),
+    refusal.PriceChanged: (409, "The price has changed"),
     refusal.AttemptsExhausted: (409, "No attempt to pay is left"),
     refusal.MethodDeactivated: (409, "This method cannot be paid with"),
     refusal.LinkEnded: (410, "This payment link is over"),

@@ -68,7 +68,8 @@ class KeepPlaces(Value):
     being decided.
 
     `payment_id` names the attempt: a repeat for the same payment gives the first answer; `again` counts the
-    times a deadline was put off; then `settles_within` may keep them longer than the grace.
+    times a deadline was put off; then `settles_within` may keep them longer than the grace. `due` is what the
+    payment was reckoned from: by now another amount may be due.
     """
 
     tenant_id: TenantId
@@ -77,6 +78,7 @@ class KeepPlaces(Value):
     grace: timedelta
     again: int = 0
     settles_within: timedelta | None = None
+    due: Money | None = None
 
 
 class Kept(Value):

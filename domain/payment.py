@@ -128,6 +128,8 @@ class PaymentState(Value):
         return sum(self.refunded.values())
 
 
+# Somebody may still pay, or a bank is deciding.
+PAYABLE = frozenset({PaymentStatus.PENDING, PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING})
 # Nothing was granted, and nothing will be.
 LAPSED = frozenset({PaymentStatus.FAILED, PaymentStatus.CANCELLED, PaymentStatus.EXPIRED})
 
@@ -226,7 +228,8 @@ class StartPayment(Value):
     `hosted` asks for a page of the provider's (answered with its address), else for a secret the client pays
     with itself. With `method_id` it is tried at once with what the buyer has stored. `manual` only
     authorises: the saga captures right before it confirms. `review` asks a person to accept the payment
-    before that. `settles_within` is how long a method that settles late may take.
+    before that. `settles_within` is how long a method that settles late may take. `due` is what was due of
+    the whole booking when the amount was reckoned: when something else is, the wish is refused.
     """
 
     payment_id: PaymentId
@@ -240,6 +243,7 @@ class StartPayment(Value):
     manual: bool = False
     review: bool = False
     settles_within: timedelta | None = None
+    due: Money | None = None
 
 
 class CreatePayment(Value):

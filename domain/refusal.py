@@ -19,6 +19,7 @@
     │   ├── BookingEnded         expired, failed, cancelled, rejected or refunded
     │   ├── IllegalMove          no such move from the present state
     │   ├── AlreadyPaid          nothing is due
+    │   ├── PriceChanged         another amount is due than when the payment was wished for
     │   ├── AttemptsExhausted    the last allowed attempt was declined
     │   ├── MethodDeactivated    the stored method was given up
     │   ├── LinkEnded            the payment link is over: expired, revoked or paid
@@ -132,6 +133,10 @@ class IllegalMove(WrongState):
 
 class AlreadyPaid(WrongState):
     """Raised when a payment is wished for and nothing is due."""
+
+
+class PriceChanged(WrongState):
+    """Raised when the buyer has chosen anew between the wish to pay and its payment; facts: `due`."""
 
 
 class AttemptsExhausted(WrongState):

@@ -31,17 +31,16 @@ class Asking:
         """Ask for the booking's places, or to give them back."""
         return HoldPlaces(tenant_id=self.request.tenant_id, booking_id=self.request.booking_id)
 
-    def keeping(
-        self, payment_id: PaymentId, *, again: int = 0, settles_within: timedelta | None = None
-    ) -> KeepPlaces:
+    def keeping(self, wish: StartPayment, *, again: int = 0) -> KeepPlaces:
         """Ask to keep the places while a payment is made; `again` and later, while it is decided."""
         return KeepPlaces(
             tenant_id=self.request.tenant_id,
             booking_id=self.request.booking_id,
-            payment_id=payment_id,
+            payment_id=wish.payment_id,
             grace=self.request.grace,
             again=again,
-            settles_within=settles_within if again else None,
+            settles_within=wish.settles_within if again else None,
+            due=wish.due,
         )
 
     def payment(self, wish: StartPayment, expires_at: datetime | None) -> CreatePayment:

@@ -209,6 +209,8 @@ class BookingWorkflow:
         for errand in self.errands:
             errand.answer.set_exception(self.ended())
         await workflow.wait_condition(workflow.all_handlers_finished)
+        if not self.saga.trouble:
+            await self.checkouts.close_left()
         most = self.checkouts.hold.total.minor if self.checkouts.hold else 0
         for payment_id in self.payments.surplus(most) if not self.saga.trouble else ():
             kept = self.asking.kept_for_nothing(payment_id, workflow.now())
@@ -262,8 +264,8 @@ class BookingWorkflow:
     async def start_payment(self, ask: StartPayment) -> Checkout:
         """Open a checkout for what is due.
 
-        Refuses AlreadyPaid, HoldEnded, BookingEnded, AttemptsExhausted, ProviderRefused; `ProviderAway` is an
-        outage.
+        Refuses AlreadyPaid, PriceChanged, HoldEnded, BookingEnded, AttemptsExhausted, ProviderRefused;
+        `ProviderAway` is an outage.
         """
         wish = Wish(ask)
         self.wishes.append(wish)

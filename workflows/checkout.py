@@ -29,7 +29,7 @@ from workflows import steps
 from workflows.asking import Asking
 from workflows.deadline import Deadline
 from workflows.payment import Payments
-from workflows.saga import Saga, given_up, is_refusal, reason
+from workflows.saga import Saga, given_up, insist, is_refusal, reason
 
 
 class Checkouts:
@@ -107,7 +107,7 @@ class Checkouts:
         if self.open:
             await self.close_before(self.open)
             self.refuse_too_much(ask)  # the one before may have been paid meanwhile
-        self.choose(await self.saga.do(steps.keep_places, self.asking.keeping(ask.payment_id)))
+        self.choose(await self.saga.do(steps.keep_places, self.asking.keeping(ask)))
         self.refuse_too_much(ask)
         self.open = self.asking.payment(ask, self.deadline.at)
         checkout = await self.saga.do(steps.create_payment, self.open)
@@ -162,8 +162,7 @@ class Checkouts:
 
     async def wait_for_the_bank(self, wish: StartPayment) -> None:
         """Put the deadline off, for a method that settles late until it has."""
-        keeping = self.asking.keeping(wish.payment_id, again=self.put_off, settles_within=wish.settles_within)
-        kept = await self.saga.do(steps.keep_places, keeping)
+        kept = await self.saga.do(steps.keep_places, self.asking.keeping(wish, again=self.put_off))
         self.deadline.count_down(kept.left)
         self.tell("waits for the bank")
 
@@ -217,6 +216,18 @@ class Checkouts:
         least = max(0, due - (self.payments.secured_minor - report.asked_minor))
         if ask.amount.minor < least:
             raise steps.refused(LessThanDue("The booking would not be paid.", least=least))
+
+    async def close_left(self) -> None:
+        """Close the checkout that is still open though another's money has paid for the booking."""
+        if self.open is None or not self.payments.may_be_paid(self.open.payment_id):
+            return
+        try:
+            closed = await insist(steps.close_payment, self.asking.about(self.open.payment_id))
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            return  # never written down, or not ours to close: what comes by it goes back
+        self.payments.note(closed.report)
 
     async def capture(self) -> None:
         """Take what was only authorised so far."""

@@ -12,7 +12,7 @@ from domain.event import INVENTORY_RESERVED, PARTNER_ASKED, REVIEW_ASKED
 from domain.ids import PaymentId
 from domain.inventory import Hold, HoldPlaces, KeepPlaces, Kept, OpenPayment
 from domain.money import Money, zero
-from domain.refusal import BookingEnded, HoldEnded
+from domain.refusal import BookingEnded, HoldEnded, PriceChanged
 
 HELD = """
 update bookings set status = 'held', expires_at = $4 where tenant_id = $1 and id = $2 and status = any($3)
@@ -91,7 +91,8 @@ async def hold_places(connection: Connection, request: HoldPlaces) -> Hold:
 async def keep_places(connection: Connection, request: KeepPlaces) -> Kept:
     """Keep the places a grace behind the deadline (with `again`, behind now); the booking awaits payment.
 
-    A repeat for the same payment answers the same instant. Refuses Unknown, HoldEnded and BookingEnded.
+    A repeat for the same payment answers the same instant. Refuses Unknown, HoldEnded, BookingEnded, and
+    PriceChanged when something else is due than the payment was reckoned from.
     """
     key = f"keep_places:{request.payment_id}:{request.again}"
     standing = await where_it_stands(connection, request.tenant_id, request.booking_id)
@@ -107,10 +108,13 @@ async def keep_places(connection: Connection, request: KeepPlaces) -> Kept:
     final = await where_it_stands(connection, request.tenant_id, request.booking_id)
     if not kept or len(kept) < final["rows"]:
         raise HoldEnded("The time to pay is over.", ended_at=_told(final["expires_at"]))
+    due = Money(minor=final["due_minor"], currency=final["currency"])
+    if request.due not in (None, due):
+        raise PriceChanged("Something else was chosen meanwhile.", due=due.model_dump())
     answer = Kept(
         left=kept[0]["left"],
         kept_until=kept[0]["kept_until"],
-        due=Money(minor=final["due_minor"], currency=final["currency"]),
+        due=due,
         total=Money(minor=final["total_minor"], currency=final["currency"]),
     )
     return await step.keep_answer(connection, request.tenant_id, key, answer)

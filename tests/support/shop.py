@@ -8,6 +8,7 @@ from typing import Any
 from uuid_utils.compat import uuid4, uuid7
 
 from db import catalog, tenant
+from db.booking import change
 from db.booking.place import Placement
 from db.booking.read import Booking, Contact
 from db.idempotency import Key
@@ -229,3 +230,20 @@ async def keep(app: Database, booking: Booking, **changes: Any) -> Kept:
     )
     async with app.tenant(booking.tenant_id) as connection:
         return await wait.keep_places(connection, ask.model_copy(update=changes))
+
+
+def choice(shop: Shop, quantity: int, **changes: Any) -> change.Choice:
+    """Choose so many of a variant of the shop, instead of what was booked."""
+    variants = {variant.id: variant for variant in shop.variants}
+    wanted = [Choice(variant_id=each.id, quantity=quantity) for each in changes.pop("of", [shop.variant])]
+    lines, total = price(wanted, variants, shop.offer.currency)
+    slot = changes.pop("slot", shop.slot)
+    return change.Choice(
+        slot_id=slot.id,
+        starts_at=slot.starts_at,
+        lines=lines,
+        wanted=places_wanted(lines, slot, variants),
+        total=total,
+        due=total,
+        summary="changed",
+    ).model_copy(update=changes)

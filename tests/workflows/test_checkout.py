@@ -4,12 +4,25 @@ import asyncio
 
 import pytest
 
+from db.booking.change import choose
 from domain.catalog import SalesTerms
 from domain.consent import ConsentText
+from domain.ids import BookingId
 from tests.support.check import violations
 from tests.support.people import BOTH, FLIGHT, REACHABLE, traveller
-from tests.support.shop import Shop
+from tests.support.shop import Shop, choice
 from tests.support.stack import Booked, Stack, bearer
+from tests.support.wait import eventually
+
+UNLIKE_WHAT_IS_DUE = """
+select count(*) from payments p join bookings b on b.tenant_id = p.tenant_id and b.id = p.booking_id
+ where p.amount_minor <> b.due_minor
+"""
+KEEPING_WAITS = """
+select count(*) from pg_stat_activity
+ where wait_event_type = 'Lock' and datname = current_database()
+   and query like '%update holds%set kept_until%'
+"""
 
 
 async def send(stack: Stack, booking: Booked, method: str, path: str, body: object) -> int:
@@ -87,19 +100,34 @@ async def test_changes_and_wishes_to_pay_at_once_end_in_one_price_for_what_is_he
         *(send(stack, each, "PATCH", "", {"lines": _lines(shop, n)}) for each in bookings for n in (1, 3)),
         *(stack.ask_to_pay(each) for each in bookings),
     )
+    asked = await stack.value(UNLIKE_WHAT_IS_DUE)
     for booking in bookings:
-        await _pay_what_is_due(stack, booking)
+        checkout = await stack.pay(booking)
+        assert (await stack.confirm(booking, checkout["payment_id"])).status_code == 200
 
+    assert asked == 0
     assert await violations(stack) == []
 
 
-async def _pay_what_is_due(stack: Stack, booking: Booked) -> None:
-    """Pay until it is confirmed: a wish that was overtaken by a change may have asked for less."""
-    for _ in range(3):
-        checkout = await stack.pay(booking)
-        if (await stack.confirm(booking, checkout["payment_id"])).status_code == 200:
-            return
-    raise AssertionError(f"{booking.reference} is never paid")
+@pytest.mark.row("SAG-32")
+async def test_a_wish_to_pay_that_a_change_overtakes_opens_no_checkout_for_less(stack: Stack) -> None:
+    """The door has read the price, the run has not kept the places yet: then the buyer chooses more."""
+    shop = await stack.shop()
+    booking, key = await stack.book(shop), "the same request"
+    async with shop.app.tenant(shop.tenant_id) as connection:
+        await choose(connection, shop.tenant_id, BookingId(booking.id), choice(shop, 3))
+        asked = asyncio.create_task(stack.ask_to_pay(booking, key=key))
+        await eventually(lambda: stack.value(KEEPING_WAITS), what="the run that waits for the change")
+
+    refused = await asked
+    while refused.status_code == 202:  # not answered in time: the same request asks on
+        refused = await stack.ask_to_pay(booking, key=key)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "price_changed")
+    assert await stack.value("select count(*) from payments") == 0
+    assert (await stack.read(booking))["status"] == "held"
+    await stack.pay(booking)
+    assert len((await stack.wait_for(booking, "confirmed"))["tickets"]) == 3
 
 
 @pytest.mark.row("SAG-13")
