@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from domain.ids import PaymentId
-from domain.payment import LAPSED, PaymentFact, PaymentReport, PaymentStatus, adds_nothing
+from domain.payment import LAPSED, PAYABLE, PaymentFact, PaymentReport, PaymentStatus, adds_nothing
 
 
 @dataclass
@@ -50,6 +50,11 @@ class Payments:
         """Say whether nothing can come of a payment any more."""
         report = self.reports.get(payment_id)
         return report is not None and report.status in LAPSED
+
+    def may_be_paid(self, payment_id: PaymentId) -> bool:
+        """Say whether somebody may still pay a payment."""
+        report = self.reports.get(payment_id)
+        return report is None or report.status in PAYABLE
 
     @property
     def authorized(self) -> list[PaymentReport]:

@@ -35,15 +35,12 @@ from db.session import Connection, clock
 from domain.booking import OPEN, BookingStatus
 from domain.ids import BookingId
 from domain.money import Money
-from domain.payment import PaymentStatus
+from domain.payment import PAYABLE, PaymentStatus
 from domain.refusal import Forbidden, InvalidRequest, Unauthenticated, Unknown
 
 router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/bookings", tags=["bookings"])
 Reader = Annotated[Caller, may(Permission.READ_BOOKING)]
 NOS = problem.answers(Unauthenticated, Forbidden, Unknown, also=())
-
-# A checkout in one of these can be paid, or is being decided.
-PAYABLE = (PaymentStatus.PENDING, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION)
 
 
 class BookingFilter(Shape):

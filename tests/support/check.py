@@ -65,8 +65,8 @@ async def violations(stack: Stack) -> list[str]:
     for booking in await stack.rows(BOOKINGS):
         found += _money(booking, [each for each in payments if _is_of(each, booking)])
         ended = booking["status"] not in ("initiated", "held", "awaiting_payment")
-        open_ones = [each for each in checkouts if _is_of(each, booking)]
-        if ended and any(each["status"] == "open" for each in open_ones):
+        open_ones = [each for each in (*checkouts, *payments) if _is_of(each, booking) and _is_payable(each)]
+        if ended and open_ones:
             found.append(f"{booking['reference']} can still be paid")
     kept = sum(each["captured"] - each["refunded"] for each in payments)
     if kept != (cash := await stack.value(CASH)):
@@ -85,6 +85,12 @@ def _money(booking: dict[str, Any], payments: list[dict[str, Any]]) -> list[str]
     return (
         [] if least <= kept <= most else [f"{booking['reference']} is {booking['status']} and we keep {kept}"]
     )
+
+
+def _is_payable(thing: dict[str, Any]) -> bool:
+    """Say whether a checkout is open, or a payment that has no page of its own waits for its client."""
+    waits = thing["status"] in ("unstarted", "unconfirmed", "needs_action") and thing["checkout"] is None
+    return thing["status"] == "open" or waits
 
 
 def _is_of(thing: dict[str, Any], booking: dict[str, Any]) -> bool:

@@ -131,3 +131,18 @@ async def test_late_money_outlasts_a_key_that_the_provider_does_not_take(stack: 
     assert not await needs_attention()
     assert len(await stack.sandbox.refunds()) == 1
     assert await violations(stack) == []
+
+
+@pytest.mark.parametrize("hosted", [True, False])
+async def test_a_checkout_that_is_open_while_the_one_before_is_paid_is_closed(
+    stack: Stack, hosted: bool
+) -> None:
+    booking = await stack.book()
+    first = await stack.checkout(booking)
+    await stack.checkout(booking, hosted=hosted)
+
+    await stack.sandbox.pay(first["payment_url"], after_expiry=True)
+    await stack.wait_for(booking, "confirmed")
+    await stack.closed(booking.workflow)
+
+    assert await violations(stack) == []
