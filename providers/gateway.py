@@ -200,7 +200,8 @@ class Gateway(Protocol):
     async def capture(self, provider_ref: str, amount: Money, *, op_key: str) -> None:
         """Take `amount` of what was authorised; the rest is released.
 
-        Raises StateConflict (taken already, or no longer authorised), Refused, NotExecuted, OutcomeUnknown.
+        Raises StateConflict (taken already, or no longer authorised), Declined (where the bank is asked only
+        now: nothing is authorised any more), Refused, NotExecuted, OutcomeUnknown.
         """
 
     async def void(self, provider_ref: str, *, op_key: str) -> None:

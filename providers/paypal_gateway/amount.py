@@ -17,7 +17,7 @@ TWO_DECIMALS = frozenset(
 )
 # ISO 4217's "no currency", for an amount that we cannot count: it never equals what was asked.
 UNCOUNTABLE = "XXX"
-_VALUE = re.compile(r"(\d{1,15})(?:\.(\d{1,3}))?")
+_VALUE = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,3}))?")
 
 Amount = dict[str, str]
 

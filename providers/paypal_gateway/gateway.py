@@ -13,6 +13,7 @@ from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import Closing, FactKind, PaymentFact
 from providers.gateway import (
+    Declined,
     NotExecuted,
     NotFound,
     Opened,
@@ -121,7 +122,7 @@ class PayPalGateway:
     async def capture(self, provider_ref: str, amount: Money, *, op_key: str) -> None:
         """Take the money of an approved order; of one whose money is held apart, `amount` of it.
 
-        Raises Declined as well: with PayPal the buyer's bank is asked only now.
+        Raises Declined as well, for the buyer's bank is asked only now: such an order is given up.
         """
         order = await self._order(provider_ref)
         with _understood():
@@ -129,12 +130,16 @@ class PayPalGateway:
             whole, holds = from_paypal(order["purchase_units"][0]["amount"]), order["intent"] == "AUTHORIZE"
         if closed or paid.get("captures"):
             raise StateConflict("closed" if closed else "taken_already")
-        if holds:
-            await self._capture_held(provider_ref, paid, amount, op_key)
-            return
-        if amount != whole:
+        if not holds and amount != whole:
             raise Refused("not_divisible")
-        await self._client.ask("capture", "POST", f"{ORDERS}/{provider_ref}/capture", key=op_key)
+        try:
+            if holds:
+                await self._capture_held(provider_ref, paid, amount, op_key)
+            else:
+                await self._client.ask("capture", "POST", f"{ORDERS}/{provider_ref}/capture", key=op_key)
+        except Declined:
+            await self._label_closed(order)
+            raise
 
     async def _capture_held(self, provider_ref: str, paid: Json, amount: Money, op_key: str) -> None:
         if not paid.get("authorizations"):

@@ -16,7 +16,7 @@ TWO_DECIMALS = frozenset(
         *("NOK", "NZD", "PHP", "PLN", "SEK", "SGD", "THB", "USD"),
     }
 )
-_VALUE = re.compile(r"(\d+)(?:\.(\d+))?")
+_VALUE = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 
 
 def read(amount: Amount, field: str) -> tuple[int, str]:

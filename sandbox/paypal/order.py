@@ -45,7 +45,7 @@ def create(call: Call) -> Checkout:
         approval=True,
         capture="manual" if wish.intent == "AUTHORIZE" else "automatic",
         hold_seconds=HONOURED_SECONDS,
-        takes=["card", "debit"],
+        takes=["card"] if context.immediate else ["card", "debit"],
         reference=unit.custom_id,
         email=source.paypal.email_address if source else None,
         lines=list(_lines(unit, total, currency)),

@@ -26,7 +26,7 @@ class Amount(Shape):
     """How much of what."""
 
     currency_code: Annotated[str, Field(pattern="^[A-Z]{3}$")]
-    value: Annotated[str, Field(pattern=r"^-?(\d+|\d*\.\d+)$", max_length=32)]
+    value: Annotated[str, Field(pattern=r"^-?([0-9]+|[0-9]*\.[0-9]+)$", max_length=32)]
 
 
 class Breakdown(Shape):
@@ -77,7 +77,16 @@ class Unit(Texts):
     items: list[Item] | None = None
 
 
-class Context(Shape):
+Immediate = Literal["UNRESTRICTED", "IMMEDIATE_PAYMENT_REQUIRED"]
+
+
+class PaymentMethod(Shape):
+    """Whether a means that takes days will do."""
+
+    payee_preferred: Immediate | None = None
+
+
+class Leading(Shape):
     """How the buyer is led, and where to."""
 
     brand_name: Short | None = None
@@ -85,9 +94,31 @@ class Context(Shape):
     landing_page: Literal["LOGIN", "BILLING", "GUEST_CHECKOUT", "NO_PREFERENCE"] | None = None
     shipping_preference: Literal["GET_FROM_FILE", "NO_SHIPPING", "SET_PROVIDED_ADDRESS"] | None = None
     user_action: Literal["CONTINUE", "PAY_NOW"] | None = None
-    payment_method_preference: Literal["UNRESTRICTED", "IMMEDIATE_PAYMENT_REQUIRED"] | None = None
     return_url: Url | None = None
     cancel_url: Url | None = None
+
+
+class Context(Leading):
+    """How the buyer of an order with a payment source is led."""
+
+    payment_method_preference: Immediate | None = None
+
+    @property
+    def immediate(self) -> bool:
+        """Return whether the money has to come at once."""
+        return self.payment_method_preference == "IMMEDIATE_PAYMENT_REQUIRED"
+
+
+class ApplicationContext(Leading):
+    """How the buyer of any other order is led."""
+
+    payment_method: PaymentMethod | None = None
+
+    @property
+    def immediate(self) -> bool:
+        """Return whether the money has to come at once."""
+        method = self.payment_method
+        return method is not None and method.payee_preferred == "IMMEDIATE_PAYMENT_REQUIRED"
 
 
 class Wallet(Shape):
@@ -108,7 +139,7 @@ class OrderWish(Shape):
 
     intent: Literal["CAPTURE", "AUTHORIZE"]
     purchase_units: Annotated[list[Unit], Field(min_length=1, max_length=10)]
-    application_context: Context | None = None
+    application_context: ApplicationContext | None = None
     payment_source: Source | None = None
 
 

@@ -18,8 +18,10 @@ from uuid_utils.compat import uuid7
 from domain.ids import BookingId, PaymentId, TenantId
 from domain.money import Money
 from providers.adyen_gateway.gateway import AdyenGateway
-from providers.gateway import Gateway, Opened, Order
+from providers.gateway import Declined, Gateway, Opened, Order
+from providers.paypal_gateway.gateway import PayPalGateway
 from providers.stripe_gateway.gateway import StripeGateway
+from tests.support import paypal
 from tests.support.sandbox import Account
 
 MakeOrder = Callable[..., Order]
@@ -175,7 +177,59 @@ async def stripe_desk(
     return Desk(stripe_gateway(account, http, secret), account, secret, deliveries)
 
 
-DESKS: dict[str, Callable[..., Awaitable[Desk]]] = {"stripe": stripe_desk, "adyen": adyen_desk}
+def paypal_gateway(
+    account: Account, http: aiohttp.ClientSession, roots: bytes, *webhook_ids: str, **more: Any
+) -> PayPalGateway:
+    """Make the gateway as the entry points do, at the sandbox."""
+    given: dict[str, Any] = {"api": f"{account.url}/paypal", **more}
+    return PayPalGateway(
+        account="main",
+        client_id=account.key,
+        secret=paypal.SECRET,
+        webhook_ids=webhook_ids,
+        roots=roots,
+        http=http,
+        **given,
+    )
+
+
+class PayPalDesk(Desk):
+    """A desk where the buyer only approves: what is not to be held is taken at once, as the saga does."""
+
+    async def approve(self, opened: Opened, card: str = "visa") -> None:
+        """Approve as the buyer would, with a means of this test card."""
+        await self.account.pay(opened.provider_ref, card)
+
+    async def pay(self, opened: Opened, card: str = "visa") -> str:
+        """Approve, and have the money taken unless it is to be held."""
+        await self.approve(opened, card)
+        made = next(each for each in await self.account.checkouts() if each["id"] == opened.provider_ref)
+        if made["capture"] == "manual":
+            await paypal.authorize(self.account, opened.provider_ref)
+            return "paid"
+        amount = Money(minor=made["amount"], currency=made["currency"])
+        try:
+            await self.gateway.capture(opened.provider_ref, amount, op_key=f"{opened.provider_ref}:capture:1")
+        except Declined:
+            return "declined"
+        return "paid"
+
+
+async def paypal_desk(
+    account: Account, http: aiohttp.ClientSession, received: tuple[str, list[Delivery]]
+) -> PayPalDesk:
+    url, deliveries = received
+    account = account.at("paypal")
+    webhook_id = await paypal.register(account, url)
+    gateway = paypal_gateway(account, http, await paypal.roots(account), webhook_id)
+    return PayPalDesk(gateway, account, webhook_id, deliveries)
+
+
+DESKS: dict[str, Callable[..., Awaitable[Desk]]] = {
+    "stripe": stripe_desk,
+    "adyen": adyen_desk,
+    "paypal": paypal_desk,
+}
 
 
 @pytest.fixture(params=DESKS)

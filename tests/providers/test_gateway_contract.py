@@ -21,7 +21,11 @@ from providers.gateway import NotFound, Order, RefundStatus, Refused, StateConfl
 from tests.providers.conftest import Desk, MakeOrder, key_of
 
 # Some promises need a provider that can be asked: one that only tells is held to them by suites of its own.
-CAN_BE_ASKED = pytest.mark.parametrize("desk", ["stripe"], indirect=True)
+CAN_BE_ASKED = pytest.mark.parametrize("desk", ["stripe", "paypal"], indirect=True)
+# Some provider lists what it holds under our own id; another is asked with its key again.
+CAN_BE_SEARCHED = pytest.mark.parametrize("desk", ["stripe"], indirect=True)
+# At some a bank decides while the buyer is on the page; at another when the money is taken.
+DECIDES_ON_THE_PAGE = pytest.mark.parametrize("desk", ["stripe", "adyen"], indirect=True)
 
 
 def now() -> datetime:
@@ -81,7 +85,7 @@ async def test_a_key_whose_order_has_changed_gives_the_checkout_that_was_opened_
     assert again.provider_ref == first.provider_ref
 
 
-@CAN_BE_ASKED
+@CAN_BE_SEARCHED
 @pytest.mark.parametrize("hosted", [True, False])
 async def test_a_checkout_is_found_by_our_payment_id(desk: Desk, order: MakeOrder, hosted: bool) -> None:
     others = [order(hosted=hosted) for _ in range(3)]
@@ -96,6 +100,7 @@ async def test_a_checkout_that_was_never_opened_is_not_found(desk: Desk, order: 
     assert await desk.gateway.find_checkout(order().payment_id) is None
 
 
+@CAN_BE_SEARCHED
 async def test_a_paid_page_is_found_but_cannot_be_paid_again(desk: Desk, order: MakeOrder) -> None:
     wished = order()
     opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
@@ -131,6 +136,7 @@ async def test_what_was_paid_is_captured_to_the_last_unit(desk: Desk, order: Mak
     assert {fact.payment_id for fact in facts} == {wished.payment_id}
 
 
+@DECIDES_ON_THE_PAGE
 @pytest.mark.row(
     "PAY-25", partly="score and result are read from the provider; velocity and review elsewhere"
 )
@@ -167,6 +173,7 @@ async def test_what_is_only_authorised_is_not_captured(desk: Desk, order: MakeOr
     assert sum(state.authorized.values()) == 59_999
 
 
+@DECIDES_ON_THE_PAGE
 @pytest.mark.parametrize("hosted", [True, False])
 async def test_a_decline_is_told_with_our_word_for_it_and_counts_once(
     desk: Desk, order: MakeOrder, hosted: bool
@@ -185,6 +192,7 @@ async def test_a_decline_is_told_with_our_word_for_it_and_counts_once(
     assert len(fold(wished.amount, [*asked, *told, *asked]).declines) == 2
 
 
+@DECIDES_ON_THE_PAGE
 async def test_a_challenge_waits_for_the_buyer_and_fails_as_a_decline(desk: Desk, order: MakeOrder) -> None:
     wished = order(hosted=False)
     opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
@@ -328,6 +336,7 @@ async def test_what_was_told_is_listed_afterwards_as_it_was_told(desk: Desk, ord
     assert await desk.gateway.missed(datetime.now(UTC) + timedelta(days=400)) == []
 
 
+@DECIDES_ON_THE_PAGE
 async def test_asking_and_being_told_add_up_to_the_same_state(desk: Desk, order: MakeOrder) -> None:
     wished = order()
     opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))

@@ -99,6 +99,10 @@ class Account:
         secret: str = key.json()["hmacKey"]
         return secret
 
+    async def listen(self, webhook_url: str, secret: str) -> None:
+        """Register a webhook endpoint with a secret of our choice, past the provider's own interface."""
+        await self._ask("PUT", f"accounts/{self.key}/endpoints", {"url": webhook_url, "secret": secret})
+
     async def pay(self, payment_url: str, card: str = "visa", *, after_expiry: bool = False) -> str:
         """Pay a hosted checkout as a buyer with this test card; gives what became of it: paid, declined …
 
@@ -164,6 +168,14 @@ class Account:
     async def events(self, *kinds: str) -> list[dict[str, Any]]:
         """List events of these types as they were told, oldest first."""
         return [event for event in await self._look("events") if not kinds or event["type"] in kinds]
+
+    async def told(self) -> list[dict[str, Any]]:
+        """List what was told, whatever its provider calls the kind of it, oldest first."""
+        return await self._look("events")
+
+    async def charge_back(self) -> None:
+        """Have the bank of whoever paid last want the money back."""
+        await self._ask("POST", f"payments/{(await self.payments())[-1]['id']}/charge_back")
 
     async def deliveries(self) -> list[dict[str, Any]]:
         """List webhook deliveries with every attempt."""
