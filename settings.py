@@ -137,9 +137,16 @@ class Settings(BaseSettings):
     stripe_api_base: Url = Field("http://127.0.0.1:8010/stripe")
     adyen_api_key: Secret
     adyen_merchant_account: str = Field(min_length=1)
-    adyen_hmac_key: Secret = Field(pattern=r"^([0-9A-Fa-f]{2})+$", description="hexadecimal")
+    adyen_hmac_key: Secret = Field(
+        pattern=r"^([0-9A-Fa-f]{2})+(,([0-9A-Fa-f]{2})+)*$",
+        description="hexadecimal; several, separated by commas, while one is rotated",
+    )
+    adyen_webhook_login: Secret = Field(
+        "", pattern=r"^([^:]+:.+)?$", description="name:password that notifications have to show; empty: none"
+    )
+    adyen_theme: str = Field("default", min_length=1, description="the theme of Adyen's hosted page")
     adyen_client_key: str = Field(pattern="^(test|live)_")
-    adyen_api_base: Url = Field("http://127.0.0.1:8010/adyen")
+    adyen_api_base: Url = Field("http://127.0.0.1:8010/adyen/checkout")
     paypal_api_base: Url = Field("http://127.0.0.1:8010/paypal")
     mail_api_key: Secret = Field(description="SendGrid's key")
     mail_from: str = Field("tickets@holdfast.example", pattern=r"^[^@\s]+@[^@\s]+$")
@@ -183,6 +190,8 @@ class Settings(BaseSettings):
     rate_anonymous_seconds: Seconds = 900
     rate_payments: int = Field(5, ge=0, description="attempts to pay from an address; 0: no limit")
     rate_payments_seconds: Seconds = 60
+    rate_guesses: int = Field(10, ge=0, description="wrong payment links of an address; 0: no limit")
+    rate_guesses_seconds: Seconds = 600
     review_attempts: int = Field(
         10, ge=0, description="attempts to pay from an address; a person looks at the next; 0: never"
     )
@@ -209,6 +218,11 @@ class Settings(BaseSettings):
     def stripe_webhook_secrets(self) -> tuple[str, ...]:
         """The secrets that Stripe's signatures may be made with."""
         return listed(self.stripe_webhook_secret)
+
+    @property
+    def adyen_hmac_keys(self) -> tuple[str, ...]:
+        """The keys that Adyen's notifications may be signed with."""
+        return listed(self.adyen_hmac_key)
 
     @property
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:

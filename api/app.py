@@ -59,11 +59,13 @@ from api.waker import Waker
 from db import catalog as sales, event, relay
 from db.catalog import Sale
 from db.session import OUTAGES, Database
+from db.webhook import Told
 from domain.event import Event
 from domain.ids import OfferId, SlotId, TenantId
 from domain.limit import Policy
 from observability import log as logs, trace
 from observability.trace import StatementWatch
+from providers.adyen_gateway.gateway import AdyenGateway
 from providers.cash import CashGateway
 from providers.gateway import Accounts, Gateway
 from providers.seal import Seal
@@ -176,7 +178,7 @@ async def opened(settings: Settings, further: Sequence[Gateway] = ()) -> AsyncIt
         closing.push_async_callback(payments.close)
         http = await closing.enter_async_context(aiohttp.ClientSession())
         temporal = await client(settings)
-        made = house(settings, database, payments, temporal, gateways(settings, http, further))
+        made = house(settings, database, payments, temporal, gateways(settings, http, payments, further))
         for work in (made.waker.run, made.feed.run):
             await closing.enter_async_context(running(work()))
         yield made
@@ -212,7 +214,7 @@ def house(
         rules=Rules(
             api_url=settings.api_url,
             grace=timedelta(seconds=settings.hold_grace_seconds),
-            publishable_keys={"stripe": settings.stripe_publishable_key},
+            publishable_keys={"stripe": settings.stripe_publishable_key, "adyen": settings.adyen_client_key},
             live=settings.holdfast_env == "production",
             ui_origin="/".join(settings.temporal_ui_url.split("/")[:3]),
             codec_ticket=settings.codec_ticket,
@@ -233,6 +235,7 @@ def limits(settings: Settings) -> LimitRules:
         payments=Policy(
             name="payments", quota=settings.rate_payments, seconds=settings.rate_payments_seconds
         ),
+        guesses=Policy(name="guesses", quota=settings.rate_guesses, seconds=settings.rate_guesses_seconds),
         suspicious_after=settings.review_attempts,
         suspicious_within=timedelta(seconds=settings.review_attempts_seconds),
         secret=f"rate limits {settings.booking_token_secret}".encode(),
@@ -269,7 +272,9 @@ async def client(settings: Settings) -> Client:
     )
 
 
-def gateways(settings: Settings, http: aiohttp.ClientSession, further: Sequence[Gateway]) -> Accounts:
+def gateways(
+    settings: Settings, http: aiohttp.ClientSession, payments: Database, further: Sequence[Gateway]
+) -> Accounts:
     """Build the gateways whose webhooks are taken here; but for the list of a user's stored methods, nothing
     here asks a provider anything.
     """
@@ -281,7 +286,16 @@ def gateways(settings: Settings, http: aiohttp.ClientSession, further: Sequence[
         api=settings.stripe_api_base,
         tolerance=timedelta(seconds=settings.webhook_tolerance_seconds),
     )
-    return Accounts(stripe, CashGateway(webhook.MAIN_ACCOUNT), *further)
+    adyen = AdyenGateway(
+        account=webhook.MAIN_ACCOUNT,
+        merchant=settings.adyen_merchant_account,
+        api_key=settings.adyen_api_key,
+        keys=settings.adyen_hmac_keys,
+        memory=Told(payments, "adyen", webhook.MAIN_ACCOUNT),
+        api=settings.adyen_api_base,
+        login=settings.adyen_webhook_login,
+    )
+    return Accounts(stripe, adyen, CashGateway(webhook.MAIN_ACCOUNT), *further)
 
 
 def tokens(settings: Settings) -> Tokens:

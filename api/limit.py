@@ -3,6 +3,7 @@
     user        each user and each booking's token
     anonymous   each address, for who shows a channel's key or nothing that holds
     payments    each address, for attempts to pay; the same payment counts once
+    guesses     each address, for payment links that were never made
 
 What is left stands in `RateLimit` and `RateLimit-Policy` (IETF draft *RateLimit header fields for HTTP*) of
 every answer that was counted. Addresses and callers are kept as keyed hashes only. What machines ask and what
@@ -11,7 +12,8 @@ providers send is not counted.
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -27,7 +29,7 @@ from db import limit
 from db.session import Connection, Database
 from domain.ids import PaymentId, TenantId
 from domain.limit import BlockKind, Policy, Use
-from domain.refusal import Forbidden, QuotaExceeded
+from domain.refusal import Forbidden, QuotaExceeded, Unknown
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +49,7 @@ class Rules:
     user: Policy
     anonymous: Policy
     payments: Policy
+    guesses: Policy
     suspicious_after: int
     suspicious_within: timedelta
     secret: bytes
@@ -96,6 +99,23 @@ class Limits:
             attempts=self._rules.suspicious_after,
             within=self._rules.suspicious_within,
         )
+
+    @asynccontextmanager
+    async def guessing(self, request: Request) -> AsyncIterator[None]:
+        """Count, of an address, what turns out Unknown; after too many it is shown nothing, be it right.
+
+        Refuses QuotaExceeded.
+        """
+        policy, address = self._rules.guesses, self.address(request)
+        if policy.quota:
+            use = await limit.used(self._database, policy, address)
+            _refuse_exceeded(use.model_copy(update={"used": use.used + 1}))
+        try:
+            yield
+        except Unknown:
+            if policy.quota:
+                await limit.spend(self._database, policy, address)
+            raise
 
     async def refuse_blocked(
         self, connection: Connection, tenant_id: TenantId, kind: BlockKind, subject: str

@@ -40,6 +40,7 @@ from domain.refusal import (
     KeyReused,
     LinkEnded,
     ProviderRefused,
+    QuotaExceeded,
     Refusal,
     Unauthenticated,
     Unknown,
@@ -160,12 +161,12 @@ async def revoke_link(parts: Parts, caller: Maker, link: UUID) -> Response:
 
 @router.get(
     f"{BASE}/payment-links/{{token}}",
-    responses=problem.answers(Unknown, LinkEnded, also=()),
+    responses=problem.answers(Unknown, QuotaExceeded, LinkEnded, also=()),
     dependencies=[OPEN],
 )
-async def show_link(parts: Parts, token: Token) -> LinkShown:
+async def show_link(request: Request, parts: Parts, token: Token) -> LinkShown:
     """Show what a link is for. 410: it is over, was revoked, or is paid."""
-    opened = await _opened(parts, token)
+    opened = await _opened(request, parts, token)
     return LinkShown(
         reference=opened.booking.reference,
         summary=opened.booking.summary,
@@ -179,7 +180,7 @@ async def show_link(parts: Parts, token: Token) -> LinkShown:
     status_code=201,
     response_model=PaymentAnswer,
     responses={
-        **problem.answers(Unknown, KeyMissing, KeyReused, LinkEnded, ProviderRefused),
+        **problem.answers(Unknown, KeyMissing, KeyReused, QuotaExceeded, LinkEnded, ProviderRefused),
         **problem.PENDING,
     },
     dependencies=[OPEN],
@@ -197,14 +198,16 @@ async def open_checkout(
 
     The same key and body get the same answer. 410: the link is over, was revoked, or is paid.
     """
-    return await _checkout(request, parts, await _opened(parts, token), wish, key, asker=asker, now=now)
+    return await _checkout(
+        request, parts, await _opened(request, parts, token), wish, key, asker=asker, now=now
+    )
 
 
 @pages.get("/pay/{token}")
 async def show_page(request: Request, parts: Parts, token: str) -> Response:
     """Show a link to a person: what is due, until when, and the way to pay."""
     try:
-        opened = await _opened(parts, token)
+        opened = await _opened(request, parts, token)
     except (LinkEnded, Unknown) as no:
         return page.shown(request, "link_over.html", status=problem.REFUSALS[type(no)][0])
     return _page(request, opened, key=uuid4().hex)
@@ -221,7 +224,7 @@ async def pay_page(
 ) -> Response:
     """Send a person on to the provider's page. The form's own key makes a second click the same wish."""
     try:
-        opened = await _opened(parts, token)
+        opened = await _opened(request, parts, token)
     except (LinkEnded, Unknown) as no:
         return page.shown(request, "link_over.html", status=problem.REFUSALS[type(no)][0])
     wish = LinkCheckout(return_url=f"{parts.rules.api_url}/return")
@@ -240,9 +243,12 @@ async def pay_page(
 router.include_router(pages)
 
 
-async def _opened(parts: House, token: str) -> Opened:
-    """Open a link. Refuses Unknown for a token that is not ours, LinkEnded with why it is over."""
-    tenant_id, link_id = parts.tokens.links.verify(token)
+async def _opened(request: Request, parts: House, token: str) -> Opened:
+    """Open a link. Refuses Unknown for a token that is not ours, and after too many of those QuotaExceeded;
+    LinkEnded with why it is over.
+    """
+    async with parts.limits.guessing(request):
+        tenant_id, link_id = parts.tokens.links.verify(token)
     async with parts.database.tenant(tenant_id) as connection:
         link = await links.find(connection, tenant_id, link_id)
         booking = await find(connection, tenant_id, link.booking_id)

@@ -22,6 +22,11 @@ on conflict (policy, subject) do update
 returning used, ceil(extract(epoch from begun_at + $3::interval - clock_timestamp()))::int as resets_in
 """
 
+USED = """
+select used, ceil(extract(epoch from begun_at + $3::interval - clock_timestamp()))::int as resets_in
+  from rate_limits where policy = $1 and subject = $2 and begun_at > clock_timestamp() - $3::interval
+"""
+
 TRY = """
 insert into payment_tries (tenant_id, address, payment_id) values ($1, $2, $3) on conflict do nothing
 """
@@ -73,6 +78,13 @@ async def spend(database: Database, policy: Policy, subject: str) -> Use:
         row = await connection.fetchrow(SPEND, policy.name, subject, timedelta(seconds=policy.seconds))
     assert row is not None  # noqa: S101 - an upsert always answers
     return Use(policy=policy, used=row["used"], resets_in=row["resets_in"])
+
+
+async def used(database: Database, policy: Policy, subject: str) -> Use:
+    """Tell what a subject has used of a policy, and count nothing."""
+    async with database.alone() as connection:
+        row = await connection.fetchrow(USED, policy.name, subject, timedelta(seconds=policy.seconds))
+    return Use(policy=policy, used=row["used"] if row else 0, resets_in=row["resets_in"] if row else 0)
 
 
 async def try_to_pay(

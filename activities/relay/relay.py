@@ -7,7 +7,7 @@ from datetime import timedelta
 from activities.relay.inbox import Inbox
 from activities.relay.loop import BATCH, Bell, keep_at, listen
 from activities.relay.telling import LEASE, SOON, Sagas, Untold, by_tenant, tell_each
-from db import limit, relay as due
+from db import idempotency, limit, relay as due
 from db.booking import end
 from db.inventory import hold as holds
 from db.refund import run
@@ -15,8 +15,10 @@ from db.session import Database
 from observability.metrics import RELAY_LAG_SECONDS, RELAY_TOLD
 from providers.gateway import Gateways
 
-# How often the counters of rate limits are tidied.
+# How often what nobody needs any more is tidied away.
 FORGET_SECONDS = 60
+# A caller's key stands for its request and answer so long (SAG-10, PAY-08).
+KEY_KEPT = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Relay:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(listen(self.url, bell))
             tasks.create_task(keep_at("lag", self.measure, Bell()))
-            tasks.create_task(keep_at("limits", self.forget_limits, Bell(), every=FORGET_SECONDS))
+            tasks.create_task(keep_at("outlived", self.forget_outlived, Bell(), every=FORGET_SECONDS))
             for work in (
                 self.begin_bookings,
                 self.begin_refunds,
@@ -104,10 +106,14 @@ class Relay:
         RELAY_TOLD.labels("hold").inc(len(found))
         return len(found)
 
-    async def forget_limits(self) -> int:
-        """Forget what no rate limit counts any more; gives how much."""
+    async def forget_outlived(self) -> int:
+        """Forget what no rate limit counts any more, and keys that have been kept long enough; gives how
+        many rows of whatever there is most of.
+        """
         async with self.database.across() as connection:
-            return await limit.forget(connection, at_most=BATCH)
+            counted = await limit.forget(connection, at_most=BATCH)
+        async with self.database.across() as connection:
+            return max(counted, await idempotency.forget(connection, older_than=KEY_KEPT, limit=BATCH))
 
     async def measure(self) -> int:
         """Look how long what is due has waited; nothing is done about it here."""

@@ -18,6 +18,7 @@ from db import limit
 from domain.ids import PaymentId, TenantId
 from domain.limit import BlockKind, Policy
 from tests.api.conftest import ORIGIN, RETURN, Door
+from tests.api.test_link import link_of, opened, token_of
 from tests.support.database import Databases
 from tests.support.server import address, free_socket, serving
 from tests.support.stack import bearer, front
@@ -104,6 +105,27 @@ class TestQuotas:
 
         assert (first.status_code, first.json()["payment"]["refused"]) == (201, None)
         assert (second.status_code, second.json()["payment"]["refused"]) == (201, "quota_exceeded")
+
+    async def test_who_guesses_payment_links_is_shown_none_after_a_while(self, door: Door) -> None:
+        link = token_of(await link_of(door, await door.book()))
+        wrong = f"{link[:-4]}AAAA" if link[-4:] != "AAAA" else f"{link[:-4]}BBBB"
+        async with (
+            limited(door, rate_guesses=2, rate_guesses_seconds=HOUR) as here,
+            limited(door, "203.0.113.9", rate_guesses=2, rate_guesses_seconds=HOUR) as there,
+        ):
+            right = [await opened(here, link) for _ in range(3)]
+            guesses = [await opened(here, wrong), await here.http.get(f"/pay/{wrong}")]
+            beyond = [await opened(here, wrong), await opened(here, link)]
+            elsewhere = await opened(there, link)
+
+        assert [answer.status_code for answer in right] == [200, 200, 200]
+        assert [answer.status_code for answer in guesses] == [404, 404]
+        assert [(answer.status_code, answer.json()["code"]) for answer in beyond] == [
+            (429, "quota_exceeded"),
+            (429, "quota_exceeded"),
+        ]
+        assert 0 < int(beyond[0].headers["retry-after"]) <= HOUR
+        assert elsewhere.status_code == 200
 
     async def test_what_machines_ask_and_providers_send_is_not_counted(self, door: Door) -> None:
         async with limited(door, rate_anonymous=1, rate_user=1) as asked:

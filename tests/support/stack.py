@@ -105,6 +105,14 @@ class Stack:
         ):
             yield parts.sagas
 
+    async def at_adyen(self, shop: Shop) -> "Stack":
+        """Let a shop be paid over Adyen, which tells us from now on; gives the stack with our account there."""
+        adyen = replace(self.sandbox, provider="adyen", key=self.settings.adyen_api_key)
+        hook = f"{self.settings.api_url}/api/v1/webhooks/adyen"
+        await adyen.listen(hook, self.settings.adyen_hmac_key)
+        await shop.prefer("adyen")
+        return replace(self, sandbox=adyen)
+
     async def shop(self, **wishes: Any) -> Shop:
         """Make an organizer with something to sell: one slot, one variant at 25.00 EUR unless said."""
         return await open_shop(self.databases.app, **wishes)
@@ -143,9 +151,9 @@ class Stack:
         told: dict[str, Any] = answer.json()
         return told
 
-    async def pay(self, booking: Booked, card: str = "visa") -> dict[str, Any]:
+    async def pay(self, booking: Booked, card: str = "visa", **more: Any) -> dict[str, Any]:
         """Open a checkout and pay it as a buyer with this card would."""
-        checkout = await self.checkout(booking)
+        checkout = await self.checkout(booking, **more)
         await self.sandbox.pay(checkout["payment_url"], card)
         return checkout
 
@@ -285,11 +293,11 @@ def settings_of(
         stripe_publishable_key="pk_test_sandbox",
         stripe_webhook_secret=webhook_secret,
         stripe_api_base=f"{sandbox.url}/stripe",
-        adyen_api_key="of-no-use",
+        adyen_api_key=f"AQE{secrets.token_hex(16)}",
         adyen_merchant_account="Holdfast",
         adyen_hmac_key="00" * 32,
         adyen_client_key="test_of_no_use",
-        adyen_api_base=f"{sandbox.url}/adyen",
+        adyen_api_base=f"{sandbox.url}/adyen/checkout",
         paypal_api_base=f"{sandbox.url}/paypal",
         mail_api_key=sandbox.mail_key,
         sendgrid_api_base=f"{sandbox.url}/sendgrid",
@@ -301,6 +309,7 @@ def settings_of(
         rate_user=0,
         rate_anonymous=0,
         rate_payments=0,
+        rate_guesses=0,
         review_attempts=0,
     )
 

@@ -27,7 +27,7 @@ async def test_late_money_takes_the_places_again(stack: Stack) -> None:
 
     assert len(seen["tickets"]) == 1
     told = await events_of(stack, booking)
-    assert told[2:] == ["booking.expired", "payment.processed", "booking.confirmed"]
+    assert told[3:] == ["booking.expired", "payment.processed", "booking.confirmed"]
     assert await violations(stack) == []
 
 
