@@ -1,14 +1,15 @@
-"""Many crash points on a few sites side by side: each site takes the next point that nobody has taken."""
+"""Many trials on a few sites side by side: each site takes the next one that nobody has taken."""
 
 import asyncio
 import time
 from asyncio import Future
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from math import ceil
+from typing import Any, Protocol
 
 import pytest
 
@@ -16,10 +17,11 @@ from tests.crash.point import Blow, Point
 from tests.crash.proxy import Cut
 from tests.crash.site import Site, site
 from tests.crash.story import play
-from tests.support.wait import eventually
 
-SITES = 3
+# Most of a trial is waiting, for a start or for a deadline; a site takes half a minute to come up.
+TRIALS_PER_SITE, SITES = 7, 8
 SEED = 7
+PATIENCE_SECONDS = 300.0  # only a test that fails waits this long
 
 
 def seed_of(config: pytest.Config) -> int:
@@ -28,36 +30,55 @@ def seed_of(config: pytest.Config) -> int:
     return SEED if seed is None else seed
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What became of one point: how long it took until all was at rest, and what was wrong then."""
+class Named(Protocol):
+    """What a trial is about."""
 
-    seconds: float
+    @property
+    def name(self) -> str:
+        """How it is told apart from all others."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a trial has found when all was at rest: how many bookings there were, and what was wrong."""
+
+    bookings: int
     violations: list[str]
 
 
-class Campaign:
-    """The points to take, and the verdicts so far; a point is taken as soon as a site is free."""
+@dataclass(frozen=True)
+class Verdict(Found):
+    """What became of a trial, and how long it took until all was at rest."""
 
-    def __init__(self, points: Iterable[Point], seed: int) -> None:
+    seconds: float
+
+
+Trial = Callable[[Site], Awaitable[Found]]
+
+
+class Campaign:
+    """The trials to take, and the verdicts so far; one is taken as soon as a site is free."""
+
+    def __init__(self, trials: Mapping[str, Trial], seed: int) -> None:
         self.seed = seed
-        self.waiting = deque(points)
-        self.verdicts: dict[str, asyncio.Future[Verdict]] = {each.name: Future() for each in self.waiting}
+        self.waiting = deque(trials.items())
+        self.verdicts: dict[str, asyncio.Future[Verdict]] = {name: Future() for name in trials}
         self.work: asyncio.Future[list[None]] = Future()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Campaign"]:
-        """Take the points meanwhile."""
-        self.work = asyncio.gather(*(self._take_on_a_site() for _ in range(min(SITES, len(self.waiting)))))
+        """Take the trials meanwhile."""
+        sites = min(SITES, ceil(len(self.waiting) / TRIALS_PER_SITE))
+        self.work = asyncio.gather(*(self._take_on_a_site() for _ in range(sites)))
         try:
             yield self
         finally:
             self.waiting.clear()
             await asyncio.wait([self.work])
 
-    async def verdict(self, point: Point) -> Verdict:
-        """Wait for the verdict over a point; raises why there are no sites to take it on."""
-        verdict = self.verdicts[point.name]
+    async def verdict(self, trial: Named) -> Verdict:
+        """Wait for the verdict over a trial; raises why there are no sites to take it on."""
+        verdict = self.verdicts[trial.name]
         either: list[Future[Any]] = [verdict, self.work]
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not verdict.done():
@@ -65,45 +86,50 @@ class Campaign:
         return verdict.result()
 
     async def _take_on_a_site(self) -> None:
-        """Take points that wait; a site on which one went wrong is not used again."""
+        """Take trials that wait; a site on which one went wrong is not used again."""
         while self.waiting:
             async with site(self.seed) as own:
                 known: set[str] = set()
                 good = True
                 while good and self.waiting:
-                    good = await self._take(own, self.waiting.popleft(), known)
+                    good = await self._take(own, *self.waiting.popleft(), known)
 
-    async def _take(self, own: Site, point: Point, known: set[str]) -> bool:
-        """Take one point; says whether the site is good for another."""
+    async def _take(self, own: Site, name: str, trial: Trial, known: set[str]) -> bool:
+        """Take one; says whether the site is good for another."""
         began, good = time.monotonic(), True
         try:
-            found = await crash(own, point)
-        except Exception as error:  # noqa: BLE001 - whatever it was, it is what became of this point
-            found, good = [f"{type(error).__name__}: {error}"], False
-        fresh = [each for each in found if each not in known]
-        known.update(found)
-        self.verdicts[point.name].set_result(Verdict(time.monotonic() - began, fresh))
+            found = await trial(own)
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is what became of this trial
+            found, good = Found(0, [f"{type(error).__name__}: {error}"]), False
+        fresh = [each for each in found.violations if each not in known]
+        known.update(found.violations)
+        self.verdicts[name].set_result(Verdict(found.bookings, fresh, time.monotonic() - began))
         return good
 
 
-async def crash(own: Site, point: Point) -> list[str]:
+async def crash(own: Site, point: Point) -> Found:
     """Play the story of a point on a site that is well, let the blows fall, and list what is wrong
     when all is at rest.
     """
     await own.keeper.well()
     own.buyer.wishes.clear()
-    cuts = [_cut(own, blow, point.target) for blow in point.blows]
+    cuts = [cut_of(own, blow, point.target) for blow in point.blows]
     with own.cuts.order(*cuts):
         bookings = await play(point.story, own.stack)
         for blow, cut in zip(point.blows, cuts, strict=True):
-            await eventually(partial(_has_fallen, cut), what=f"the blow at {blow.name}")
-    return await own.verdict(bookings)
+            await fallen(cut, blow)
+    return Found(len(bookings), await own.verdict(bookings))
 
 
-def _cut(own: Site, blow: Blow, target: str) -> Cut:
+def cut_of(own: Site, blow: Blow, target: str) -> Cut:
+    """Make the cut that kills a process at a blow."""
     assert blow.seen is not None, blow.step.void
     return Cut(blow.seen, blow.moment, partial(own.keeper.kill, target))
 
 
-async def _has_fallen(cut: Cut) -> bool:
-    return cut.struck.is_set()
+async def fallen(cut: Cut, blow: Blow) -> None:
+    """Wait until a blow has fallen; AssertionError when it does not."""
+    try:
+        await asyncio.wait_for(cut.struck.wait(), PATIENCE_SECONDS)
+    except TimeoutError:
+        raise AssertionError(f"the blow at {blow.name} did not fall") from None

@@ -1,18 +1,28 @@
-"""One campaign for the crash points that were chosen."""
+"""One campaign for the trials that were chosen."""
 
-from collections.abc import AsyncIterator
-from typing import cast
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 
-from tests.crash.campaign import Campaign, seed_of
-from tests.crash.point import Point
+from tests.crash.campaign import Campaign, Trial, crash, seed_of
+from tests.crash.crowd import rush
 
 
 @pytest.fixture(scope="session")
 async def campaign(request: pytest.FixtureRequest, quiet: None) -> AsyncIterator[Campaign]:
-    """Take the points of all chosen tests, in their order, a few at a time."""
+    """Take the trials of all chosen tests, a few at a time."""
+    seed = seed_of(request.config)
     chosen = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
-    points = [cast("Point", values["point"]) for values in chosen if "point" in values]
-    async with Campaign(points, seed_of(request.config)).running() as begun:
+    trials = {name: trial for values in chosen for name, trial in _trials(values, seed)}
+    async with Campaign(trials, seed).running() as begun:
         yield begun
+
+
+def _trials(values: dict[str, Any], seed: int) -> Iterator[tuple[str, Trial]]:
+    """Find the trial that a test with these parameters waits for."""
+    if point := values.get("point"):
+        yield point.name, partial(crash, point=point)
+    if crowd := values.get("crowd"):
+        yield crowd.name, partial(rush, crowd=crowd, seed=seed)

@@ -27,7 +27,7 @@ from tests.crash.site import (
     WORKER_TEMPORAL,
 )
 
-TARGETS = (WORKER, API, TEMPORAL, POSTGRES)  # the worker first: what it leaves behind takes longest
+TARGETS = (WORKER, API, TEMPORAL, POSTGRES)
 ALL_TARGETS = (*TARGETS, SANDBOX)
 MONEY_PATH = ("S2", "S5", "S6", "C2", "C3")
 
@@ -220,21 +220,20 @@ class Point:
 
 
 def singles(targets: tuple[str, ...] = ALL_TARGETS) -> Iterator[Point]:
-    """Give every step at every moment for every target."""
-    for target in targets:
-        for step in STEPS:
-            for moment in Moment:
+    """Give every step at every moment for every target, the targets in turn: what a worker leaves behind is
+    waited for while others are busy.
+    """
+    for step in STEPS:
+        for moment in Moment:
+            for target in targets:
                 yield Point((Blow(step, moment),), target)
 
 
 def pairs() -> Iterator[Point]:
     """Give every pair of steps of the money path, both cut when done and not reported."""
-    for target in TARGETS:
-        for first, second in combinations_with_replacement(MONEY_PATH, 2):
-            blows = (
-                Blow(BY_NAME[first], Moment.DONE),
-                Blow(BY_NAME[second], Moment.DONE, again=first == second),
-            )
+    for first, second in combinations_with_replacement(MONEY_PATH, 2):
+        blows = (Blow(BY_NAME[first], Moment.DONE), Blow(BY_NAME[second], Moment.DONE, again=first == second))
+        for target in TARGETS:
             yield Point(blows, target)
 
 

@@ -2,7 +2,9 @@
 was wrong then. Written by the run that took them: `./dev test --all tests/crash --report`.
 """
 
+import os
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from statistics import median, quantiles
@@ -12,6 +14,7 @@ import pytest
 
 from devtools.paths import ROOT
 from tests.crash.campaign import seed_of
+from tests.crash.crowd import BUYERS, crowds
 from tests.crash.point import ALL_TARGETS, STEPS, TARGETS, Point, pairs, singles
 from tests.crash.proxy import Moment
 
@@ -34,7 +37,9 @@ class Report:
 
     def __init__(self, config: pytest.Config) -> None:
         self.seed = seed_of(config)
+        self.began = time.monotonic()
         self.points: dict[str, dict[str, Any]] = {}
+        self.crowds: dict[str, dict[str, Any]] = {}
         self.faults: list[tuple[str, str, str]] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -44,6 +49,8 @@ class Report:
             return
         if "point" in noted:
             self.points[noted["point"]] = noted
+        elif "crowd" in noted:
+            self.crowds[noted["crowd"]] = noted
         elif "fault" in noted:
             self.faults.append((noted["fault"], noted["told"], report.outcome))
 
@@ -63,6 +70,9 @@ class Report:
         yield from table(("step", "", *columns), self.steps())
         yield "\n## Two crashes\n"
         yield from table(("both b", *TARGETS), self.two())
+        yield f"\n## Every b while {BUYERS} book\n"
+        yield "One process is killed at one step after the other, in any order; judged when all is at rest.\n"
+        yield from table(("killed", "times", "bookings", "seconds", "violations"), self.rushes())
         yield "\n## Void\n"
         for step in STEPS:
             if step.void:
@@ -90,6 +100,7 @@ class Report:
         )
         for name, points in kinds:
             yield name, self._counted(points)
+        yield "time, load", f"{(time.monotonic() - self.began) / 60:.0f} min, {os.getloadavg()[2]:.0f}"
 
     def _counted(self, points: Sequence[Point]) -> str:
         taken = [self.points[point.name] for point in points if point.name in self.points]
@@ -115,10 +126,22 @@ class Report:
     def two(self) -> Iterator[Sequence[str]]:
         """Give a row for each pair."""
         points = [*pairs()]
-        for first in points[: len(points) // len(TARGETS)]:
-            same = [point for point in points if point.blows == first.blows]
-            names = " + ".join(blow.step.name for blow in first.blows)
+        for blows in dict.fromkeys(point.blows for point in points):
+            same = [point for point in points if point.blows == blows]
+            names = " + ".join(blow.step.name for blow in blows)
             yield names, *(self._cell(point) for point in same)
+
+    def rushes(self) -> Iterator[Sequence[str]]:
+        """Give a row for each process that died in a crowd."""
+        for crowd in crowds():
+            if noted := self.crowds.get(crowd.name):
+                counts = (
+                    len(crowd.blows),
+                    noted["bookings"],
+                    round(noted["seconds"]),
+                    len(noted["violations"]),
+                )
+                yield crowd.target, *map(str, counts)
 
     def _cell(self, point: Point) -> str:
         if point.void:
@@ -130,7 +153,8 @@ class Report:
 
     def violations(self) -> list[str]:
         """List what was wrong."""
-        return [f"- {name}: {each}" for name, noted in self.points.items() for each in noted["violations"]]
+        trials = self.points | self.crowds
+        return [f"- {name}: {each}" for name, noted in trials.items() for each in noted["violations"]]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

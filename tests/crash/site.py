@@ -95,12 +95,16 @@ class Keeper:
             await eventually(partial(self._has_ended, name), what=f"the end of {name}")
         for name in names:
             self.down.discard(name)
-            await eventually(partial(self._runs, name), what=name)
+            await self.runs(name)
+
+    async def runs(self, name: str) -> None:
+        """Return when this has been started (again), whether it serves already or not."""
+        await eventually(partial(self._lives, name), what=name)
 
     async def _has_ended(self, name: str) -> bool:
-        return self.kept[name].ended() is not None
+        return not await self._lives(name)
 
-    async def _runs(self, name: str) -> bool:
+    async def _lives(self, name: str) -> bool:
         return self.kept[name].ended() is None
 
     def signal(self, name: str, number: signal.Signals) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from domain.catalog import SalesTerms
 from tests.crash.campaign import Campaign, seed_of
+from tests.crash.crowd import buy_until, ended
 from tests.crash.point import BY_NAME, TARGETS, Step
 from tests.crash.proxy import ANSWERED, ASKED, Cut, Moment, Weather
 from tests.crash.site import (
@@ -28,8 +29,7 @@ from tests.crash.site import (
     Site,
     site,
 )
-from tests.crash.story import STORIES, Ended, play, press_pay, stranger
-from tests.support.shop import Shop
+from tests.crash.story import Ended, play, press_pay, stranger
 from tests.support.stack import ENDS
 from tests.support.wait import PATIENCE_SECONDS
 
@@ -38,6 +38,7 @@ pytestmark = [pytest.mark.heavy, pytest.mark.xdist_group("crash")]
 Note = Callable[[str, object], None]
 
 TIMES, BUYERS = 10, 6
+STORIES_AT_ONCE = ("paid", "paid_at_second", "cancelled", "torn")
 ZOMBIES = [BY_NAME[name] for name in ("S2", "S6", "S7", "C1", "C2", "C3", "C5")]
 HOLDS, AT_ONCE, HOLD_SECONDS = 200, 8, 4
 LINKS = (
@@ -78,28 +79,20 @@ async def test_all_processes_die_at_once_and_again(
     """F5: under load, ten times, started again in any order."""
     over = asyncio.Event()
     own.buyer.wishes.clear()
-    shop = await own.stack.shop(capacity=10_000)
-    buyers = [asyncio.create_task(_buy_until(own, shop, over, chance)) for _ in range(BUYERS)]
+    shops = dict.fromkeys(STORIES_AT_ONCE, await own.stack.shop(capacity=10_000))
+    buyers = [asyncio.create_task(buy_until(over, own, shops, chance)) for _ in range(BUYERS)]
     for _ in range(TIMES):
         await own.keeper.well()
         await asyncio.sleep(chance.uniform(0, 1))  # somewhere in the midst of what the buyers do
         await own.keeper.kill_all(chance.sample(TARGETS, len(TARGETS)))
     over.set()
-    bookings = [each for ended in await asyncio.gather(*buyers) for each in ended]
+    bookings = ended(await asyncio.gather(*buyers))
 
     found = await own.verdict(bookings)
 
     record_property("fault", "F5: all four at once, under load, restart in any order")
     record_property("told", f"{TIMES} times, {len(bookings)} bookings, {len(found)} violations")
     assert found == []
-
-
-async def _buy_until(own: Site, shop: Shop, over: asyncio.Event, chance: random.Random) -> Ended:
-    ended: Ended = []
-    while not over.is_set():
-        story = STORIES[chance.choice(("paid", "paid_at_second", "cancelled", "torn"))]
-        ended += await story(own.stack, shop, stranger())
-    return ended
 
 
 @pytest.mark.parametrize("step", ZOMBIES, ids=lambda step: step.name)
@@ -134,8 +127,7 @@ async def test_a_hold_may_end_while_it_is_paid(
     own.buyer.wishes.clear()
     at_once = asyncio.Semaphore(AT_ONCE)
     moments = [chance.uniform(-0.6, 0.6) for _ in range(HOLDS)]
-    ended = await asyncio.gather(*(_paid_at_the_end(own, at_once, moment) for moment in moments))
-    bookings = [each for story in ended for each in story]
+    bookings = ended(await asyncio.gather(*(_paid_at_the_end(own, at_once, moment) for moment in moments)))
 
     found = await own.verdict(bookings)
 
@@ -171,7 +163,7 @@ async def test_a_link_may_be_bad(
     with own.links.all[link].under(weather):
         plays = [asyncio.create_task(play(story, own.stack)) for story in ("captured", "cancelled", "torn")]
         await asyncio.wait(plays, timeout=STORM_SECONDS)
-    bookings = [each for ended in plays for each in await ended]
+    bookings = ended([await each for each in plays])
 
     found = await own.verdict(bookings)
 

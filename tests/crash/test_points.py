@@ -12,7 +12,7 @@ pytestmark = pytest.mark.xdist_group("crash")  # one campaign takes all points
 Note = Callable[[str, object], None]
 
 ALWAYS = [point for point in singles() if is_on_money_path(point) and not point.void]
-OFTEN = [point for point in (*singles(), *pairs()) if not is_on_money_path(point) and not point.void]
+OFTEN = [point for point in (*pairs(), *singles()) if not is_on_money_path(point) and not point.void]
 
 
 @pytest.mark.row("SAG-10")

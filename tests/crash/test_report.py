@@ -13,6 +13,7 @@ def test_the_page_tells_what_the_run_has_found(pytestconfig: pytest.Config) -> N
         if not point.void:
             report.points[point.name] = {"seconds": 4.2, "violations": []}
     report.points["S6b-api"]["violations"] = ["I2: paid and no ticket"]
+    report.crowds["crowd-api"] = {"bookings": 321, "seconds": 60.4, "violations": ["I1: too many"]}
     report.faults.append(("F5", "10 times", "passed"))
 
     page = [*report.page()]
@@ -22,5 +23,7 @@ def test_the_page_tells_what_the_run_has_found(pytestconfig: pytest.Config) -> N
     assert "| S6 + C3 | 4 | 4 | 4 | 4 |" in page
     assert "- P1 scheduled payout: there are no payouts yet." in page
     assert "| F5 | 10 times | passed |" in page
+    assert "| api | 14 | 321 | 60 | 1 |" in page
+    assert "- crowd-api: I1: too many" in page
     assert "- S6b-api: I2: paid and no ticket" in page
     assert not any(str(PAGE.parent) in line for line in page)
