@@ -42,10 +42,12 @@ from activities.relay.relay import Relay
 from activities.sweep import SweepActivities
 from db.session import OUTAGES, Database
 from domain.sweep import SweepRequest
+from db.webhook import Told
 from observability import log as logs, trace
 from observability.metrics import sdk_runtime
 from observability.trace import StatementWatch
 from providers.cash import CashGateway
+from providers.adyen_gateway.gateway import AdyenGateway
 from providers.gateway import Accounts, Gateway, Gateways
 from providers.mail import Post, SendGrid
 from providers.protection import Guards, Limits
@@ -127,7 +129,7 @@ async def parts(
             settings=settings,
             temporal=temporal,
             sagas=Sagas(impatient, settings.queue_prefix),
-            gateways=gateways(settings, http, guards, further),
+            gateways=gateways(settings, http, databases["payment"], guards, further),
             guards=guards,
             post=SendGrid(
                 api_key=settings.mail_api_key,
@@ -171,7 +173,11 @@ async def database(settings: Settings, role: str, url: str) -> Database:
 
 
 def gateways(
-    settings: Settings, http: aiohttp.ClientSession, guards: Guards, further: Sequence[Gateway]
+    settings: Settings,
+    http: aiohttp.ClientSession,
+    payments: Database,
+    guards: Guards,
+    further: Sequence[Gateway],
 ) -> Gateways:
     """Build the gateways of our accounts at payment providers."""
     stripe = StripeGateway(
@@ -184,7 +190,19 @@ def gateways(
         guard=guards.of("stripe", ACCOUNT),
         tolerance=timedelta(seconds=settings.webhook_tolerance_seconds),
     )
-    return Accounts(stripe, CashGateway(ACCOUNT), *further)
+    adyen = AdyenGateway(
+        account=ACCOUNT,
+        merchant=settings.adyen_merchant_account,
+        api_key=settings.adyen_api_key,
+        keys=settings.adyen_hmac_keys,
+        memory=Told(payments, "adyen", ACCOUNT),
+        api=settings.adyen_api_base,
+        login=settings.adyen_webhook_login,
+        theme=settings.adyen_theme,
+        timeout=timedelta(seconds=settings.provider_timeout_seconds),
+        guard=guards.of("adyen", ACCOUNT),
+    )
+    return Accounts(stripe, adyen, CashGateway(ACCOUNT), *further)
 
 
 def limits(settings: Settings) -> Limits:

@@ -24,15 +24,7 @@ from domain.refund import (
     RefundStatus,
 )
 from providers import gateway as provider
-from providers.gateway import (
-    Gateway,
-    Gateways,
-    NeedsFunds,
-    OutcomeUnknown,
-    RefundAnswer,
-    Refused,
-    StateConflict,
-)
+from providers.gateway import Gateway, Gateways, NeedsFunds, RefundAnswer, Refused, StateConflict
 from workflows import steps
 
 log = structlog.get_logger(__name__)
@@ -88,14 +80,15 @@ class RefundActivities:
                 )
 
     async def _there(self, gateway: Gateway, row: Refund) -> RefundAnswer | None:
-        """Look for what an earlier call has left at the provider."""
+        """Look for what an earlier call has left at the provider; what it took and hides is on its way."""
         if row.payment_ref is None:
             raise Refused("never_paid")
         if not row.calls:
             return None
         found = await gateway.find_refund(row.payment_ref, refund_id=str(row.id))
         if found is None and row.provider_ref is not None:
-            raise OutcomeUnknown("refund_not_shown")  # it was taken: it may not be asked for again
+            taken = provider.RefundStatus.PENDING
+            return RefundAnswer(provider_ref=row.provider_ref, status=taken, amount=row.amount)
         return found
 
     async def _given(self, gateway: Gateway, ask: RefundRequest, row: Refund) -> RefundAnswer:
@@ -123,8 +116,9 @@ class RefundActivities:
         gateway = gateway_of(self._gateways, row.provider, row.account)
         facts = await gateway.fetch(row.payment_id, row.payment_ref or "")
         async with self._payment.tenant(ask.tenant_id) as connection:
-            await self._failed(connection, ask, no.reason)
             await fold.record(connection, ask.tenant_id, row.payment_id, facts)
+            gone = await refunds.exceeds(connection, ask.tenant_id, row)
+            await self._failed(connection, ask, NOTHING_LEFT if gone else no.reason)
 
     async def _failed(self, connection: Connection, ask: RefundRequest, code: str) -> None:
         await outcome.answered(
@@ -134,16 +128,22 @@ class RefundActivities:
     async def _judged(self, connection: Connection, ask: RefundRequest) -> RefundReport:
         """Give how it stands, and say when a person has to look at it."""
         row = await refunds.find(connection, ask.tenant_id, ask.refund_id)
-        cause = _needs_person(row, datetime.now(UTC))  # noqa: TID251 - an activity is where the clock is read
+        now = datetime.now(UTC)  # noqa: TID251 - an activity is where the clock is read
+        left = await refunds.left(connection, ask.tenant_id, row.payment_id)
+        cause = _needs_person(row, now, left=left)
         if cause and await outcome.needs_person(connection, ask.tenant_id, row, cause=cause):
             log.error("a refund needs a person", refund_id=str(row.id), cause=cause)
         return row.report.model_copy(update={"attention": cause})
 
 
-def _needs_person(row: Refund, now: datetime) -> str:
-    """Say, in a word, why a person has to look at a refund, if one has to."""
+def _needs_person(row: Refund, now: datetime, *, left: int) -> str:
+    """Say, in a word, why a person has to look at a refund, if one has to; `left` is what we still keep of
+    its payment.
+    """
     if row.hindrance is not None:
         return row.hindrance.value
-    if row.status is RefundStatus.FAILED and row.failure_code != NOTHING_LEFT:
+    if row.failure_code == NOTHING_LEFT:
+        return "less_is_left" if left > 0 else ""
+    if row.status is RefundStatus.FAILED:
         return "sent_back_twice" if row.retry_of else ""
     return "takes_long" if not row.status.is_final and now - row.created_at > LONG else ""

@@ -69,6 +69,7 @@ from providers.adyen_gateway.gateway import AdyenGateway
 from providers.cash import CashGateway
 from providers.gateway import Accounts, Gateway
 from providers.seal import Seal
+from providers.paypal_gateway.gateway import PayPalGateway
 from providers.stripe_gateway.gateway import StripeGateway
 from providers.token import BookingTokens, KeyRing, LinkTokens, TicketTokens, UserTokens
 from settings import Settings, SettingsInvalid
@@ -214,7 +215,7 @@ def house(
         rules=Rules(
             api_url=settings.api_url,
             grace=timedelta(seconds=settings.hold_grace_seconds),
-            publishable_keys={"stripe": settings.stripe_publishable_key, "adyen": settings.adyen_client_key},
+            publishable_keys={"stripe": settings.stripe_publishable_key, "adyen": settings.adyen_client_key, "paypal": settings.paypal_client_id},
             live=settings.holdfast_env == "production",
             ui_origin="/".join(settings.temporal_ui_url.split("/")[:3]),
             codec_ticket=settings.codec_ticket,
@@ -295,7 +296,21 @@ def gateways(
         api=settings.adyen_api_base,
         login=settings.adyen_webhook_login,
     )
-    return Accounts(stripe, adyen, CashGateway(webhook.MAIN_ACCOUNT), *further)
+    return Accounts(stripe, adyen, *paypal(settings, http), CashGateway(webhook.MAIN_ACCOUNT), *further)
+
+
+def paypal(settings: Settings, http: aiohttp.ClientSession) -> Iterator[Gateway]:
+    """Build the gateway to PayPal, if we have an account there."""
+    if settings.paypal_client_id:
+        yield PayPalGateway(
+            account=webhook.MAIN_ACCOUNT,
+            client_id=settings.paypal_client_id,
+            secret=settings.paypal_client_secret,
+            webhook_ids=settings.paypal_webhook_ids,
+            roots=Path(settings.paypal_roots).read_bytes(),
+            http=http,
+            api=settings.paypal_api_base,
+        )
 
 
 def tokens(settings: Settings) -> Tokens:

@@ -12,6 +12,7 @@ import structlog
 from fastapi import APIRouter, Path, Request
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
 
 from api import problem
 from api.deps import BASE, OPEN, Now, Parts
@@ -25,7 +26,9 @@ from providers.gateway import BadSignature, Gateway, OutcomeUnknown, WebhookEven
 log = structlog.get_logger(__name__)
 
 MAIN_ACCOUNT = "default"
-WRONG_MODE, UNREADABLE = "wrong_mode", "unreadable"
+WRONG_MODE, WRONG_MERCHANT, UNREADABLE = "wrong_mode", "wrong_merchant", "unreadable"
+# Adyen wants its own words, in plain text.
+ADYEN, ACCEPTED, INVALID = "adyen", "[accepted]", "[invalid]"
 
 # Not strict: a provider adds to its requests what it likes.
 router = APIRouter(prefix=f"{BASE}/webhooks", tags=["webhooks"], dependencies=[OPEN])
@@ -37,6 +40,27 @@ class Received(Answer):
     """The delivery is stored; it need not be sent again."""
 
     received: bool = True
+
+
+@router.post("/adyen", responses=NOS, response_class=PlainTextResponse)
+async def receive_from_adyen(request: Request, parts: Parts, now: Now) -> PlainTextResponse:
+    """Take Adyen's notifications for the main account: `[accepted]` once all of them are stored."""
+    return await receive_from_adyen_for_account(request, parts, now, MAIN_ACCOUNT)
+
+
+@router.post("/adyen/{account}", responses=NOS, response_class=PlainTextResponse)
+async def receive_from_adyen_for_account(
+    request: Request, parts: Parts, now: Now, account: Name
+) -> PlainTextResponse:
+    """Take Adyen's notifications: `[accepted]` once all of them are stored, also when they are known already.
+
+    401 `[invalid]`: not logged in, or one of them is not signed by Adyen; nothing is stored then.
+    """
+    try:
+        await _take(request, parts, now, ADYEN, account)
+    except BadSignature:
+        return PlainTextResponse(INVALID, 401)
+    return PlainTextResponse(ACCEPTED)
 
 
 @router.post("/{provider}", responses=NOS)
@@ -53,6 +77,15 @@ async def receive_for_account(
 
     400: not signed by the provider, or too long ago. 503: it could not be stored; send it again.
     """
+    try:
+        await _take(request, parts, now, provider, account)
+    except BadSignature:
+        raise HTTPException(400, "The signature does not hold.") from None
+    return Received()
+
+
+async def _take(request: Request, parts: Parts, now: Now, provider: str, account: str) -> None:
+    """Verify a delivery and store its events. Raises BadSignature; refuses Unknown."""
     gateway = parts.gateways.of(provider, account)
     if gateway is None:
         raise Unknown
@@ -62,7 +95,7 @@ async def receive_for_account(
     except BadSignature as no:
         WEBHOOKS.labels(provider, "refused").inc()
         log.warning("webhook refused", provider=provider, account=account, why=str(no))
-        raise HTTPException(400, "The signature does not hold.") from None
+        raise
     except OutcomeUnknown:  # the provider's certificate cannot be had; it sends again
         WEBHOOKS.labels(provider, "unverified").inc()
         raise HTTPException(503, "It cannot be verified now; send it again.", {"Retry-After": "5"}) from None
@@ -71,7 +104,6 @@ async def receive_for_account(
         new = await inbox.store(connection, deliveries)
     parts.waker.wake()
     _tell(provider, deliveries, new)
-    return Received()
 
 
 def _combined(headers: Headers) -> Mapping[str, str]:
@@ -94,10 +126,17 @@ def _deliveries(gateway: Gateway, raw: bytes, *, live: bool) -> list[Delivery]:
             event.occurred_at,
             raw,
             ignored=_moves_nothing(event),
-            parked="" if event.live == live else WRONG_MODE,
+            parked=_misdirected(event, live=live),
+            about=event.payment_id,
         )
         for event in events
     ]
+
+
+def _misdirected(event: WebhookEvent, *, live: bool) -> str:
+    if event.live != live:
+        return WRONG_MODE
+    return WRONG_MERCHANT if event.foreign else ""
 
 
 def _moves_nothing(event: WebhookEvent) -> str:

@@ -9,18 +9,19 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from db import case
-from db.session import Connection
+from db.session import Connection, Database
 from domain.case import CaseKind
 from domain.ids import PaymentId, TenantId
 from domain.refusal import EventClosed, Unknown
 from domain.value import Value
 
 STORE = """
-insert into webhook_events (id, provider, account, event_id, kind, occurred_at, body, status, cause, next_at)
+insert into webhook_events
+       (id, provider, account, event_id, kind, occurred_at, body, status, cause, about, next_at)
 select told.*, case when status = 'parked' then 'infinity' else now() end
   from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
-              $7::bytea[], $8::text[], $9::text[])
-       as told (id, provider, account, event_id, kind, occurred_at, body, status, cause)
+              $7::bytea[], $8::text[], $9::text[], $10::uuid[])
+       as told (id, provider, account, event_id, kind, occurred_at, body, status, cause, about)
 on conflict do nothing
 """
 
@@ -47,6 +48,18 @@ OF_PAYMENT = """
 select id, provider, account, event_id, kind, occurred_at, received_at, status, cause, attempts,
        nullif(next_at, 'infinity') as next_at, told_at, tenant_id, payment_id, tries
   from webhook_events where tenant_id = $1 and payment_id = $2 order by id limit $3
+"""
+
+# What was quarantined is not believed.
+TOLD = """
+select body from webhook_events
+ where about = $1 and provider = $2 and account = $3 and cause not in ('wrong_mode', 'wrong_merchant')
+ order by id
+"""
+
+PAYABLE_UNTIL = """
+select (checkout ->> 'expires_at')::timestamptz from payments
+ where provider_ref = $1 and provider = $2 and account = $3
 """
 
 BODY = "select body from webhook_events where id = $1"
@@ -82,6 +95,7 @@ class Delivery(NamedTuple):
     """One event of a verified delivery; `body` is the delivery's raw bytes.
 
     `ignored` and `parked` say why it is not told: it moves nothing, or a person has to look at it first.
+    `about` is the payment that it calls itself about.
     """
 
     provider: str
@@ -92,6 +106,7 @@ class Delivery(NamedTuple):
     body: bytes
     ignored: str = ""
     parked: str = ""
+    about: PaymentId | None = None
 
 
 class Try(Value):
@@ -187,6 +202,26 @@ async def ignore(connection: Connection, event_id: UUID) -> None:
         raise EventClosed("This event is processed or ignored already.")
 
 
+class Told:
+    """What one account was told, for a gateway to a provider that cannot be asked; as the payment role."""
+
+    def __init__(self, database: Database, provider: str, account: str) -> None:
+        self._database, self._of = database, (provider, account)
+
+    async def told(self, payment_id: PaymentId) -> Sequence[bytes]:
+        """Give the deliveries about a payment as they came, the first first; one of several events may come
+        as often.
+        """
+        async with self._database.across(shown=str(payment_id)) as connection:
+            return [row["body"] for row in await connection.fetch(TOLD, payment_id, *self._of)]
+
+    async def payable_until(self, payment_id: PaymentId) -> datetime | None:
+        """Give the end of a payment's checkout, UTC; nothing where none was written down."""
+        async with self._database.across(shown=str(payment_id)) as connection:
+            ends: datetime | None = await connection.fetchval(PAYABLE_UNTIL, str(payment_id), *self._of)
+            return ends
+
+
 async def _store(connection: Connection, deliveries: Sequence[Delivery], *ids: UUID) -> int:
     if not deliveries:
         return 0
@@ -201,6 +236,7 @@ async def _store(connection: Connection, deliveries: Sequence[Delivery], *ids: U
         [delivery.body for delivery in deliveries],
         [_status(delivery).value for delivery in deliveries],
         [delivery.parked or delivery.ignored for delivery in deliveries],
+        [delivery.about for delivery in deliveries],
     )
     return int(done.removeprefix("INSERT 0 "))
 

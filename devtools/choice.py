@@ -36,7 +36,7 @@ ROLES = {
     "DATABASE_READONLY_URL": "holdfast_readonly",
 }
 GIVEN = "HOLDFAST_GIVEN"  # the names of those that the caller had set
-FACES = ("stripe", "adyen", "paypal", "sendgrid")
+FACES = {"stripe": "stripe", "adyen": "adyen/checkout", "paypal": "paypal", "sendgrid": "sendgrid"}
 
 
 class Choice:
@@ -147,8 +147,8 @@ def _addresses(choice: Choice) -> None:
     choice.put("SANDBOX_URL", f"http://127.0.0.1:{at['SANDBOX_PORT']}")
     choice.put("SANDBOX_DATABASE", str(STATE / "sandbox.db"))
     choice.put("SANDBOX_SEED", "1")
-    for face in FACES:
-        choice.put(f"{face.upper()}_API_BASE", f"{at['SANDBOX_URL']}/{face}")
+    for provider, path in FACES.items():
+        choice.put(f"{provider.upper()}_API_BASE", f"{at['SANDBOX_URL']}/{path}")
 
 
 def _databases(choice: Choice) -> None:

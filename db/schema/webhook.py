@@ -17,7 +17,8 @@ Tries = Annotated[
 class WebhookEvent(Row, table=True):
     """One authentic event; it is the provider account's until it is matched with a tenant's payment.
 
-    `attempts` counts since it came or was last replayed; `tries` keeps them all.
+    `attempts` counts since it came or was last replayed; `tries` keeps them all. `about` is the payment that
+    it calls itself about, unmatched.
     """
 
     __tablename__ = "webhook_events"
@@ -26,6 +27,7 @@ class WebhookEvent(Row, table=True):
         Index("uq_webhook_events_event_id", "provider", "account", "event_id", unique=True),
         Index("ix_webhook_events_untold", "next_at", postgresql_where=text("told_at is null")),
         Index("ix_webhook_events_payment", "tenant_id", "payment_id"),
+        Index("ix_webhook_events_about", "about", postgresql_where=text("about is not null")),
         Index(
             "ix_webhook_events_attention",
             "id",
@@ -49,3 +51,4 @@ class WebhookEvent(Row, table=True):
     payment_id: UUID | None
     received_at: Stamped
     tries: Tries
+    about: UUID | None

@@ -283,6 +283,7 @@ def _client(api_key: str, merchant: str, api: str, timeout: timedelta) -> Any:
         platform="live" if live else "test",
         http_timeout=timeout.total_seconds(),
         http_force="requests",
+        live_endpoint_prefix="given by the address",
     )
     for service in vars(client.checkout).values():
         if hasattr(service, "baseUrl"):

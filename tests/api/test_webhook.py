@@ -110,7 +110,7 @@ async def test_an_unknown_account_or_provider_is_unknown(door: Door) -> None:
 
     for path in (
         f"{PATH}/nobody",
-        "/api/v1/webhooks/adyen",
+        "/api/v1/webhooks/nobody",
         "/api/v1/webhooks/x%00y",
         "/api/v1/webhooks/%2e%2e",
     ):

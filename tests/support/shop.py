@@ -64,6 +64,13 @@ class Shop:
         self.slots.append(slot)
         return slot
 
+    async def prefer(self, provider: str) -> None:
+        """Have payments go through an account at another provider, where nobody says otherwise."""
+        async with self.app.tenant(self.tenant_id) as connection:
+            for each in ("stripe", provider):
+                account = Account(provider=each, name="default", mode="test")
+                await tenant.put_account(connection, self.tenant_id, account, preferred=each == provider)
+
     async def add_variant(self, minor: int, *, quota: int | None = None, name: str = "Adult") -> Variant:
         """Put up one more variant."""
         variant = Variant(

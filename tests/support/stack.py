@@ -106,7 +106,7 @@ class Stack:
             yield parts.sagas
 
     async def at_adyen(self, shop: Shop) -> "Stack":
-        """Let a shop be paid over Adyen, which tells us from now on; gives the stack with our account there."""
+        """Let a shop be paid over Adyen, which tells us from now on; gives the stack with that account."""
         adyen = replace(self.sandbox, provider="adyen", key=self.settings.adyen_api_key)
         hook = f"{self.settings.api_url}/api/v1/webhooks/adyen"
         await adyen.listen(hook, self.settings.adyen_hmac_key)

@@ -1,4 +1,4 @@
-"""What Adyen's accounts need."""
+"""Remember what was told of a payment whose provider cannot be asked."""
 
 from db.migrations import sql
 

@@ -1,0 +1,149 @@
+"""Bookings that are paid over Adyen, which cannot be asked: what it told and signed decides."""
+
+import pytest
+
+from domain.booking import Judge, Verdict
+from domain.catalog import SalesTerms
+from tests.support.check import events_of, violations
+from tests.support.shop import Shop
+from tests.support.stack import Booked, Stack
+from tests.support.wait import eventually
+from tests.workflows.test_late_money import in_time, pay_in_time
+
+HELD = SalesTerms(partner_accepts=True)
+YES = Verdict(judge=Judge.PARTNER, accepted=True, by="partner")
+
+
+async def at_adyen(stack: Stack, terms: SalesTerms | None = None) -> tuple[Stack, Shop]:
+    shop = await stack.shop(terms=terms or SalesTerms(), capacity=1)
+    return await stack.at_adyen(shop), shop
+
+
+async def accept(stack: Stack, booking: Booked) -> None:
+    """Have the partner accept, and do not wait for what comes of it."""
+    async with stack.telling() as sagas:
+        await sagas.decide(await stack.request(booking), YES)
+
+
+@pytest.mark.row("PAY-04", partly="the fields of the session: tests/providers/test_adyen.py")
+async def test_a_booking_is_paid_over_adyen(stack: Stack) -> None:
+    stack, shop = await at_adyen(stack)
+    booking = await stack.book(shop)
+
+    await stack.pay(booking)
+    seen = await stack.wait_for(booking, "confirmed")
+
+    assert len(seen["tickets"]) == 1
+    (payment,) = await stack.rows("select provider, status, method, card_brand, card_last4 from payments")
+    assert payment == {
+        "provider": "adyen", "status": "captured",
+        "method": "card", "card_brand": "visa", "card_last4": "4242",
+    }  # fmt: skip
+    assert await violations(stack) == []
+
+
+async def test_a_declined_buyer_pays_with_another_card(stack: Stack) -> None:
+    stack, shop = await at_adyen(stack)
+    booking = await stack.book(shop)
+    checkout = await stack.pay(booking, "visa_chargeDeclinedInsufficientFunds")
+
+    async def declined() -> bool:
+        return bool(
+            await stack.value("select count(*) from payments where decline_code = 'insufficient_funds'")
+        )
+
+    await eventually(declined, what="the decline")
+    await stack.sandbox.pay(checkout["payment_url"])
+    await stack.wait_for(booking, "confirmed")
+
+    assert await violations(stack) == []
+
+
+async def test_held_money_is_taken_when_it_was_told_that_it_was(stack: Stack) -> None:
+    stack, shop = await at_adyen(stack, HELD)
+    booking = await stack.book(shop)
+    await stack.pay(booking)
+    await stack.wait_for(booking, "awaiting_partner")
+
+    await accept(stack, booking)
+    await stack.wait_for(booking, "confirmed")
+
+    assert [each["status"] for each in await stack.sandbox.payments()] == ["captured"]
+    assert [each["eventCode"] for each in await stack.sandbox.told()] == ["AUTHORISATION", "CAPTURE"]
+    assert await violations(stack) == []
+
+
+async def test_a_capture_that_fails_ends_the_booking_and_releases_the_money(stack: Stack) -> None:
+    stack, shop = await at_adyen(stack, HELD)
+    booking = await stack.book(shop)
+    await stack.pay(booking)
+    await stack.wait_for(booking, "awaiting_partner")
+    await stack.sandbox.break_down("POST /v72/payments/*/captures", "outcome_fails")
+
+    await accept(stack, booking)
+    await stack.closed(booking.workflow)
+
+    assert (await stack.read(booking))["tickets"] == []
+
+    async def released() -> bool:
+        return [each["status"] for each in await stack.sandbox.payments()] == ["cancelled"]
+
+    await eventually(released, what="the money")
+    assert await stack.value("select held + sold from counters") == 0
+    assert await violations(stack) == []
+
+
+async def paid_and_told_late(stack: Stack, *, close_sales: bool = False) -> tuple[Stack, Booked]:
+    """Pay a booking that ends before Adyen tells of it; then let it tell."""
+
+    async def pay(terms: SalesTerms) -> tuple[Stack, Booked] | None:
+        there, shop = await at_adyen(stack, terms)
+        await there.sandbox.mend()
+        await there.sandbox.break_down("AUTHORISATION", "webhook_hold")
+        booking = await pay_in_time(there, shop)
+        return None if booking is None else (there, booking)
+
+    there, booking = await in_time(pay)
+    await there.wait_for(booking, "expired")
+    if close_sales:
+        slot = "update slots set status = 'hidden' where id = (select slot_id from bookings where id = $1)"
+        await stack.judge.execute(slot, booking.id)
+    await there.sandbox.release()
+    return there, booking
+
+
+@pytest.mark.row("PAY-33", partly="Adyen: nobody can be asked, so what comes late is settled late")
+async def test_what_was_told_after_the_end_takes_the_places_again(stack: Stack) -> None:
+    stack, booking = await paid_and_told_late(stack)
+
+    await stack.wait_for(booking, "confirmed")
+
+    assert (await events_of(stack, booking))[-3:] == [
+        "booking.expired", "payment.processed", "booking.confirmed",
+    ]  # fmt: skip
+    assert await violations(stack) == []
+
+
+async def test_late_money_for_places_that_are_gone_goes_back(stack: Stack) -> None:
+    stack, booking = await paid_and_told_late(stack, close_sales=True)
+
+    await stack.wait_for(booking, "refunded")
+
+    assert await stack.sandbox.kept() == 0
+    assert [each["eventCode"] for each in await stack.sandbox.told()] == ["AUTHORISATION", "REFUND"]
+    assert await violations(stack) == []
+
+
+@pytest.mark.row("PAY-26", partly="a case is opened for a person; the evidence is not followed")
+async def test_a_chargeback_is_given_to_a_person(stack: Stack) -> None:
+    stack, shop = await at_adyen(stack)
+    booking = await stack.book(shop)
+    await stack.pay(booking)
+    await stack.wait_for(booking, "confirmed")
+
+    await stack.sandbox.charge_back()
+
+    async def opened() -> bool:
+        return bool(await stack.value("select count(*) from cases where cause = 'disputed'"))
+
+    await eventually(opened, what="the case")
