@@ -78,8 +78,8 @@ async def _asked_before(connection: Connection, request: RefundPayment) -> read.
     try:
         return await read.find(connection, request.tenant_id, request.refund_id)
     except Unknown:
-        left = await connection.fetchval(read.LEFT, request.tenant_id, request.payment_id)
-        raise ExceedsCaptured("More would go back than is left.", left=left or 0) from None
+        left = await read.left(connection, request.tenant_id, request.payment_id)
+        raise ExceedsCaptured("More would go back than is left.", left=left) from None
 
 
 async def next_key(connection: Connection, tenant_id: TenantId, refund_id: RefundId) -> int:

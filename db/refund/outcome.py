@@ -76,7 +76,8 @@ async def answered(
     """Write what the provider says of a refund: `processing` (taken), `completed` or `failed`; says whether
     it was news.
 
-    Failed is the last word, also after completed: the money is owed again. Books and events go along.
+    Failed is the last word, also after completed: the money is owed again, unless it went back otherwise.
+    Books and events go along.
     """
     before = await read.find(connection, tenant_id, refund_id)
     await connection.execute(intent.LOCK_PAYMENT, tenant_id, before.payment_id)
@@ -93,6 +94,8 @@ async def answered(
         completed, failed = (books.refund_source(refund_id, what) for what in ("completed", "failed"))
         await ledger.reverse(connection, tenant_id, completed, under=failed)
         await owe.tell(connection, tenant_id, before, types.REFUND_FAILED)
+        if await read.left(connection, tenant_id, before.payment_id) < before.amount.minor:
+            await owe.release(connection, tenant_id, before)
     await connection.execute(ADD_UP, tenant_id, before.payment_id)
     return moved == "UPDATE 1"
 

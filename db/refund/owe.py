@@ -5,7 +5,7 @@ from db.event import Told
 from db.refund.read import Refund
 from db.session import Connection
 from domain import ledger as books
-from domain.ids import TenantId
+from domain.ids import RefundId, TenantId
 
 # Whose decision the books know of, of all refunds of a booking.
 OF_BOOKING = "select id from refunds where tenant_id = $1 and booking_id = $2"
@@ -23,10 +23,20 @@ async def decide(connection: Connection, tenant_id: TenantId, refund: Refund) ->
     """
     await connection.execute(ONE_AT_A_TIME, str(refund.booking_id))
     for failed in await connection.fetch(OWED_AGAIN, tenant_id, refund.payment_id):
-        decided, released = (books.refund_source(failed["id"], what) for what in ("decided", "released"))
-        await ledger.reverse(connection, tenant_id, decided, under=released)
+        await _released(connection, tenant_id, RefundId(failed["id"]))
     earned = await _earned(connection, tenant_id, refund)
     await ledger.post(connection, tenant_id, books.refund_decided(refund.id, refund.amount, earned))
+
+
+async def release(connection: Connection, tenant_id: TenantId, refund: Refund) -> None:
+    """Owe a refund no more, that has failed because its money went back otherwise."""
+    await connection.execute(ONE_AT_A_TIME, str(refund.booking_id))
+    await _released(connection, tenant_id, refund.id)
+
+
+async def _released(connection: Connection, tenant_id: TenantId, refund_id: RefundId) -> None:
+    decided, released = (books.refund_source(refund_id, what) for what in ("decided", "released"))
+    await ledger.reverse(connection, tenant_id, decided, under=released)
 
 
 async def _earned(connection: Connection, tenant_id: TenantId, refund: Refund) -> dict[str, int]:

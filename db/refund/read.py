@@ -104,10 +104,15 @@ async def covers(connection: Connection, tenant_id: TenantId, payment_id: Paymen
     return bool(await connection.fetchval(COVERED, tenant_id, payment_id) >= minor)
 
 
+async def left(connection: Connection, tenant_id: TenantId, payment_id: PaymentId) -> int:
+    """Reckon what is left of a payment, in minor units, when all that is on its way has gone back."""
+    minor: int | None = await connection.fetchval(LEFT, tenant_id, payment_id)
+    return minor or 0
+
+
 async def exceeds(connection: Connection, tenant_id: TenantId, refund: Refund) -> bool:
     """Say whether a refund cannot be taken because more of its payment has gone back without us."""
-    left = await connection.fetchval(LEFT, tenant_id, refund.payment_id)
-    return bool(left < 0)
+    return await left(connection, tenant_id, refund.payment_id) < 0
 
 
 def _refund(row: Record) -> Refund:

@@ -394,6 +394,22 @@ async def test_a_refund_that_cannot_be_taken_any_more_is_known_by_the_sums(datab
         assert await refunds.exceeds(connection, booking.tenant_id, asked)
 
 
+@pytest.mark.parametrize("heard_first", [True, False])
+async def test_what_somebody_has_given_back_before_us_is_not_owed_as_well(
+    databases: Databases, heard_first: bool
+) -> None:
+    booking, payment_id = await paid(databases)
+    asked = await ask(databases, wish(booking, payment_id))
+    without_us = desk(booking, payment_id, FactKind.REFUNDED, operation="re_desk")
+
+    if heard_first:
+        await record(databases, booking, payment_id, without_us)
+    await answered(databases, booking, asked, RefundStatus.FAILED)
+    await record(databases, booking, payment_id, without_us)
+
+    assert await balances(databases, booking) == {}
+
+
 # --- what it means for the booking
 
 
