@@ -275,7 +275,6 @@ def some(examples: int, *phases: Phase) -> settings:
 
 
 @pytest.mark.row("INV-05", partly="one caller at a time here: the race has tests of its own")
-@pytest.mark.row("SAG-03", partly="the statements; the run is told in the simulation")
 def test_the_shop_sells_as_the_model_says(urls: Urls) -> None:
     with selling(urls) as machine:
         run_state_machine_as_test(machine, settings=some(EXAMPLES))

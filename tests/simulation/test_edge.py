@@ -32,8 +32,8 @@ def edge(seed: int) -> Plot:
     return Plot(troubles[seed % len(troubles)], Manner.AT_THE_EDGE, bookings=1, capacity=1, by_seed=True)
 
 
-@pytest.mark.row("PAY-12", partly="F24 in the simulation, beside the race on real processes")
 def test_paid_as_the_hold_ends_is_booked_or_paid_back(seeds: range) -> None:
+    """F24, of which tests/crash tells two hundred on real processes."""
     for seed in seeds:
         Story(seed, edge(seed)).tell()
 

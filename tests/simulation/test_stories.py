@@ -13,8 +13,7 @@ from tests.simulation.story import Plot, Story
 STORIES = 300
 
 
-@pytest.mark.row("SAG-03", partly="in the simulation: the statements themselves are tested on PostgreSQL")
-@pytest.mark.row("SAG-06", partly="in the simulation, beside the stories on real processes")
+@pytest.mark.row("SAG-04", partly="vouchers")
 def test_whatever_goes_wrong_nothing_is_oversold_stranded_or_told_twice(seeds: range) -> None:
     for seed in seeds:
         Story(seed).tell()

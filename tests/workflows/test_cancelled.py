@@ -35,7 +35,7 @@ async def test_cancelling_twice_at_once_is_cancelling_once(stack: Stack) -> None
     assert await violations(stack) == []
 
 
-@pytest.mark.row("SAG-04", partly="each step in turn: test_broken_steps.py")
+@pytest.mark.row("SAG-04", partly="vouchers")
 async def test_money_that_a_cancelled_booking_has_taken_goes_back_whole(stack: Stack) -> None:
     """The webhook is held back, so the run learns of the money only when it closes the checkout."""
     await stack.sandbox.break_down("payment_intent.succeeded", "webhook_hold")

@@ -47,7 +47,7 @@ async def test_late_money_for_a_slot_that_is_off_sale_goes_back(stack: Stack) ->
     assert await violations(stack) == []
 
 
-@pytest.mark.row("SAG-04", partly="each step in turn: test_broken_steps.py")
+@pytest.mark.row("SAG-04", partly="vouchers")
 async def test_the_last_place_went_to_somebody_else_while_no_worker_ran(idle_stack: Stack) -> None:
     """Paid in time, but nobody heard of it before the hold was over and the place was sold."""
     stack = idle_stack

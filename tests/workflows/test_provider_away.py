@@ -117,7 +117,7 @@ async def test_when_it_is_back_every_wish_is_answered_with_one_checkout(make_sta
         assert await violations(stack) == []
 
 
-@pytest.mark.row("SAG-04", partly="vouchers and voided tickets")
+@pytest.mark.row("SAG-04", partly="vouchers")
 async def test_what_has_to_be_undone_waits_for_the_provider_and_the_buyer_does_not(
     make_stack: MakeStack,
 ) -> None:
