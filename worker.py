@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 import structlog
+import uvloop
 from temporalio.client import Client
 from temporalio.contrib.opentelemetry import TracingInterceptor
 from temporalio.runtime import Runtime
@@ -408,7 +409,7 @@ if __name__ == "__main__":
     tracing = trace.set_up(
         "worker", environment=given.holdfast_env, endpoint=given.otel_exporter_otlp_endpoint
     )
-    asyncio.run(main(given, wanted))
+    uvloop.run(main(given, wanted))
     tracing.shutdown()
     logging.shutdown()
     os._exit(0)  # the interpreter's own way out may abort inside the SDK's native threads
