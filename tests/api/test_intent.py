@@ -58,6 +58,24 @@ async def test_both_shapes_open_a_payment_and_answer_in_their_own_words(stack: S
     assert row["metadata"] == '{"campaign": "autumn"}'
 
 
+@pytest.mark.row("PAY-03")
+async def test_stripe_hears_exactly_what_an_intent_is_for(stack: Stack) -> None:
+    booking = await stack.book(await stack.shop(minor=59_999, currency="USD"))
+
+    answer = await ask(
+        stack, booking, intent_of(booking, amount=59_999, currency="USD"), path="/create-intent"
+    )
+
+    told, (event,) = answer.json(), await stack.sandbox.events("payment_intent.created")
+    intent = event["data"]["object"]
+    assert (intent["amount"], intent["currency"]) == (59_999, "usd")
+    assert intent["metadata"]["reference"] == booking.reference
+    assert intent["metadata"]["payment_id"] == told["payment_id"]
+    assert intent["payment_method_options"]["card"]["request_three_d_secure"] == "automatic"
+    assert event["request"]["idempotency_key"] == f"{told['payment_id']}:create:1"
+    assert told["client_secret"].startswith(f"{intent['id']}_secret_")
+
+
 @pytest.mark.row("PAY-07")
 @pytest.mark.parametrize("path", ["", "/create-intent"])
 async def test_the_row_is_there_before_the_provider_is_called(stack: Stack, path: str) -> None:

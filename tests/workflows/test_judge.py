@@ -1,15 +1,25 @@
 """Bookings that somebody must accept: a partner, or who reviews a risk. The money is only held meanwhile."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from temporalio.client import Client
 
 from domain.booking import Judge, Verdict
 from domain.catalog import SalesTerms
 from domain.refusal import IllegalMove
 from tests.support.check import violations
-from tests.support.stack import Booked, Stack
+from tests.support.database import Databases
+from tests.support.stack import Booked, Stack, front
+from tests.support.user import User
+from tests.support.wait import eventually
 
+# Eight more attempts to pay from the address of the one there is.
+EIGHT_MORE = """
+insert into payment_tries (tenant_id, address, payment_id)
+select tenant_id, address, gen_random_uuid() from payment_tries, generate_series(1, 8)
+"""
 YES = Verdict(judge=Judge.PARTNER, accepted=True, by="partner")
 NO = Verdict(judge=Judge.PARTNER, accepted=False, by="partner", cause="no_guide")
 ASKED = SalesTerms(partner_accepts=True)
@@ -146,6 +156,38 @@ async def suspicious(stack: Stack) -> Booked:
     await stack.pay(booking, "riskLevelElevated")
     await stack.wait_for(booking, "payment_review")
     return booking
+
+
+@pytest.mark.row("PAY-25")
+async def test_payments_are_counted_scored_and_turned_away(
+    quiet: None, databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
+) -> None:
+    """What the provider blocks is declined, the eleventh from one address is reviewed, who is blocked may
+    not even try.
+    """
+    served = front(databases, temporal_address, temporal, sandbox_url, review_attempts=10)
+    async with served as stack, stack.working():
+        shop = await stack.shop(terms=SalesTerms(payment_attempts=20))
+        blocked, eleventh = await stack.book(shop), await stack.book(shop)
+        checkout = await stack.checkout(blocked)
+        assert await stack.sandbox.pay(checkout["payment_url"], "riskLevelHighest") == "declined"
+        scored = "select risk_score::text, risk_result from payments where risk_result is not null"
+        [row] = await eventually(lambda: stack.rows(scored), what="the score")
+        assert row == {"risk_score": "9.49", "risk_result": "blocked"}
+        await stack.judge.execute(EIGHT_MORE)
+
+        await stack.checkout(blocked)  # the tenth
+        await stack.pay(eleventh)
+        await stack.wait_for(eleventh, "payment_review")
+        ada = User(stack, shop.tenant_id)
+        booking = await ada.book(shop)
+        desk = User(stack, shop.tenant_id, "olga", "operator")
+        await stack.http.post(
+            "/api/v1/admin/blocks", json={"user_id": "ada", "reason": "stolen cards"}, headers=desk.headers
+        )
+        turned_away = await stack.ask_to_pay(replace(booking, token=ada.token))
+
+    assert (turned_away.status_code, turned_away.json()["code"]) == (403, "forbidden")
 
 
 @pytest.mark.row("PAY-25", partly="a decline by the provider's own rules: the table of declines")
