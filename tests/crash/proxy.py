@@ -164,7 +164,7 @@ class Proxy:
     ) -> str:
         """Pass on until an end hangs up or a blow falls; says which."""
         with contextlib.suppress(OSError):
-            while data := await reader.read(CHUNK):
+            while (data := await reader.read(CHUNK)) and not writer.is_closing():
                 if self.weather and not await self.weather.survived(ANSWERED if answer else ASKED):
                     return CUT
                 for piece in pieces(data):

@@ -116,12 +116,13 @@ class Keeper:
     async def well(self, *names: str) -> None:
         """Return when these (all, when none is named) run and serve."""
         for name in names or self.kept:
-            process = self.kept[name]
-            await eventually(
-                lambda process=process: self._do(process.is_ready),  # type: ignore[misc]
-                what=f"{name} ({process.last_lines()})",
-                every=ASK_EVERY_SECONDS,
-            )
+            await self._serves(self.kept[name])
+
+    async def _serves(self, process: Process) -> None:
+        try:
+            await eventually(lambda: self._do(process.is_ready), every=ASK_EVERY_SECONDS)
+        except AssertionError:
+            raise AssertionError(f"{process.program.name} does not serve. {process.last_lines()}") from None
 
     async def _start(self, process: Process, before: Callable[[], object]) -> None:
         await self._do(before)

@@ -7,7 +7,7 @@ import pytest
 from tests.crash.campaign import Campaign
 from tests.crash.crowd import Crowd, crowds
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.xdist_group("crash")]
 
 
 @pytest.mark.row("SAG-10")

@@ -40,7 +40,7 @@ Note = Callable[[str, object], None]
 TIMES, BUYERS = 10, 6
 STORIES_AT_ONCE = ("paid", "paid_at_second", "cancelled", "torn")
 ZOMBIES = [BY_NAME[name] for name in ("S2", "S6", "S7", "C1", "C2", "C3", "C5")]
-HOLDS, AT_ONCE, HOLD_SECONDS = 200, 8, 4
+HOLDS, AT_ONCE, HOLD_SECONDS = 200, 25, 10
 LINKS = (
     BUYER_API,
     PROVIDER_API,
