@@ -148,7 +148,7 @@ async def create_refund(
     would go back than is left. 409: the booking is still on its way; cancel it instead.
     """
     payment = await _payment(parts, caller, Permission.REFUND, PaymentId(payment_id), closed=True)
-    if wish.amount and (wish.amount.currency != payment.amount.currency or not wish.amount.minor):
+    if wish.amount and (wish.amount.currency != payment.captured_currency or not wish.amount.minor):
         raise _not_this_amount(payment)
     used = Key(
         caller=caller.name, route=ROUTE, key=key, fingerprint=fingerprint(f"{ROUTE} {payment_id}", wish)
@@ -225,6 +225,6 @@ def _not_this_amount(payment: Payment) -> InvalidRequest:
     error: JsonValue = {
         "pointer": "/amount",
         "code": "not_allowed",
-        "detail": f"More than nothing, in {payment.amount.currency}.",
+        "detail": f"More than nothing, in {payment.captured_currency}.",
     }
     return InvalidRequest("This amount cannot be given back.", errors=[error])

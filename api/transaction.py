@@ -37,7 +37,9 @@ class TransactionFilter(Shape):
 
 
 class TransactionAnswer(Answer):
-    """A payment as its record has it; amounts in minor units of `amount`'s currency."""
+    """A payment as its record has it; what was taken and went back in minor units of `captured_currency`,
+    which is another than `amount`'s only where a provider took what nobody asked for.
+    """
 
     id: UUID
     transaction_reference: str
@@ -46,6 +48,7 @@ class TransactionAnswer(Answer):
     psp_reference: str | None
     amount: Money
     captured_minor: int
+    captured_currency: str
     refunded_minor: int
     status: PaymentStatus
     method: str | None

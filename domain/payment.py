@@ -5,9 +5,10 @@ A payment row is one attempt. Its state:
     pending → processing ⇄ requires_action → authorized → captured
     ends: failed, cancelled, expired · conflicted: the provider reports another amount or currency
 
-`reduce` folds facts into a state; every order and every repetition of the same facts ends in the same state.
-Refunded and disputed are derived from amounts, never stored over `captured`. A decline is counted by the
-provider's reference of the failed operation; the row stays open while its checkout can still be paid.
+`MOVES` is the whole table, which the database holds, too. `reduce` folds facts into a state; every order and
+every repetition of the same facts ends in the same state. Refunded and disputed are derived from amounts,
+never stored over `captured`. A decline is counted by the provider's reference of the failed operation; the
+row stays open while its checkout can still be paid.
 """
 
 from collections.abc import Iterable
@@ -105,7 +106,8 @@ class PaymentFact(Value):
 
 class PaymentState(Value):
     """What the facts of one payment add up to; amounts in minor units of `asked`'s currency, one entry per
-    provider operation. `to_capture` is what we have asked to take of an authorisation, if less than all.
+    provider operation. `to_capture` is what we have asked to take of an authorisation, if less than all;
+    `foreign` are captures in a currency that nobody asked for.
     """
 
     asked: Money
@@ -113,14 +115,28 @@ class PaymentState(Value):
     status: PaymentStatus = PaymentStatus.PENDING
     authorized: dict[str, int] = Field(default_factory=dict)
     captured: dict[str, int] = Field(default_factory=dict)
+    foreign: frozenset[tuple[str, Money]] = frozenset()
     refunded: dict[str, int] = Field(default_factory=dict)
     declines: frozenset[str] = frozenset()
     decline_code: str | None = None
 
     @property
     def captured_minor(self) -> int:
-        """How much was taken, in minor units."""
-        return sum(self.captured.values())
+        """How much was taken, in minor units of `captured_currency`."""
+        if self.captured_currency == self.asked.currency:
+            return sum(self.captured.values())
+        taken = dict[str, int]()
+        for operation, amount in self.foreign:
+            if amount.currency == self.captured_currency:
+                taken[operation] = max(taken.get(operation, 0), amount.minor)
+        return sum(taken.values())
+
+    @property
+    def captured_currency(self) -> str:
+        """In which currency it was taken: the one that was asked for, unless nothing was taken in it."""
+        if self.captured or not self.foreign:
+            return self.asked.currency
+        return min(amount.currency for _, amount in self.foreign)
 
     @property
     def refunded_minor(self) -> int:
@@ -133,18 +149,23 @@ PAYABLE = frozenset({PaymentStatus.PENDING, PaymentStatus.REQUIRES_ACTION, Payme
 # Nothing was granted, and nothing will be.
 LAPSED = frozenset({PaymentStatus.FAILED, PaymentStatus.CANCELLED, PaymentStatus.EXPIRED})
 
-# A later word never lowers an earlier, stronger one: facts may come in any order. A checkout that has expired
-# may have been authorised a moment before; an authorisation may be released or lapse; what was taken stays.
-_RANK = {
-    PaymentStatus.PENDING: 0,
-    PaymentStatus.REQUIRES_ACTION: 1,
-    PaymentStatus.PROCESSING: 2,
-    PaymentStatus.FAILED: 3,
-    PaymentStatus.EXPIRED: 4,
-    PaymentStatus.AUTHORIZED: 5,
-    PaymentStatus.CANCELLED: 6,
-    PaymentStatus.CAPTURED: 7,
-    PaymentStatus.CONFLICTED: 8,
+_S = PaymentStatus
+_GRANTED = frozenset({_S.AUTHORIZED, _S.CANCELLED, _S.CAPTURED, _S.CONFLICTED})
+
+# What each state may become. Facts come in any order, so a later word never lowers an earlier, stronger one:
+# of any two states one may become the other, and whatever that may become the first may, too. A checkout that
+# has expired may have been authorised a moment before; an authorisation may be released or lapse; what was
+# taken stays.
+MOVES: dict[PaymentStatus, frozenset[PaymentStatus]] = {
+    _S.PENDING: _GRANTED | {_S.REQUIRES_ACTION, _S.PROCESSING, _S.FAILED, _S.EXPIRED},
+    _S.REQUIRES_ACTION: _GRANTED | {_S.PROCESSING, _S.FAILED, _S.EXPIRED},
+    _S.PROCESSING: _GRANTED | {_S.FAILED, _S.EXPIRED},
+    _S.FAILED: _GRANTED | {_S.EXPIRED},
+    _S.EXPIRED: _GRANTED,
+    _S.AUTHORIZED: frozenset({_S.CANCELLED, _S.CAPTURED, _S.CONFLICTED}),
+    _S.CANCELLED: frozenset({_S.CAPTURED, _S.CONFLICTED}),
+    _S.CAPTURED: frozenset({_S.CONFLICTED}),
+    _S.CONFLICTED: frozenset(),
 }
 
 _MEANS = {
@@ -166,6 +187,8 @@ def reduce(state: PaymentState, fact: PaymentFact) -> PaymentState:
     status, changes = _MEANS.get(fact.kind, PaymentStatus.PENDING), dict[str, Any]()
     if fact.amount is not None and fact.amount.currency != state.asked.currency:
         status = PaymentStatus.CONFLICTED
+        if fact.kind is FactKind.CAPTURED:
+            changes = {"foreign": state.foreign | {(fact.operation or fact.provider_ref, fact.amount)}}
     elif fact.kind is FactKind.DECLINED:
         declines = state.declines | {fact.operation or fact.event_id}
         changes = {
@@ -173,13 +196,13 @@ def reduce(state: PaymentState, fact: PaymentFact) -> PaymentState:
             "decline_code": min(filter(None, (state.decline_code, fact.decline_code)), default=None),
         }
     elif fact.amount is not None and fact.kind in (FactKind.AUTHORIZED, FactKind.CAPTURED, FactKind.REFUNDED):
-        moved: dict[str, int] = getattr(state, fact.kind.value)
+        sums: dict[str, int] = getattr(state, fact.kind.value)
         key = fact.operation or fact.provider_ref
-        changes = {fact.kind.value: {**moved, key: max(moved.get(key, 0), fact.amount.minor)}}
+        changes = {fact.kind.value: {**sums, key: max(sums.get(key, 0), fact.amount.minor)}}
         if fact.amount.minor != _expected(state, fact.kind, fact.amount.minor):
             status = PaymentStatus.CONFLICTED
-    best = max(state.status, status, key=_RANK.__getitem__)
-    return state.model_copy(update={**changes, "status": best})
+    moved = status if status in MOVES[state.status] else state.status
+    return state.model_copy(update={**changes, "status": moved})
 
 
 def _expected(state: PaymentState, kind: FactKind, minor: int) -> int:
@@ -267,7 +290,8 @@ class CreatePayment(Value):
 
 class Checkout(Value):
     """An open checkout: where to pay (`payment_url`) or what to pay with (`client_secret`), never both; and
-    neither when it is `paid` already, as cash is.
+    neither when it is `paid` already, as cash is. With `ends_wait` it lapses at `expires_at` by itself, and
+    with it the wait for the money.
     """
 
     payment_id: PaymentId
@@ -276,6 +300,7 @@ class Checkout(Value):
     client_secret: str | None = None
     expires_at: datetime | None = None
     paid: bool = False
+    ends_wait: bool = False
 
 
 class TakePayment(Value):
@@ -309,7 +334,8 @@ class AskPayment(Value):
 
 
 class PaymentReport(Value):
-    """What we know of one payment after asking. Amounts in minor units; `refunded_minor` counts the `refunds`
+    """What we know of one payment after asking. Amounts in minor units of `currency`, the one in which it was
+    taken; `refunded_minor` counts the `refunds`
     asked for, unless they failed, as `refunds_failed` of them did.
 
     `booking_kept_minor`, `booking_authorized_minor` and `booking_declines` add up all attempts of the

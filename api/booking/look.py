@@ -166,7 +166,7 @@ def _paid_by(booking: Booking, tried: list[Payment]) -> tuple[PaidAnswer, ...]:
             provider=payment.provider,
             method=payment.method,
             transaction_id=payment.provider_ref,
-            amount=Money(minor=payment.captured_minor, currency=payment.amount.currency),
+            amount=Money(minor=payment.captured_minor, currency=payment.captured_currency),
             paid_at=payment.captured_at,
             card_brand=payment.card_brand,
             card_last4=payment.card_last4,

@@ -47,6 +47,7 @@ class AttemptAnswer(Answer):
     amount: Money
     status: PaymentStatus
     captured_minor: int
+    captured_currency: str
     refunded_minor: int
     declines: int
     tries: tuple[DeclinedTry, ...]
@@ -91,6 +92,7 @@ async def list_attempts(parts: Parts, caller: Operator, booking: Named) -> Attem
             amount=each.amount,
             status=each.status,
             captured_minor=each.captured_minor,
+            captured_currency=each.captured_currency,
             refunded_minor=each.refunded_minor,
             declines=each.declines,
             tries=tuple(_tries(declined, each)),

@@ -64,6 +64,7 @@ select kind, operation, provider, account, provider_ref, event_id, amount_minor,
 UPDATE = """
 update payments
    set status = $3, authorized_minor = $4, captured_minor = $5, declines = $6, decline_code = $7,
+       captured_currency = nullif($14, currency),
        provider_ref = coalesce(provider_ref, $8), changed_at = now(),
        method = coalesce($9, method), card_brand = $10, card_last4 = $11, risk_score = $12, risk_result = $13,
        authorized_at = coalesce(authorized_at, case when greatest($4::bigint, $5::bigint) > 0 then now() end),
@@ -149,6 +150,7 @@ async def _update(
         state.decline_code,
         next((fact.provider_ref for fact in facts if fact.provider_ref), None),
         *instrument(facts).model_dump().values(),
+        state.captured_currency,
     )
     data = {"booking_id": str(row["booking_id"])}
     if len(state.declines) > row["declines"]:

@@ -13,7 +13,8 @@ from domain.refusal import Unknown
 
 PAYMENT = """
 select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
-       captured_minor, refunded_minor, declines, decline_code, provider_ref, checkout, transaction_reference,
+       captured_minor, coalesce(captured_currency, currency) as captured_currency, refunded_minor, declines,
+       decline_code, provider_ref, checkout, transaction_reference,
        manual,
        card_brand, card_last4, risk_score, risk_result, created_at, authorized_at, captured_at
   from payments where tenant_id = $1 and id = $2
@@ -21,7 +22,8 @@ select id, booking_id, provider, account, method, hosted, return_url, amount_min
 
 OF_BOOKING = """
 select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
-       captured_minor, refunded_minor, declines, decline_code, provider_ref, checkout, transaction_reference,
+       captured_minor, coalesce(captured_currency, currency) as captured_currency, refunded_minor, declines,
+       decline_code, provider_ref, checkout, transaction_reference,
        manual,
        card_brand, card_last4, risk_score, risk_result, created_at, authorized_at, captured_at
   from payments where tenant_id = $1 and booking_id = $2 order by created_at, id
@@ -30,7 +32,8 @@ select id, booking_id, provider, account, method, hosted, return_url, amount_min
 # Newest first: an id is made when its payment is wished for. $6 is the last of the page before.
 PAGE = """
 select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
-       captured_minor, refunded_minor, declines, decline_code, provider_ref, checkout, transaction_reference,
+       captured_minor, coalesce(captured_currency, currency) as captured_currency, refunded_minor, declines,
+       decline_code, provider_ref, checkout, transaction_reference,
        manual,
        card_brand, card_last4, risk_score, risk_result, created_at, authorized_at, captured_at
   from payments
@@ -52,7 +55,8 @@ select tenant_id, payment_id from payment_operations
 
 # What is known of a payment, and of its booking's payments together.
 REPORT = """
-select p.id, p.status, p.currency, p.amount_minor, p.captured_minor, p.decline_code,
+select p.id, p.status, coalesce(p.captured_currency, p.currency) as currency, p.amount_minor,
+       p.captured_minor, p.decline_code,
        p.review or p.risk_result is not distinct from 'review' as review,
        (select coalesce(sum(other.amount_minor), 0)::bigint from payments other
          where other.tenant_id = p.tenant_id and other.booking_id = p.booking_id
@@ -91,6 +95,7 @@ class Payment(NamedTuple):
     amount: Money
     status: PaymentStatus
     captured_minor: int
+    captured_currency: str
     refunded_minor: int
     declines: int
     decline_code: str | None

@@ -13,15 +13,17 @@ insert into refunds (tenant_id, id, booking_id, payment_id, n, reference, origin
                      currency, status, cause, reason, initiated_by, retry_of)
 select $1, $2, p.booking_id, p.id, rest.refunds + 1,
        'RF-' || lpad(nextval('refund_numbers')::text, 10, '0'), p.provider_ref,
-       coalesce($4::bigint, rest.minor), p.currency, 'pending', $6, coalesce(failed.reason, $7), $8, failed.id
+       coalesce($4::bigint, rest.minor), taken.currency, 'pending', $6, coalesce(failed.reason, $7), $8,
+       failed.id
   from payments p
+  cross join lateral (select coalesce(p.captured_currency, p.currency) as currency) taken
   cross join lateral (
       select p.captured_minor - coalesce(sum(r.amount_minor) filter (where r.status <> 'failed'), 0) as minor,
              coalesce(max(r.n), 0) as refunds
         from refunds r where r.tenant_id = $1 and r.payment_id = $3
   ) rest
   left join refunds failed on failed.tenant_id = $1 and failed.id = $9
- where p.tenant_id = $1 and p.id = $3 and p.booking_id = $10 and p.currency = coalesce($5, p.currency)
+ where p.tenant_id = $1 and p.id = $3 and p.booking_id = $10 and taken.currency = coalesce($5, taken.currency)
    and coalesce($4::bigint, rest.minor) between 1 and rest.minor
    and not exists (select from refunds where tenant_id = $1 and id = $2)
 """

@@ -44,7 +44,8 @@ class Payment(TenantRow, table=True):
 
     Status and sums are the fold of its operations. `checkout` is what the buyer pays with. `create_calls`
     counts how often the provider was asked to open it: the number in the key comes from it. A `manual` one is
-    authorised first, and `to_capture_minor` is what was asked of that. Of a card
+    authorised first, and `to_capture_minor` is what was asked of that. `captured_currency` is the one it was
+    taken in, where that is not the one asked for. Of a card
     stands here what may be kept; its number, expiry and holder never.
     """
 
@@ -97,6 +98,7 @@ class Payment(TenantRow, table=True):
     status: Words
     authorized_minor: MinorSum
     captured_minor: MinorSum
+    captured_currency: MaybeCurrency
     refunded_minor: MinorSum
     declines: Tally
     decline_code: MaybeWords

@@ -28,13 +28,12 @@ async def payments_of(door: Door) -> list[str]:
         booking: Booked = await door.book({**door.user(user), **door.through()})
         row = await found(door, booking)
         await keep(door.databases.app, row)
-        payment_id = await pay(door.databases.payment, row)
+        payment_id = await pay(door.databases.payment, row, kind=FactKind(status))
         await door.judge.execute(
-            "update payments set created_at = make_timestamptz(2026, 10, $2, 12, 0, 0, 'UTC'), status = $3, "
-            "user_id = $4 where id = $1",
+            "update payments set created_at = make_timestamptz(2026, 10, $2, 12, 0, 0, 'UTC'), "
+            "user_id = $3 where id = $1",
             payment_id,
             day,
-            status,
             user,
         )
         made.append(str(payment_id))

@@ -1,8 +1,11 @@
 """Payments: facts in any order and number add up to one state, one set of postings, one story."""
 
 import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 
+import asyncpg
 import pytest
 from uuid_utils.compat import uuid7
 
@@ -10,8 +13,11 @@ from db import event, ledger
 from db.booking.place import place
 from db.booking.read import Booking
 from db.payment import attempt, fold, read as payments
-from domain.ids import BookingId, PaymentId
+from db.refund import intent, outcome
+from domain.ids import BookingId, PaymentId, RefundId
+from domain.money import Money
 from domain.payment import (
+    MOVES,
     Checkout,
     CreatePayment,
     FactKind,
@@ -20,8 +26,9 @@ from domain.payment import (
     RiskResult,
     StartPayment,
 )
-from domain.refusal import PaymentMismatch, Unknown
-from tests.support.database import Databases
+from domain.refund import RefundPayment, RefundStatus
+from domain.refusal import ExceedsCaptured, PaymentMismatch, Unknown
+from tests.support.database import Databases, superuser
 from tests.support.shop import fact_of, open_shop, pay
 
 
@@ -167,6 +174,75 @@ async def test_a_conflicted_payment_is_kept_apart(databases: Databases) -> None:
         report = await payments.report(connection, booking.tenant_id, booking.id, payment_id)
 
     assert (report.status, report.kept_minor, report.booking_kept_minor) == (PaymentStatus.CONFLICTED, 1, 0)
+
+
+@pytest.mark.row("PAY-27", partly="the fold: tests/domain/test_payment.py")
+async def test_the_database_lets_a_payment_make_the_moves_of_the_table_and_no_other(
+    databases: Databases,
+) -> None:
+    booking = await held(databases)
+    await pay(databases.payment, booking, kind=FactKind.PENDING)
+
+    legal = set()
+    async with superuser(databases.urls) as judge:
+        for source, target in itertools.permutations(PaymentStatus, 2):
+            async with rolled_back(judge):
+                await judge.execute("alter table payments disable trigger guard_payment")
+                await judge.execute("update payments set status = $1", source)
+                await judge.execute("alter table payments enable trigger guard_payment")
+                with suppress(asyncpg.CheckViolationError):
+                    await judge.execute("update payments set status = $1", target)
+                    legal.add((source, target))
+
+    assert legal == {(source, target) for source, targets in MOVES.items() for target in targets}
+
+
+@asynccontextmanager
+async def rolled_back(judge: asyncpg.Connection) -> AsyncIterator[None]:
+    """Try something, and leave nothing of it."""
+    trial = judge.transaction()
+    await trial.start()
+    try:
+        yield
+    finally:
+        await trial.rollback()
+
+
+async def test_money_in_another_currency_is_written_and_posted_and_goes_back_in_that_currency(
+    databases: Databases,
+) -> None:
+    booking = await held(databases)
+    payment_id = await pay(databases.payment, booking, kind=FactKind.PENDING)
+    taken = fact_of(booking, payment_id, FactKind.CAPTURED).model_copy(
+        update={"amount": Money(minor=2_700, currency="USD")}
+    )
+    back = RefundPayment(
+        tenant_id=booking.tenant_id,
+        booking_id=booking.id,
+        payment_id=payment_id,
+        refund_id=RefundId(uuid7()),
+        amount=None,
+        cause="conflicted",
+    )
+
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        report = await fold.record(connection, booking.tenant_id, payment_id, [taken])
+        with pytest.raises(ExceedsCaptured):
+            await intent.ask(connection, back.model_copy(update={"amount": booking.due}))
+    kept = await balances(databases, booking)
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        refund = await intent.ask(connection, back)
+        await outcome.answered(
+            connection, booking.tenant_id, refund.id, status=RefundStatus.COMPLETED, provider_ref="re_1"
+        )
+        after = await fold.record(connection, booking.tenant_id, payment_id, [])
+
+    assert (report.status, report.kept_minor, report.currency) == (PaymentStatus.CONFLICTED, 2_700, "USD")
+    assert (report.booking_kept_minor, report.asked_minor) == (0, 2_500)
+    assert kept == {("provider_clearing:stripe:default", "USD"): 2_700, ("customer_deposits", "USD"): -2_700}
+    assert refund.amount == taken.amount
+    assert after.kept_minor == 0
+    assert await balances(databases, booking) == {}
 
 
 async def test_what_is_asked_about_another_bookings_payment_is_unknown(databases: Databases) -> None:

@@ -1,7 +1,7 @@
 """Facts of a payment in any order and number add up to the same state."""
 
 from datetime import UTC, datetime
-from itertools import permutations
+from itertools import permutations, product
 from uuid import UUID
 
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import (
+    MOVES,
     FactKind,
     FactSource,
     PaymentFact,
@@ -103,6 +104,42 @@ def test_a_decline_counts_once_per_operation_and_leaves_the_checkout_open() -> N
 
     assert len(state.declines) == 2
     assert state.status is PaymentStatus.PENDING
+
+
+@pytest.mark.row("PAY-27", partly="the same table in the database: tests/db/test_payment.py")
+@pytest.mark.parametrize(("one", "other"), [*product(PaymentStatus, repeat=2)])
+def test_of_two_states_one_may_become_the_other_and_all_that_it_may_become(
+    one: PaymentStatus, other: PaymentStatus
+) -> None:
+    """It is why facts may come in any order."""
+    assert (other in MOVES[one]) + (one in MOVES[other]) == (one is not other)
+    assert other not in MOVES[one] or MOVES[other] < MOVES[one]
+
+
+@pytest.mark.row("PAY-27", partly="the same table in the database: tests/db/test_payment.py")
+@pytest.mark.parametrize(("status", "kind"), [*product(PaymentStatus, FactKind)])
+@pytest.mark.parametrize("currency", ["EUR", "USD"])
+def test_a_fact_makes_only_the_moves_of_the_table(
+    status: PaymentStatus, kind: FactKind, currency: str
+) -> None:
+    before = PaymentState(asked=ASKED, status=status)
+
+    after = reduce(before, fact(kind, "op_1", 4500, currency))
+
+    assert after.status is status or after.status in MOVES[status]
+
+
+def test_money_in_another_currency_is_counted_in_that_currency() -> None:
+    dollars, told_again = (
+        fact(FactKind.CAPTURED, "ch_1", 4500, "USD"),
+        fact(FactKind.CAPTURED, "ch_1", 4400, "USD"),
+    )
+
+    for order in permutations([dollars, told_again, fact(FactKind.PROCESSING)]):
+        state = fold(ASKED, order)
+
+        assert state.status is PaymentStatus.CONFLICTED
+        assert (state.captured_minor, state.captured_currency) == (4500, "USD")
 
 
 def test_a_later_word_never_lowers_a_stronger_one() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -45,6 +46,29 @@ async def test_late_money_for_a_slot_that_is_off_sale_goes_back(stack: Stack) ->
 
     await eventually(told, what="the mail about the refund")
     assert await violations(stack) == []
+
+
+@pytest.mark.row("WHK-18", partly="another amount: tests/workflows/test_webhook.py")
+async def test_money_in_a_currency_that_nobody_asked_for_confirms_nothing_and_goes_back_whole(
+    stack: Stack,
+) -> None:
+    """The provider takes euros for a payment that was asked for in dollars."""
+    booking = await stack.book()
+    checkout = await stack.checkout(booking)
+    await stack.judge.execute("update payments set currency = 'USD'")
+
+    await stack.sandbox.pay(checkout["payment_url"])
+    told = await stack.confirm(booking, checkout["payment_id"])
+
+    assert (told.status_code, await stack.sandbox.kept()) == (402, 2_500)
+    assert await stack.value("select captured_currency from payments where status = 'conflicted'") == "EUR"
+    assert await stack.value("select subject from cases") == UUID(checkout["payment_id"])
+    await stack.cancel(booking)
+    await stack.wait_for(booking, "refunded")
+    assert await stack.sandbox.kept() == 0
+    assert await stack.rows("select amount_minor, currency, status from refunds") == [
+        {"amount_minor": 2_500, "currency": "EUR", "status": "completed"}
+    ]
 
 
 @pytest.mark.row("SAG-04", partly="vouchers")

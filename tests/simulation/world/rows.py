@@ -206,7 +206,7 @@ class Payment:
         return PaymentReport(
             payment_id=self.id,
             status=state.status,
-            currency=self.wish.amount.currency,
+            currency=state.captured_currency,
             asked_minor=self.wish.amount.minor,
             captured_minor=state.captured_minor,
             refunded_minor=self.given_back,
