@@ -301,6 +301,7 @@ class Checkout(Value):
     expires_at: datetime | None = None
     paid: bool = False
     ends_wait: bool = False
+    ends_wait: bool = False
 
 
 class TakePayment(Value):
