@@ -9,6 +9,7 @@ import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -147,6 +148,12 @@ class Settings(BaseSettings):
     adyen_theme: str = Field("default", min_length=1, description="the theme of Adyen's hosted page")
     adyen_client_key: str = Field(pattern="^(test|live)_")
     adyen_api_base: Url = Field("http://127.0.0.1:8010/adyen/checkout")
+    paypal_client_id: str = Field("", description="empty: nobody pays with PayPal here")
+    paypal_client_secret: Secret = ""
+    paypal_webhook_id: str = Field("", description="several, separated by commas, while one is replaced")
+    paypal_roots: str = Field(
+        "/etc/ssl/certs/ca-certificates.crt", description="PEM file: who certifies PayPal's webhooks"
+    )
     paypal_api_base: Url = Field("http://127.0.0.1:8010/paypal")
     mail_api_key: Secret = Field(description="SendGrid's key")
     mail_from: str = Field("tickets@holdfast.example", pattern=r"^[^@\s]+@[^@\s]+$")
@@ -225,6 +232,11 @@ class Settings(BaseSettings):
         return listed(self.adyen_hmac_key)
 
     @property
+    def paypal_webhook_ids(self) -> tuple[str, ...]:
+        """The webhooks that PayPal's deliveries may be signed for."""
+        return listed(self.paypal_webhook_id)
+
+    @property
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The proxies whose word about a client's address counts."""
         return tuple(map(ip_network, listed(self.trusted_proxies)))
@@ -238,6 +250,7 @@ class Settings(BaseSettings):
     def _fits_the_environment(self) -> Self:
         faults = [
             *self._mixed_modes(),
+            *self._half_a_paypal(),
             *(self._unfit() if self.holdfast_env == "production" else self._too_real()),
         ]
         if faults:
@@ -255,8 +268,20 @@ class Settings(BaseSettings):
         if live != _is_live_adyen(self.adyen_api_base):
             yield "ADYEN_API_BASE: is of another mode than ADYEN_CLIENT_KEY"
 
+    def _half_a_paypal(self) -> Iterator[str]:
+        """Whoever takes PayPal gives all that it needs."""
+        if not self.paypal_client_id:
+            return
+        for name in ("paypal_client_secret", "paypal_webhook_id"):
+            if not getattr(self, name):
+                yield f"{name.upper()}: must be given with PAYPAL_CLIENT_ID"
+        if not Path(self.paypal_roots).is_file():
+            yield "PAYPAL_ROOTS: there is no such file"
+
     def _too_real(self) -> Iterator[str]:
         """Outside production no money moves."""
+        if self.paypal_client_id and self.paypal_api_base == PAYPAL_LIVE:
+            yield "PAYPAL_API_BASE: the live PayPal is for production only"
         yield from _each(
             KEYS, lambda name: "live_" in getattr(self, name), "a live key is for production only"
         )
@@ -293,6 +318,7 @@ DATABASES = (
     "database_relay_url",
     "database_readonly_url",
 )
+PAYPAL_LIVE = "https://api-m.paypal.com"
 PROVIDERS = ("stripe_api_base", "adyen_api_base", "paypal_api_base", "sendgrid_api_base")
 OPEN = ("api_url", *PROVIDERS)
 ADDRESSES = ("temporal_address", "temporal_ui_url", "mail_from", "jwt_issuer", *OPEN)

@@ -12,11 +12,12 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
@@ -42,15 +43,16 @@ from activities.refund import RefundActivities
 from activities.relay.relay import Relay
 from activities.sweep import SweepActivities
 from db.session import OUTAGES, Database
-from domain.sweep import SweepRequest
 from db.webhook import Told
+from domain.sweep import SweepRequest
 from observability import log as logs, trace
 from observability.metrics import sdk_runtime
 from observability.trace import StatementWatch
-from providers.cash import CashGateway
 from providers.adyen_gateway.gateway import AdyenGateway
+from providers.cash import CashGateway
 from providers.gateway import Accounts, Gateway, Gateways
 from providers.mail import Post, SendGrid
+from providers.paypal_gateway.gateway import PayPalGateway
 from providers.protection import Guards, Limits
 from providers.stripe_gateway.gateway import StripeGateway
 from providers.token import KeyRing, LinkTokens, TicketTokens
@@ -203,7 +205,23 @@ def gateways(
         timeout=timedelta(seconds=settings.provider_timeout_seconds),
         guard=guards.of("adyen", ACCOUNT),
     )
-    return Accounts(stripe, adyen, CashGateway(ACCOUNT), *further)
+    return Accounts(stripe, adyen, *paypal(settings, http, guards), CashGateway(ACCOUNT), *further)
+
+
+def paypal(settings: Settings, http: aiohttp.ClientSession, guards: Guards) -> Iterator[Gateway]:
+    """Build the gateway to PayPal, if we have an account there."""
+    if settings.paypal_client_id:
+        yield PayPalGateway(
+            account=ACCOUNT,
+            client_id=settings.paypal_client_id,
+            secret=settings.paypal_client_secret,
+            webhook_ids=settings.paypal_webhook_ids,
+            roots=Path(settings.paypal_roots).read_bytes(),
+            http=http,
+            api=settings.paypal_api_base,
+            timeout=timedelta(seconds=settings.provider_timeout_seconds),
+            guard=guards.of("paypal", ACCOUNT),
+        )
 
 
 def limits(settings: Settings) -> Limits:

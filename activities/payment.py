@@ -34,7 +34,7 @@ from domain.payment import (
     PaymentStatus,
 )
 from domain.refusal import BookingEnded, MethodDeactivated, PaymentNotCompleted, Unknown
-from providers.gateway import Declined, Gateway, Gateways, Opened, Order, Refused, StateConflict
+from providers.gateway import Declined, Gateway, Gateways, NotFound, Opened, Order, Refused, StateConflict
 from providers.vault import Stored
 from workflows import steps
 
@@ -92,7 +92,10 @@ class PaymentActivities:
 
     @activity.defn(name=steps.capture_payment.name)
     async def capture_payment(self, ask: CapturePayment) -> PaymentReport:
-        """Take what was authorised; taken already is done. Refuses PaymentNotCompleted, Unknown."""
+        """Take what was authorised; taken already is done.
+
+        Refuses PaymentNotCompleted, Unknown, and PaymentDeclined where a bank is asked only now.
+        """
         row = await self._row(ask.tenant_id, ask.booking_id, ask.payment_id)
         async with self._payment.tenant(ask.tenant_id) as connection:
             await attempt.ask_to_capture(connection, ask.tenant_id, row.id, ask.amount)
@@ -100,8 +103,13 @@ class PaymentActivities:
         ref = await _reference(gateway, row)
         if ref is None:
             raise PaymentNotCompleted("Nothing was authorised.", status=row.status.value)
-        with suppress(StateConflict):  # taken already, or gone: what the provider says next tells which
-            await gateway.capture(ref, ask.amount, op_key=f"{row.id}:capture:1")
+        try:
+            with suppress(StateConflict):  # taken already, or gone: what the provider says next tells which
+                await gateway.capture(ref, ask.amount, op_key=f"{row.id}:capture:1")
+        except Declined as no:
+            facts = await gateway.fetch(row.id, ref)
+            await self._record(ask.tenant_id, row.id, [_declined_at_capture(row, ref, no), *facts])
+            raise
         report = await self._record(ask.tenant_id, row.id, await gateway.fetch(row.id, ref))
         if not report.captured_minor:
             raise PaymentNotCompleted("The authorisation is gone.", status=report.status.value)
@@ -155,7 +163,10 @@ class PaymentActivities:
         ref = await _reference(gateway, row)
         if ref is None:
             return Closing.CLOSED, (_never_opened(row),)
-        closing = await gateway.close_checkout(ref, op_key=op_key)
+        try:
+            closing = await gateway.close_checkout(ref, op_key=op_key)
+        except NotFound:  # a provider may forget what has lapsed, which it tells below
+            closing = Closing.CLOSED
         return closing, await gateway.fetch(row.id, ref)
 
     async def _void(self, row: Payment) -> Sequence[PaymentFact]:
@@ -257,6 +268,23 @@ def _checkout(ask: CreatePayment, opened: Opened) -> Checkout:
         client_secret=opened.client_secret,
         paid=any(fact.kind in SUCCESS for fact in opened.facts),
         expires_at=min(filter(None, (ask.expires_at, opened.expires_at)), default=None),
+        ends_wait=opened.ends_wait,
+    )
+
+
+def _declined_at_capture(row: Payment, ref: str, no: Declined) -> PaymentFact:
+    """Say that a bank declined when the money was to be taken, which leaves no trace at the provider."""
+    return PaymentFact(
+        event_id=f"look:{row.id}:declined",
+        provider=row.provider,
+        account=row.account,
+        payment_id=row.id,
+        kind=FactKind.DECLINED,
+        provider_ref=ref,
+        operation=f"{ref}/capture",
+        occurred_at=datetime.now(UTC),  # noqa: TID251 - an activity is where the clock is read
+        source=FactSource.API,
+        decline_code=no.reason,
     )
 
 

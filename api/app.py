@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -47,9 +48,10 @@ from api import (
     transaction,
     webhook,
 )
-from api.booking import accept, alias, claim, decide, look
+from api.booking import accept, alias, claim, decide, flight, look
 from api.deps import BASE, House, Rules, Tokens
 from api.feed import Feed
+from api.intake import Intake
 from api.limit import Limits, RateLimitFields, Rules as LimitRules
 from api.middleware import BodyLimit, SafeHeaders, Watch
 from api.openapi import describer
@@ -68,8 +70,8 @@ from observability.trace import StatementWatch
 from providers.adyen_gateway.gateway import AdyenGateway
 from providers.cash import CashGateway
 from providers.gateway import Accounts, Gateway
-from providers.seal import Seal
 from providers.paypal_gateway.gateway import PayPalGateway
+from providers.seal import Seal
 from providers.stripe_gateway.gateway import StripeGateway
 from providers.token import BookingTokens, KeyRing, LinkTokens, TicketTokens, UserTokens
 from settings import Settings, SettingsInvalid
@@ -80,6 +82,7 @@ PARTS = (
     *(
         accept,
         alias,
+        flight,
         claim,
         look,
         decide,
@@ -180,7 +183,7 @@ async def opened(settings: Settings, further: Sequence[Gateway] = ()) -> AsyncIt
         http = await closing.enter_async_context(aiohttp.ClientSession())
         temporal = await client(settings)
         made = house(settings, database, payments, temporal, gateways(settings, http, payments, further))
-        for work in (made.waker.run, made.feed.run):
+        for work in (made.waker.run, made.intake.run, made.feed.run):
             await closing.enter_async_context(running(work()))
         yield made
 
@@ -210,12 +213,17 @@ def house(
         tokens=tokens(settings),
         seal=Seal(settings.field_keys),
         waker=Waker(wake),
+        intake=Intake(database),
         feed=Feed(events),
         limits=Limits(database, limits(settings)),
         rules=Rules(
             api_url=settings.api_url,
             grace=timedelta(seconds=settings.hold_grace_seconds),
-            publishable_keys={"stripe": settings.stripe_publishable_key, "adyen": settings.adyen_client_key, "paypal": settings.paypal_client_id},
+            publishable_keys={
+                "stripe": settings.stripe_publishable_key,
+                "adyen": settings.adyen_client_key,
+                "paypal": settings.paypal_client_id,
+            },
             live=settings.holdfast_env == "production",
             ui_origin="/".join(settings.temporal_ui_url.split("/")[:3]),
             codec_ticket=settings.codec_ticket,

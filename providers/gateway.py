@@ -116,13 +116,15 @@ class Order(Value):
 
 class Opened(Value):
     """An open checkout: its reference at the provider, and where or with what to pay; or `facts` of a payment
-    that needs nobody any more, as cash does, or that was tried with a stored method.
+    that needs nobody any more, as cash does, or that was tried with a stored method. With `ends_wait` the
+    booking waits for nothing else once it has lapsed.
     """
 
     provider_ref: str
     payment_url: str | None = None
     client_secret: str | None = None
     expires_at: datetime | None = None
+    ends_wait: bool = False
     facts: tuple[PaymentFact, ...] = ()
 
 

@@ -85,17 +85,25 @@ class BookingWorkflow:
         """
         async with self.saga as saga:
             hold = await saga.do(steps.hold_places, self.asking.places(), self.checkouts.adopt)
-            await self.paid_or_given_up_or_over(hold)
-            await self.accepted_by_all()
-            await self.checkouts.capture()
+            await self.paid(hold)
             await saga.cross(steps.confirm_booking, self.asking.confirmation())
         return await regardless(self.close())
 
     # --- the wait for the money
 
-    async def paid_or_given_up_or_over(self, hold: Hold) -> None:
+    async def paid(self, hold: Hold) -> None:
+        """Wait for the money, have the booking accepted, take the money; whose bank declines only then may
+        pay in another way.
+        """
         if hold.left is not None and not self.checkouts.settled:
             self.deadline.count_down(hold.left)
+        while True:
+            await self.paid_or_given_up_or_over()
+            await self.accepted_by_all()
+            if await self.checkouts.capture():
+                return
+
+    async def paid_or_given_up_or_over(self) -> None:
         while not self.checkouts.settled:
             await workflow.wait_condition(lambda: self.has_work() or self.is_too_long())
             if not self.has_work():

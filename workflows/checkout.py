@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from domain.ids import PaymentId
@@ -22,6 +23,7 @@ from domain.refusal import (
     ExceedsAuthorized,
     IllegalMove,
     LessThanDue,
+    PaymentDeclined,
     PaymentNotCompleted,
     Unknown,
 )
@@ -113,8 +115,15 @@ class Checkouts:
         checkout = await self.saga.do(steps.create_payment, self.open)
         if checkout.paid:
             self.payments.to_check.append(ask.payment_id)
+        self.wait_no_longer_than(checkout)
         self.tell(f"waits for the payment of {ask.amount}")
         return checkout
+
+    def wait_no_longer_than(self, checkout: Checkout) -> None:
+        """Let the wait be over with a checkout that lapses before the hold does."""
+        ends, deadline = checkout.expires_at, self.deadline.at
+        if checkout.ends_wait and ends is not None and deadline is not None and ends < deadline:
+            self.deadline.count_down(ends - workflow.now())
 
     def choose(self, kept: Kept) -> None:
         """Note what the choice came to in the end: until the first payment the buyer may choose anew."""
@@ -229,10 +238,19 @@ class Checkouts:
             return  # never written down, or not ours to close: what comes by it goes back
         self.payments.note(closed.report)
 
-    async def capture(self) -> None:
-        """Take what was only authorised so far."""
+    async def capture(self) -> bool:
+        """Take what was only authorised so far; says whether what is due is there then. Some banks decline
+        only now.
+        """
         for report in self.payments.authorized:
-            self.payments.note(await self.saga.do(steps.capture_payment, self.asking.capture(report)))
+            try:
+                self.payments.note(await self.saga.do(steps.capture_payment, self.asking.capture(report)))
+            except FailureError as error:
+                if reason(error) != PaymentDeclined.__name__:
+                    raise
+                about = self.asking.about(report.payment_id)
+                self.payments.note(await self.saga.do(steps.check_payment, about))
+        return self.settled
 
 
 def refuse_captured(report: PaymentReport) -> None:

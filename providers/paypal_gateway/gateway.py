@@ -100,7 +100,9 @@ class PayPalGateway:
         made = await self._client.ask("open_checkout", "POST", ORDERS, wish, key=op_key)
         with _understood():
             ends = fact.instant(made["create_time"]) + self._order_life
-            return orders.opened(made, hosted=order.hosted).model_copy(update={"expires_at": ends})
+            return orders.opened(made, hosted=order.hosted).model_copy(
+                update={"expires_at": ends, "ends_wait": True}
+            )
 
     async def find_checkout(self, payment_id: PaymentId) -> Opened | None:  # noqa: ARG002 - the protocol's
         """Find nothing: PayPal lists no orders. Asked again with its key it gives the one that was made; and

@@ -86,11 +86,10 @@ class PayPalFace:
         return notification.event_text(work, event_id, event_type, payload["type"], payload["resource"])
 
     def signed(self, endpoint: Endpoint, body: bytes, /, *, secret: str, stamp: int) -> Mapping[str, str]:
-        """Return the headers of an attempt; a foreign `secret` signs for somebody else's webhook."""
+        """Return the headers of an attempt; what is secret elsewhere is the webhook's id here."""
         letters = derive(endpoint.id, body, stamp)
         transmission_id, at = str(UUID(bytes=letters[:16].encode())), instant(stamp)
-        webhook_id = endpoint.id if secret == endpoint.secret else "FOREIGN"
-        text = notification.signed_text(transmission_id, at, webhook_id, body)
+        text = notification.signed_text(transmission_id, at, secret, body)
         return {
             "Content-Type": "application/json",
             "User-Agent": "PayPal/AUHD-1.0 (sandbox)",

@@ -33,7 +33,7 @@ def create(call: Call) -> Endpoint:
         account=work.account.id,
         created=work.now,
         url=wish.url,
-        secret=work.secret(endpoint_id),
+        secret=endpoint_id,
         types=[each.name for each in wish.event_types],
     )
     work.add(endpoint)

@@ -112,6 +112,7 @@ def patch(call: Call) -> None:
         raise unprocessable("ORDER_ALREADY_CAPTURED" if order.status == "complete" else "NOT_PATCHABLE")
     for position, change in enumerate(call.body):
         _change(order, change, f"/{position}")
+    order.reference = order.about["unit"].get("custom_id")
     call.work.save(order)
 
 

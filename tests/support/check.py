@@ -88,13 +88,20 @@ def _money(booking: dict[str, Any], payments: list[dict[str, Any]]) -> list[str]
 
 
 def _is_payable(thing: dict[str, Any]) -> bool:
-    """Say whether a checkout is open, or a payment that has no page of its own waits for its client."""
+    """Say whether a checkout is open, or a payment that has no page of its own waits for its client.
+
+    One that only we can complete is over when we have labelled it so.
+    """
+    if (thing["reference"] or "").endswith(":closed"):
+        return False
     waits = thing["status"] in ("unstarted", "unconfirmed", "needs_action") and thing["checkout"] is None
     return thing["status"] == "open" or waits
 
 
 def _is_of(thing: dict[str, Any], booking: dict[str, Any]) -> bool:
-    return bool((thing["metadata"] or {}).get("booking_id") == str(booking["id"]))
+    """Say whose a payment or checkout is: by its labels, or by the text that has the same ids in it."""
+    labelled = (thing["metadata"] or {}).get("booking_id") == str(booking["id"])
+    return labelled or booking["id"].hex in (thing["reference"] or "")
 
 
 async def events_of(stack: Stack, booking: Booked) -> list[str]:

@@ -1,8 +1,14 @@
 """An account at the sandbox's PayPal, as a merchant sets it up: a webhook, and whom to trust for it."""
 
+import tempfile
+from pathlib import Path
+
 from tests.support.sandbox import Account
 
 SECRET = "a secret for tests and nobody else"  # noqa: S105
+WEBHOOK = "WEBHOOKOFTHETESTS"
+
+_files: dict[str, Path] = {}
 
 
 async def token(account: Account) -> str:
@@ -36,6 +42,15 @@ async def authorize(account: Account, order_id: str) -> None:
         headers={"Authorization": f"Bearer {await token(account)}"},
     )
     answer.raise_for_status()
+
+
+async def roots_file(account: Account) -> Path:
+    """Give a file with that root, fetched once from each sandbox."""
+    if account.url not in _files:
+        path = Path(tempfile.mkdtemp(prefix="holdfast-roots-")) / "paypal.pem"
+        path.write_bytes(await roots(account))
+        _files[account.url] = path
+    return _files[account.url]
 
 
 async def roots(account: Account) -> bytes:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any, Self, TextIO, cast
 from uuid import UUID, uuid4
 
@@ -32,6 +33,7 @@ from domain.schema import SCHEMAS
 from observability import log as logs
 from providers.gateway import Gateway
 from settings import Settings
+from tests.support import paypal
 from tests.support.database import Databases, Urls
 from tests.support.fault import Faults
 from tests.support.sandbox import Account
@@ -112,6 +114,13 @@ class Stack:
         await adyen.listen(hook, self.settings.adyen_hmac_key)
         await shop.prefer("adyen")
         return replace(self, sandbox=adyen)
+
+    async def at_paypal(self, shop: Shop) -> "Stack":
+        """Let a shop be paid over PayPal, which tells us from now on; gives the stack with our books there."""
+        there = replace(self.sandbox, provider="paypal", key=self.settings.paypal_client_id)
+        await there.listen(f"{self.settings.api_url}/api/v1/webhooks/paypal", paypal.WEBHOOK)
+        await shop.prefer("paypal")
+        return replace(self, sandbox=there)
 
     async def shop(self, **wishes: Any) -> Shop:
         """Make an organizer with something to sell: one slot, one variant at 25.00 EUR unless said."""
@@ -259,7 +268,8 @@ async def front(
     async with httpx2.AsyncClient(base_url=address(listening), timeout=20) as http:
         sandbox = Account(sandbox_url, http)
         secret = await sandbox.register(f"{address(listening)}/api/v1/webhooks/stripe")
-        settings = settings_of(databases.urls, temporal_address, sandbox, address(listening), secret)
+        roots = await paypal.roots_file(sandbox)
+        settings = settings_of(databases.urls, temporal_address, sandbox, address(listening), secret, roots)
         settings = settings.model_copy(update=changed)
         judge = await asyncpg.connect(databases.urls.admin)
         try:
@@ -277,9 +287,14 @@ async def all_told_by_the_catalogue(judge: "asyncpg.Connection[asyncpg.Record]")
 
 
 def settings_of(
-    urls: Urls, temporal_address: str, sandbox: Account, api_url: str, webhook_secret: str
+    urls: Urls,
+    temporal_address: str,
+    sandbox: Account,
+    api_url: str,
+    webhook_secret: str,
+    paypal_roots: Path | None = None,
 ) -> Settings:
-    """Write the settings of a stack of its own."""
+    """Write the settings of a stack of its own; without `paypal_roots` nobody pays with PayPal."""
     jwt_key, ticket_key = keys()
     return Settings(
         **{name.lower(): value for name, value in urls.environment.items()},
@@ -293,6 +308,10 @@ def settings_of(
         stripe_publishable_key="pk_test_sandbox",
         stripe_webhook_secret=webhook_secret,
         stripe_api_base=f"{sandbox.url}/stripe",
+        paypal_client_id=f"Ab{secrets.token_hex(16)}" if paypal_roots else "",
+        paypal_client_secret=paypal.SECRET,
+        paypal_webhook_id=paypal.WEBHOOK,
+        paypal_roots=str(paypal_roots or "no file"),
         adyen_api_key=f"AQE{secrets.token_hex(16)}",
         adyen_merchant_account="Holdfast",
         adyen_hmac_key="00" * 32,
