@@ -187,7 +187,7 @@ def reduce(state: PaymentState, fact: PaymentFact) -> PaymentState:
     status, changes = _MEANS.get(fact.kind, PaymentStatus.PENDING), dict[str, Any]()
     if fact.amount is not None and fact.amount.currency != state.asked.currency:
         status = PaymentStatus.CONFLICTED
-        if False and fact.kind is FactKind.CAPTURED:
+        if fact.kind is FactKind.CAPTURED:
             changes = {"foreign": state.foreign | {(fact.operation or fact.provider_ref, fact.amount)}}
     elif fact.kind is FactKind.DECLINED:
         declines = state.declines | {fact.operation or fact.event_id}
