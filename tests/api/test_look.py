@@ -68,7 +68,7 @@ async def test_an_ended_booking_says_why_and_asks_for_nothing(door: Door) -> Non
     assert (seen["seconds_left"], seen["attempts_left"]) == (None, 0)
 
 
-@pytest.mark.row("SAG-16", partly="the flight API's own addresses are aliases to come")
+@pytest.mark.row("SAG-16", partly="the flight checkout's own addresses: test_flight.py")
 async def test_a_booking_is_found_by_id_and_by_reference_in_any_case(door: Door) -> None:
     booking = await door.book()
     names = (
@@ -117,7 +117,7 @@ ODD_QUERIES = [
 ]
 
 
-@pytest.mark.row("SAG-16", partly="the flight API's own addresses are aliases to come")
+@pytest.mark.row("SAG-16", partly="the flight checkout's own addresses: test_flight.py")
 class TestLists:
     async def test_a_user_sees_his_own_newest_first(self, door: Door) -> None:
         mine = [await door.book({**door.user("ada"), **door.through()}) for _ in range(3)]

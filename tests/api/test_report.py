@@ -67,7 +67,7 @@ async def test_lists_are_filtered_by_source(door: Door) -> None:
     assert [item["source"] for item in page["items"]] == ["mobile"]
 
 
-@pytest.mark.row("SAG-16", partly="the flight API's own addresses are aliases to come")
+@pytest.mark.row("SAG-16", partly="the flight checkout's own addresses: test_flight.py")
 async def test_lists_are_filtered_by_user_for_who_may_see_them_all(door: Door) -> None:
     mine = await door.book({**door.user("ada"), **door.through()})
     await door.book({**door.user("eve"), **door.through()})
