@@ -21,7 +21,7 @@ from db.idempotency import Stored
 from db.session import OUTAGES, is_outage
 from domain import refusal
 from domain.decline import Decline, decline_of
-from domain.refusal import InvalidRequest, PaymentDeclined, QuotaExceeded, Refusal, Unknown
+from domain.refusal import IllegalMove, InvalidRequest, PaymentDeclined, QuotaExceeded, Refusal, Unknown
 from workflows.client import Away, ProviderAway, Unanswered
 
 log = structlog.get_logger(__name__)
@@ -161,6 +161,8 @@ def of_refusal(request: Request, no: Refusal) -> Response:
     status, title = REFUSALS[type(no)]
     if isinstance(no, Unknown):
         no = Unknown()  # what is not there and what is not yours read alike
+    if isinstance(no, IllegalMove):
+        log.info("an illegal move was refused", state=no.facts.get("status"), trigger=no.facts.get("trigger"))
     if isinstance(no, PaymentDeclined) and "guidance" not in no.facts:
         no.facts |= _advice(request, decline_of(str(no.facts.get("reason", ""))))
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}

@@ -9,6 +9,7 @@ import pytest
 import structlog
 from fastapi import FastAPI
 from pydantic import BaseModel
+from structlog.testing import capture_logs
 
 from api import problem
 from api.body import StrictRoute
@@ -136,9 +137,15 @@ async def test_a_stranger_is_told_how_to_show_who_he_is(client: httpx2.AsyncClie
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-async def test_the_bookings_state_does_not_hide_the_status(client: httpx2.AsyncClient) -> None:
-    told = document(await client.get("/raise/illegal"))
+@pytest.mark.row("SAG-06", partly="every pair: tests/domain/test_booking.py")
+async def test_an_illegal_move_is_refused_and_logged_and_the_state_does_not_hide_the_status(
+    client: httpx2.AsyncClient,
+) -> None:
+    with capture_logs() as lines:
+        told = document(await client.get("/raise/illegal"))
 
+    moves = [line for line in lines if line["event"] == "an illegal move was refused"]
+    assert [(line["state"], line["trigger"]) for line in moves] == [("confirmed", "cancelled_unpaid")]
     assert (told["status"], told["state"], told["trigger"]) == (409, "confirmed", "cancelled_unpaid")
 
 
