@@ -23,7 +23,20 @@ PLUMBING = {
     "domain": {"ids", "money", "refusal", "value"},
     "workflows": {"names", "schedule", "steps", "saga", "asking", "deadline", "ending", "client", "codec"},
     "providers": {
-        *("gateway", "vault", "cash", "stripe_gateway", "mail", "letter", "token", "qr", "seal", "protection")
+        *(
+            "gateway",
+            "vault",
+            "cash",
+            "stripe_gateway",
+            "adyen_gateway",
+            "paypal_gateway",
+            "mail",
+            "letter",
+            "token",
+            "qr",
+            "seal",
+            "protection",
+        )
     },
     "db": {"session", "base", "metadata", "roles", "demo", "relay", "idempotency", "reference", "step"},
     "activities": {"failure", "heartbeat", "teller", "relay"},
@@ -38,6 +51,7 @@ PLUMBING = {
             "middleware",
             "shape",
             "waker",
+            "intake",
             "body",
             "openapi",
             "feed",
