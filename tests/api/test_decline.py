@@ -11,6 +11,8 @@ from db.payment import fold
 from domain.decline import Decline
 from domain.ids import PaymentId
 from domain.payment import FactKind
+from providers.adyen_gateway import decline as adyen_words
+from providers.stripe_gateway import decline as stripe_words
 from tests.api.conftest import Door
 from tests.api.test_look import found
 from tests.support.shop import fact_of, keep, pay
@@ -43,6 +45,23 @@ class TestGuidance:
         assert len(set(sentences)) == len(Decline) * len(ASKED_FOR) == len(sentences)
         assert ASKED_FOR == LANGUAGES
         assert {*GUIDANCE} == {*Decline}
+
+
+TABLES = {"stripe": stripe_words.WORDS, "adyen": adyen_words.WORDS}
+# What gives a thief away must read like any other decline.
+SUSPECTED = re.compile(r"lost|stolen|fraud|pickup_card|restricted_card|merchant_blacklist|security")
+
+
+@pytest.mark.row("PAY-29")
+@pytest.mark.parametrize("provider", TABLES)
+def test_every_word_of_a_provider_has_one_code_and_a_hint_in_every_language(provider: str) -> None:
+    for word, decline in TABLES[provider].items():
+        hints = [told(decline, language).guidance for language in sorted(ASKED_FOR)]
+
+        assert all(hints), word
+        assert not any(TELLTALE.search(hint) for hint in hints), word
+        if SUSPECTED.search(word):
+            assert decline is Decline.CARD_DECLINED, word
 
 
 @pytest.mark.parametrize(
