@@ -195,6 +195,9 @@ SHOWS = (
     ),
 )
 
+# Who takes the money; the first where nobody says otherwise.
+PROVIDERS = ("stripe", "adyen")
+
 
 async def load(connection: Connection, now: datetime) -> dict[str, object]:
     """Write the organizer and its catalogue as of `now`; gives their ids and keys."""
@@ -211,9 +214,9 @@ async def load(connection: Connection, now: datetime) -> dict[str, object]:
             id=ChannelId(_id(source)), tenant_id=TENANT, name=f"Lanternhouse {source}", source=source
         )
         await tenant.put_channel(connection, channel, key)
-    await tenant.put_account(
-        connection, TENANT, Account(provider="stripe", name="default", mode="test"), preferred=True
-    )
+    for provider in PROVIDERS:
+        account = Account(provider=provider, name="default", mode="test")
+        await tenant.put_account(connection, TENANT, account, preferred=provider == PROVIDERS[0])
     offers = [await _load_show(connection, show, position, now) for position, show in enumerate(SHOWS)]
     return {
         "tenant_id": str(TENANT),

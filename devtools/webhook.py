@@ -1,4 +1,6 @@
-"""Tells the Stripe sandbox where our webhooks are, by Stripe's own interface; keeps the signing secret."""
+"""Tells the sandbox where our webhooks are: Stripe's by its own interface, which makes the signing secret up,
+Adyen's with the key that we have chosen.
+"""
 
 import json
 import urllib.error
@@ -15,6 +17,30 @@ FILE = STATE / "stripe_endpoint.json"
 
 
 def register(choice: Choice) -> None:
+    """Have all our providers tell us, where they are the sandbox's."""
+    register_at_stripe(choice)
+    if not choice.given("ADYEN_API_BASE"):
+        register_at_adyen(choice)
+
+
+def register_at_adyen(choice: Choice) -> None:
+    """Have Adyen's notifications come to our present address, signed with ADYEN_HMAC_KEY."""
+    wish = {
+        "url": f"{choice.values['API_URL']}/api/v1/webhooks/adyen",
+        "secret": choice.values["ADYEN_HMAC_KEY"].partition(",")[0],
+    }
+    path = f"/_sandbox/accounts/{choice.values['ADYEN_API_KEY']}/endpoints"
+    _send(
+        urllib.request.Request(
+            choice.values["SANDBOX_URL"] + path,
+            method="PUT",
+            data=json.dumps(wish).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+    )
+
+
+def register_at_stripe(choice: Choice) -> None:
     """Set STRIPE_WEBHOOK_SECRET to that of an endpoint for our present address, registered if need be.
 
     Stripe tells the secret in the answer of the registration only, so it is kept with the endpoint's id.
@@ -59,13 +85,18 @@ def _ask(choice: Choice, path: str, *, method: str = "GET", **form: str) -> dict
         data=urllib.parse.urlencode(form).encode() if form else None,
         headers={"Authorization": f"Bearer {choice.values['STRIPE_SECRET_KEY']}"},
     )
+    return _send(request)
+
+
+def _send(request: urllib.request.Request) -> dict[str, Any]:
+    path = urllib.parse.urlsplit(request.full_url).path
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             body: dict[str, Any] = json.load(answer)
             return body
     except urllib.error.HTTPError as error:
         raise Trouble(
-            f"The sandbox refused {method} {path}: {error.read().decode(errors='replace')}"
+            f"The sandbox refused {request.method} {path}: {error.read().decode(errors='replace')}"
         ) from None
     except OSError as error:
-        raise Trouble(f"The sandbox did not answer {method} {path}: {error}") from None
+        raise Trouble(f"The sandbox did not answer {request.method} {path}: {error}") from None

@@ -1,5 +1,6 @@
 """`./dev demo [STORY …]`: tells stories, or all; each ends with a verdict, status 0 when all are well."""
 
+import argparse
 import asyncio
 import os
 import sys
@@ -28,7 +29,7 @@ from devtools.stories import (
     webhook_lost,
 )
 from devtools.stories.judge import Judge, seated
-from devtools.stories.shop import Refused, Shop, opened
+from devtools.stories.shop import PROVIDERS, Refused, Shop, opened
 from devtools.stories.tale import Tale, Wrong
 
 Story = Callable[[Tale, Shop, Judge], Awaitable[str]]
@@ -52,11 +53,14 @@ STORIES: dict[str, Story] = {
 }
 
 
-async def play(name: str) -> bool:
-    """Play a story and print its verdict; answers whether it ended as it should."""
+async def play(name: str, provider: str) -> bool:
+    """Play a story over a provider and print its verdict; answers whether it ended as it should."""
     tale, tell = Tale(TITLES[name]), STORIES[name]
     try:
-        async with opened(os.environ) as shop, seated(os.environ, shop.catalogue["tenant_id"]) as judge:
+        async with (
+            opened(os.environ, provider=provider) as shop,
+            seated(os.environ, shop.catalogue["tenant_id"]) as judge,
+        ):
             verdict = await tell(tale, shop, judge)
     except Wrong as reason:
         print(f"\n✘ {name}: {reason}\n", flush=True)
@@ -72,8 +76,11 @@ async def play(name: str) -> bool:
 
 def main() -> None:
     """Play what the command line asks for."""
-    names = sys.argv[1:] or list(STORIES)
-    ended_well = [asyncio.run(play(name)) for name in names]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("stories", nargs="*")
+    parser.add_argument("--provider", choices=PROVIDERS, default="stripe")
+    asked = parser.parse_args()
+    ended_well = [asyncio.run(play(name, asked.provider)) for name in asked.stories or STORIES]
     sys.exit(0 if all(ended_well) else 1)
 
 

@@ -5,12 +5,13 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import Any, TypeVar
 
 import aiohttp
 import asyncpg
 
-from devtools.stories.shop import AT_LEISURE, Place, Shop
+from devtools.stories.shop import AT_LEISURE, PROVIDERS, Place, Shop
 from devtools.stories.tale import Tale, Wrong, wrong
 
 Found = TypeVar("Found")
@@ -109,8 +110,9 @@ class Judge:
     async def _payments(self, booking_id: str) -> list[dict[str, Any]]:
         rows = await self.db.fetch("select id from payments where booking_id = $1", uuid.UUID(booking_id))
         ours = {str(row["id"]) for row in rows}
-        books = await self._books("payments", self.settings["STRIPE_SECRET_KEY"])
-        return [payment for payment in books if payment["metadata"].get("payment_id") in ours]
+        keys = (self.settings[name] for name in PROVIDERS.values() if name in self.settings)
+        books = [await self._books("payments", key) for key in keys]
+        return [each for each in chain(*books) if each["metadata"].get("payment_id") in ours]
 
     async def refunded(self, tale: Tale, booking: Mapping[str, Any], amount: int) -> None:
         """Claim that the sandbox gave so much back for a booking, in minor units, once it has."""

@@ -20,6 +20,8 @@ from devtools.token import signed
 SOON, AT_LEISURE = range(61), range(300, 100_000)  # seconds to pay: a story waits it out, or never uses it up
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
+# The setting that names our account at each provider that a story can be paid over.
+PROVIDERS = {"stripe": "STRIPE_SECRET_KEY", "adyen": "ADYEN_API_KEY"}
 GOOD_IBAN = "AT611904300234573201"
 DECLINED_CARD, GOOD_CARD, ASKING_CARD = "4000000000000002", "4242424242424242", "4000000000003220"
 
@@ -51,12 +53,20 @@ class Place:
 
 
 class Shop:
-    """Books, pays and looks, as a buyer's browser would. `patient`: sends again what was not answered."""
+    """Books, pays and looks, as a buyer's browser would, over one provider.
+
+    `patient`: sends again what was not answered.
+    """
 
     def __init__(
-        self, http: aiohttp.ClientSession, settings: Mapping[str, str], *, patient: bool = False
+        self,
+        http: aiohttp.ClientSession,
+        settings: Mapping[str, str],
+        *,
+        patient: bool = False,
+        provider: str = "stripe",
     ) -> None:
-        self.http, self.settings, self.patient = http, settings, patient
+        self.http, self.settings, self.patient, self.provider = http, settings, patient, provider
         self.catalogue: dict[str, Any] = json.loads((STATE / "demo.json").read_text())
         self.api, self.sandbox = settings["API_URL"], settings["SANDBOX_URL"]
 
@@ -84,7 +94,7 @@ class Shop:
 
     async def wish_to_pay(self, booking: Mapping[str, Any], **more: Any) -> dict[str, Any]:
         """Open a hosted checkout, of an `amount` or by a `method` if said; answers its address."""
-        body = {"return_url": f"{self.api}/", "hosted": True, **more}
+        body = {"return_url": f"{self.api}/", "hosted": True, "provider": self.provider, **more}
         return await self.post(
             f"/api/v1/bookings/{booking['id']}/payments", body, token=booking["access_token"]
         )
@@ -206,7 +216,9 @@ def bearer(token: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def opened(settings: Mapping[str, str], *, patient: bool = False) -> AsyncIterator[Shop]:
+async def opened(
+    settings: Mapping[str, str], *, patient: bool = False, provider: str = "stripe"
+) -> AsyncIterator[Shop]:
     """Open a shop with connections of its own."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as http:
-        yield Shop(http, settings, patient=patient)
+        yield Shop(http, settings, patient=patient, provider=provider)
