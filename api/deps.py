@@ -25,6 +25,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, JsonValue
 
 from api.feed import Feed
+from api.intake import Intake
 from api.limit import Limits
 from api.recent import Recent
 from api.waker import Waker
@@ -185,6 +186,7 @@ class House:
     tokens: Tokens
     seal: Seal
     waker: Waker
+    intake: Intake
     feed: Feed
     limits: Limits
     rules: Rules

@@ -4,7 +4,7 @@ The path names the account and so the secrets; nothing unverified does. Reading 
 an event means is found out later, by the relay and by asking the provider.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Annotated
 
@@ -17,7 +17,6 @@ from starlette.responses import PlainTextResponse
 from api import problem
 from api.deps import BASE, OPEN, Now, Parts
 from api.shape import Answer
-from db import webhook as inbox
 from db.webhook import Delivery
 from domain.refusal import Unknown
 from observability.metrics import WEBHOOKS
@@ -100,10 +99,12 @@ async def _take(request: Request, parts: Parts, now: Now, provider: str, account
         WEBHOOKS.labels(provider, "unverified").inc()
         raise HTTPException(503, "It cannot be verified now; send it again.", {"Retry-After": "5"}) from None
     deliveries = _deliveries(gateway, raw, live=parts.rules.live)
-    async with parts.database.across() as connection:
-        new = await inbox.store(connection, deliveries)
-    parts.waker.wake()
-    _tell(provider, deliveries, new)
+    await parts.intake.store(provider, deliveries)
+    if not all(delivery.ignored for delivery in deliveries):
+        parts.waker.wake()
+    for delivery in deliveries:
+        why = delivery.parked or delivery.ignored
+        log.info("webhook taken", provider=provider, kind=delivery.kind, event_id=delivery.event_id, why=why)
 
 
 def _combined(headers: Headers) -> Mapping[str, str]:
@@ -141,11 +142,3 @@ def _misdirected(event: WebhookEvent, *, live: bool) -> str:
 
 def _moves_nothing(event: WebhookEvent) -> str:
     return "" if event.facts or event.disputed else "moves_nothing"
-
-
-def _tell(provider: str, deliveries: Sequence[Delivery], new: int) -> None:
-    WEBHOOKS.labels(provider, "stored").inc(new)
-    WEBHOOKS.labels(provider, "known").inc(len(deliveries) - new)
-    for delivery in deliveries:
-        why = delivery.parked or delivery.ignored
-        log.info("webhook taken", provider=provider, kind=delivery.kind, event_id=delivery.event_id, why=why)
