@@ -37,6 +37,10 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z_-]{0,39}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
+# Headers of which a request has one.
+_ONCE = ("authorization", "content-type", "idempotency-key", "last-event-id", "x-channel-key")
+
+
 class StrictRoute(APIRoute):
     """A route that reads queries and bodies strictly; all of ours but the webhooks' are of this class."""
 
@@ -49,6 +53,7 @@ class StrictRoute(APIRoute):
         )
 
         async def strict(request: Request) -> Response:
+            refuse_doubled_headers(request)
             refuse_odd_query(request, known)
             if takes_body:
                 request = _Read(request)
@@ -93,6 +98,14 @@ def read(raw: bytes) -> JsonValue:
     if errors := [*_faults(value, ())]:
         raise InvalidRequest("The request breaks a rule.", errors=errors)
     return value
+
+
+def refuse_doubled_headers(request: Request) -> None:
+    """Refuse, by HTTPException 400, what says a thing twice of which there is one: whoever stands before us
+    may have read the other.
+    """
+    if doubled := [name for name in _ONCE if len(request.headers.getlist(name)) > 1]:
+        raise HTTPException(400, f"Once is enough: {', '.join(doubled)}.")
 
 
 def refuse_odd_query(request: Request, known: frozenset[str]) -> None:

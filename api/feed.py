@@ -3,6 +3,7 @@ interval, however many follow.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,13 +11,17 @@ from typing import TypeAlias
 from uuid import UUID
 
 import structlog
+from pydantic import JsonValue
 
 from domain.event import Event
 from domain.ids import TenantId
+from domain.refusal import QuotaExceeded
 
 log = structlog.get_logger(__name__)
 
 EVERY_SECONDS = 0.25
+# How many may follow one subject at a time: more than a buyer has windows, less than wears a server out.
+MOST_OF_ONE, COME_BACK_SECONDS = 20, 30
 
 # Gives the events of each subject behind its `n`, in order.
 Read: TypeAlias = Callable[[TenantId, Mapping[UUID, int]], Awaitable[Sequence[Event]]]
@@ -48,8 +53,15 @@ class Feed:
     def __init__(self, read: Read, *, every_seconds: float = EVERY_SECONDS) -> None:
         self.read, self._every = read, every_seconds
         self._followers: set[Follower] = set()
+        self._of: Counter[UUID] = Counter()
         self._followed = asyncio.Event()
         self._closing = False
+
+    def refuse_crowd(self, subject: UUID) -> None:
+        """Refuse QuotaExceeded where as many follow a subject as may."""
+        if self._of[subject] >= MOST_OF_ONE:
+            facts: dict[str, JsonValue] = {"violated-policies": ["streams"], "retry_after": COME_BACK_SECONDS}
+            raise QuotaExceeded("This booking is followed by as many as may.", **facts)
 
     @asynccontextmanager
     async def follow(self, follower: Follower) -> AsyncIterator[None]:
@@ -57,11 +69,13 @@ class Feed:
         if self._closing:
             follower.news.put_nowait(None)
         self._followers.add(follower)
+        self._of[follower.subject] += 1
         self._followed.set()
         try:
             yield
         finally:
             self._followers.discard(follower)
+            self._of -= Counter((follower.subject,))
 
     def close(self) -> None:
         """End all streams: a server cannot stop while one is open."""

@@ -18,7 +18,7 @@ from api.shape import Answer, Instant
 from domain import event as events, schema
 from domain.booking import OPEN
 from domain.event import Event
-from domain.refusal import Forbidden, Unauthenticated, Unknown
+from domain.refusal import Forbidden, QuotaExceeded, Unauthenticated, Unknown
 
 PING_SECONDS = 15.0
 # How soon a client comes back, in milliseconds: at once after a restart of ours.
@@ -60,7 +60,10 @@ _DESCRIPTION: dict[int | str, dict[str, Any]] = {
 @router.get(
     "/{booking}/events",
     response_class=StreamingResponse,
-    responses={**problem.answers(Unauthenticated, Forbidden, Unknown, also=()), **_DESCRIPTION},
+    responses={
+        **problem.answers(Unauthenticated, Forbidden, Unknown, QuotaExceeded, also=()),
+        **_DESCRIPTION,
+    },
 )
 async def follow_booking(
     parts: Parts,
@@ -70,13 +73,15 @@ async def follow_booking(
 ) -> Response:
     """Tell each step of the booking as it happens, and end when it is at rest.
 
-    A client that was cut off says in `Last-Event-ID` what it knows and misses nothing.
+    A client that was cut off says in `Last-Event-ID` what it knows and misses nothing. 429: so many streams
+    of this booking are open that nobody needs one more.
     """
     async with parts.database.tenant(caller.tenant_id) as connection:
         found = await theirs(connection, caller, Permission.READ_BOOKING, booking)
     ended = found.status not in OPEN
     if ended and not await parts.feed.read(found.tenant_id, {found.id: last_event_id}):
         return Response(status_code=204)
+    parts.feed.refuse_crowd(found.id)
     return StreamingResponse(
         told(parts.feed, Follower(found.tenant_id, found.id, last_event_id)),
         media_type="text/event-stream",
@@ -86,8 +91,8 @@ async def follow_booking(
 
 async def told(feed: Feed, follower: Follower) -> AsyncIterator[bytes]:
     """Write a booking's events until it is at rest or the server stops; a ping when nothing happens."""
-    yield format_sse_event(retry=COME_BACK)
     async with feed.follow(follower):
+        yield format_sse_event(retry=COME_BACK)
         while True:
             try:
                 news = await asyncio.wait_for(follower.news.get(), PING_SECONDS)

@@ -45,6 +45,18 @@ async def test_a_request_for_no_path_is_unknown(door: Door) -> None:
     assert answers[0]["status"] == 404
 
 
+@pytest.mark.parametrize(
+    "name", ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Channel-Key"]
+)
+async def test_a_header_of_which_there_is_one_may_not_come_twice(door: Door, name: str) -> None:
+    """A proxy in front of us may have judged the one, and we would have believed the other."""
+    twice = [*door.key.items(), (name, "a"), (name, "b")]
+
+    answer = await door.http.get("/api/v1/offers", headers=twice)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+
+
 @pytest.mark.row("WHK-08")
 @pytest.mark.parametrize(
     "odd", ["\0", "\ud800", "", LONG, "evt 1\n"], ids=["nul", "surrogate", "empty", "long", "line end"]

@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from uuid import uuid4
 
 import pytest
 
+from api.feed import MOST_OF_ONE, Follower
 from tests.api.conftest import Door
 from tests.support.stack import Booked, Stack, bearer
 from tests.support.wait import eventually
@@ -66,6 +69,24 @@ async def test_an_open_stream_does_not_keep_a_server_from_stopping(door: Door) -
     house.feed.close()
 
     assert (await listening).text.endswith("retry: 500\n\n")
+
+
+async def test_one_booking_is_followed_by_so_many_at_most_and_by_others_when_they_have_gone(
+    door: Door,
+) -> None:
+    booking = await door.book()
+    house = door.app.state.house
+    follower = Follower(door.shop.tenant_id, booking.id, 0)
+    async with AsyncExitStack() as streams:
+        for _ in range(MOST_OF_ONE):
+            await streams.enter_async_context(house.feed.follow(follower))
+
+        answer = await door.get(f"/bookings/{booking.id}/events", bearer(booking.token))
+
+        assert (answer.status_code, answer.json()["code"]) == (429, "quota_exceeded")
+        assert int(answer.headers["Retry-After"]) > 0
+        house.feed.refuse_crowd(uuid4())
+    house.feed.refuse_crowd(booking.id)
 
 
 async def test_a_last_event_that_cannot_be_is_refused(door: Door) -> None:
