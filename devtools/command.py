@@ -88,7 +88,7 @@ def parsers() -> tuple[Parser, Mapping[str, argparse.ArgumentParser]]:
     one.epilog = "\n".join(["stories:", *(f"  {name:18}{title}" for name, title in TITLES.items())])
     one.add_argument("stories", nargs="*", type=story, metavar="STORY", help="one or more of those below")
     one.add_argument(
-        "--provider", default="stripe", help="who takes the money of `paid` and `3ds`: stripe or adyen"
+        "--provider", default="stripe", help="who takes the money: stripe or adyen"
     )
     one = command("token", "print a signed bearer token for trying the API")
     one.add_argument("--role", required=True, help="admin, organizer, staff, user …")
