@@ -164,7 +164,7 @@ class Proxy:
     ) -> str:
         """Pass on until an end hangs up or a blow falls; says which."""
         with contextlib.suppress(OSError):
-            while (data := await reader.read(CHUNK)) and not writer.is_closing():
+            while data := await reader.read(CHUNK):
                 if self.weather and not await self.weather.survived(ANSWERED if answer else ASKED):
                     return CUT
                 for piece in pieces(data):
@@ -173,6 +173,8 @@ class Proxy:
                         self._strike(cut)
                         if cut.severs:
                             return CUT
+                    if writer.is_closing():
+                        return HUNG_UP
                     writer.write(piece.data)
                     if cut is not None and cut.moment is Moment.REPORTED:
                         await writer.drain()
