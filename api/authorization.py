@@ -91,7 +91,7 @@ async def cancel_payment(
 
     async def let_go() -> Payment:
         _refuse_captured(payment)
-        if payment.status not in LET_GO and booking.status in OPEN:
+        if payment.status not in LAPSED and booking.status in OPEN:
             await _told(
                 parts.sagas.cancel_payment(
                     booking.request(grace=parts.rules.grace), payment.id, wish_id=str(uuid7())

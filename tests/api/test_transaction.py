@@ -128,3 +128,26 @@ async def test_what_becomes_of_a_payment_is_said_under_a_key_by_whose_it_is(door
 
     assert (keyless.status_code, keyless.json()["code"]) == (400, "key_missing")
     assert [answer.status_code for answer in strangers] == [404 if what == "cancel" else 403, 404]
+
+
+@pytest.mark.parametrize(
+    ("kind", "minor", "status"),
+    [
+        (FactKind.CANCELLED, None, 200),
+        (FactKind.CAPTURED, None, 409),
+        (FactKind.AUTHORIZED, None, 503),
+        (FactKind.AUTHORIZED, 1, 503),  # conflicted, and held at the provider
+    ],
+)
+async def test_the_run_is_asked_to_let_go_what_is_still_held(
+    door: Door, kind: FactKind, minor: int | None, status: int
+) -> None:
+    booking = await found(door, await door.book())
+    payment_id = await pay(door.databases.payment, booking, kind=kind, minor=minor)
+
+    answer = await door.http.post(
+        f"/api/v1/payments/{payment_id}/cancel",
+        headers={**door.user("olga", ["organizer"]), "Idempotency-Key": "one"},
+    )
+
+    assert answer.status_code == status, answer.text
