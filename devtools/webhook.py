@@ -1,5 +1,5 @@
 """Tells the sandbox where our webhooks are: Stripe's by its own interface, which makes the signing secret up,
-Adyen's with the key that we have chosen.
+Adyen's and PayPal's with the key or id that we have chosen.
 """
 
 import json
@@ -13,6 +13,7 @@ from devtools.choice import Choice
 from devtools.paths import STATE
 from devtools.say import Trouble
 
+ROOTS = STATE / "paypal_roots.pem"
 FILE = STATE / "stripe_endpoint.json"
 
 
@@ -21,15 +22,40 @@ def register(choice: Choice) -> None:
     register_at_stripe(choice)
     if not choice.given("ADYEN_API_BASE"):
         register_at_adyen(choice)
+    register_at_paypal(choice)
 
 
 def register_at_adyen(choice: Choice) -> None:
     """Have Adyen's notifications come to our present address, signed with ADYEN_HMAC_KEY."""
+    _listen(choice, "adyen", choice.values["ADYEN_API_KEY"], choice.values["ADYEN_HMAC_KEY"])
+
+
+def register_at_paypal(choice: Choice) -> None:
+    """Have PayPal's events come to our present address, signed for PAYPAL_WEBHOOK_ID, under the sandbox's root.
+
+    At a PayPal that is not our sandbox's only what the caller has set counts.
+    """
+    if choice.given("PAYPAL_API_BASE"):
+        for name in ("PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID"):
+            choice.values[name] = choice.given(name) or ""
+        return
+    _listen(choice, "paypal", choice.values["PAYPAL_CLIENT_ID"], choice.values["PAYPAL_WEBHOOK_ID"])
+    root = f"{choice.values['PAYPAL_API_BASE']}/v1/notifications/certs/ROOT"
+    try:
+        with urllib.request.urlopen(root, timeout=10) as answer:
+            ROOTS.write_bytes(answer.read())
+    except OSError as error:
+        raise Trouble(f"The sandbox gives no root certificate: {error}") from None
+    choice.values["PAYPAL_ROOTS"] = str(ROOTS)
+
+
+def _listen(choice: Choice, provider: str, account: str, secrets: str) -> None:
+    """Register our present address with the sandbox, under the first of the secrets."""
     wish = {
-        "url": f"{choice.values['API_URL']}/api/v1/webhooks/adyen",
-        "secret": choice.values["ADYEN_HMAC_KEY"].partition(",")[0],
+        "url": f"{choice.values['API_URL']}/api/v1/webhooks/{provider}",
+        "secret": secrets.partition(",")[0],
     }
-    path = f"/_sandbox/accounts/{choice.values['ADYEN_API_KEY']}/endpoints"
+    path = f"/_sandbox/accounts/{account}/endpoints"
     _send(
         urllib.request.Request(
             choice.values["SANDBOX_URL"] + path,

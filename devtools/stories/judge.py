@@ -109,10 +109,10 @@ class Judge:
 
     async def _payments(self, booking_id: str) -> list[dict[str, Any]]:
         rows = await self.db.fetch("select id from payments where booking_id = $1", uuid.UUID(booking_id))
-        ours = {str(row["id"]) for row in rows}
+        ours = {row["id"] for row in rows}
         keys = (self.settings[name] for name in PROVIDERS.values() if name in self.settings)
         books = [await self._books("payments", key) for key in keys]
-        return [each for each in chain(*books) if each["metadata"].get("payment_id") in ours]
+        return [each for each in chain(*books) if any(_is_about(each, payment_id) for payment_id in ours)]
 
     async def refunded(self, tale: Tale, booking: Mapping[str, Any], amount: int) -> None:
         """Claim that the sandbox gave so much back for a booking, in minor units, once it has."""
@@ -171,3 +171,9 @@ async def seated(settings: Mapping[str, str], tenant_id: str) -> AsyncIterator[J
             yield Judge(db, http, settings)
     finally:
         await db.close()
+
+
+def _is_about(payment: Mapping[str, Any], payment_id: uuid.UUID) -> bool:
+    """Say whether a payment of the sandbox is ours, by its label or by the text that has our id in it."""
+    labelled = payment["metadata"].get("payment_id") == str(payment_id)
+    return labelled or payment_id.hex in (payment["reference"] or "")

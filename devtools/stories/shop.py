@@ -21,7 +21,7 @@ SOON, AT_LEISURE = range(61), range(300, 100_000)  # seconds to pay: a story wai
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
 # The setting that names our account at each provider that a story can be paid over.
-PROVIDERS = {"stripe": "STRIPE_SECRET_KEY", "adyen": "ADYEN_API_KEY"}
+PROVIDERS = {"stripe": "STRIPE_SECRET_KEY", "adyen": "ADYEN_API_KEY", "paypal": "PAYPAL_CLIENT_ID"}
 GOOD_IBAN = "AT611904300234573201"
 DECLINED_CARD, GOOD_CARD, ASKING_CARD = "4000000000000002", "4242424242424242", "4000000000003220"
 

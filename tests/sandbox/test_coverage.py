@@ -12,8 +12,8 @@ PAGE = (ROOT / "docs" / "sandbox.md").read_text()
 
 def documented() -> set[tuple[str, str]]:
     """Return method and path of every Stripe call in the page's table."""
-    found = set()
-    for cell in re.findall(r"^\| ((?:`[^|]*/v1/[^|]*)) \|", PAGE, re.MULTILINE):
+    found, table = set(), PAGE.partition("### Stripe")[2].partition("### Webhooks")[0]
+    for cell in re.findall(r"^\| ((?:`[^|]*/v1/[^|]*)) \|", table, re.MULTILINE):
         before = ""
         for methods, path in re.findall(r"`((?:[A-Z]+ )*)([^`]+)`", cell):
             words = methods.split() or before.split()
