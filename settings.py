@@ -186,6 +186,7 @@ class Settings(BaseSettings):
     payment_answer_seconds: Seconds = Field(8, description="then the API answers 202 instead of waiting on")
     webhook_tolerance_seconds: Seconds = Field(300, description="older signatures are refused")
     step_patience: int = Field(20, ge=1, description="tries of a step after which a person is told")
+    worker_cached_runs: int = Field(5_000, ge=0, description="open runs that a worker remembers; each 80 KiB")
     provider_timeout_seconds: Seconds = Field(10, description="no call to a provider takes longer")
     provider_calls: int = Field(40, ge=1, description="calls at once to one account; half as many may wait")
     provider_failures: int = Field(5, ge=1, description="unanswered calls in a row: then it is left alone")

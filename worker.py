@@ -277,7 +277,7 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
                 aftercare.record_refund,
             ],
             "workflow_runner": RUNNER,
-            "max_cached_workflows": 5_000,
+            "max_cached_workflows": built.settings.worker_cached_runs,
             "max_concurrent_workflow_tasks": 100,
             "max_concurrent_local_activities": 100,
             "workflow_task_poller_behavior": PollerBehaviorAutoscaling(minimum=2, initial=4),

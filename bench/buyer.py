@@ -34,9 +34,7 @@ class Buyer:
     async def buy(self) -> str:
         """Buy one place, from the request to the tickets; answers the booking's id."""
         booking = await self.book()
-        headers = {"Authorization": f"Bearer {booking['access_token']}", "Idempotency-Key": uuid.uuid4().hex}
-        wish = {"return_url": f"{self.stack.settings['API_URL']}/return", "hosted": False}
-        payment = await self._post(f"/api/v1/bookings/{booking['id']}/payments", wish, headers)
+        payment = await self.checkout(booking)
         await self.pay(payment["client_secret"])
         await self.confirmed(booking)
         return str(booking["id"])
@@ -44,6 +42,15 @@ class Buyer:
     async def book(self) -> dict[str, Any]:
         """Have one place held."""
         return await self._post("/api/v1/bookings", self.order(), channel(self.stack))
+
+    async def checkout(self, booking: dict[str, Any]) -> dict[str, Any]:
+        """Have a checkout opened."""
+        wish = {"return_url": f"{self.stack.settings['API_URL']}/return", "hosted": False}
+        return await self._post(f"/api/v1/bookings/{booking['id']}/payments", wish, own(booking))
+
+    async def cancel(self, booking: dict[str, Any]) -> None:
+        """Give the booking up."""
+        await self._post(f"/api/v1/bookings/{booking['id']}/cancel", {}, own(booking))
 
     async def pay(self, client_secret: str) -> None:
         """Pay at the provider what a client with this secret pays there."""
@@ -106,6 +113,11 @@ def order(offer: dict[str, Any], slot: str) -> dict[str, Any]:
         "lines": [{"variant_id": variant["variant_id"], "quantity": 1}],
         "contact": {"name": "Bench Buyer", "email": "bench@example.com"},
     }
+
+
+def own(booking: dict[str, Any]) -> dict[str, str]:
+    """Write the headers of the buyer of a booking, with a fresh Idempotency-Key."""
+    return {"Authorization": f"Bearer {booking['access_token']}", "Idempotency-Key": uuid.uuid4().hex}
 
 
 def channel(stack: Stack) -> dict[str, str]:
