@@ -31,7 +31,7 @@ def register_at_adyen(choice: Choice) -> None:
 
 
 def register_at_paypal(choice: Choice) -> None:
-    """Have PayPal's events come to our present address, signed for PAYPAL_WEBHOOK_ID, under the sandbox's root.
+    """Have PayPal's events come to our present address, signed for PAYPAL_WEBHOOK_ID under its root.
 
     At a PayPal that is not our sandbox's only what the caller has set counts.
     """
