@@ -35,7 +35,7 @@ def page(work: Work, checkout: Checkout, status: int = 200) -> Response:
             (line["quantity"], line["description"], payee.shown(line["amount_total"], line["currency"]))
             for line in checkout.lines
         ],
-        wallet={name: text for name, (text, _) in WALLET.items()},
+        wallet={name: text for name, (text, _) in _wallet(checkout).items()},
         back=payee.after_checkout(work, checkout),
         cancel=payee.after_cancel(work, checkout),
     )
@@ -43,7 +43,7 @@ def page(work: Work, checkout: Checkout, status: int = 200) -> Response:
 
 def answer(work: Work, checkout: Checkout, typed: Mapping[str, str]) -> Response:
     """Take the buyer's word and send them back to the merchant."""
-    chosen = WALLET.get(typed.get("means", ""))
+    chosen = _wallet(checkout).get(typed.get("means", ""))
     if checkout.status not in ("open", "approved"):
         return page(work, checkout)
     if chosen is None:
@@ -51,3 +51,12 @@ def answer(work: Work, checkout: Checkout, typed: Mapping[str, str]) -> Response
     checkouts.pay(work, checkout, chosen[1], {"email": "buyer@example.com", "name": "Test Buyer"})
     back = payee_of(work.world, work.account.provider).after_checkout(work, checkout)
     return RedirectResponse(back, 303) if back else page(work, checkout)
+
+
+def _wallet(checkout: Checkout) -> Mapping[str, tuple[str, Card | BankAccount]]:
+    """Return what of the wallet this checkout takes."""
+    return {
+        name: (text, means)
+        for name, (text, means) in WALLET.items()
+        if ("card" if isinstance(means, Card) else "debit") in checkout.takes
+    }

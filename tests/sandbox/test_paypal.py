@@ -202,6 +202,23 @@ async def test_the_page_sends_the_buyer_back_with_the_orders_id(
     assert back == f"http://127.0.0.1/back?a=1&token={made['id']}&PayerID=TESTBUYER0001"
 
 
+async def test_who_wants_the_money_at_once_is_not_offered_a_bank_that_takes_days(
+    merchant: Merchant, http: aiohttp.ClientSession
+) -> None:
+    asked = wish()
+    asked["application_context"]["payment_method"] = {"payee_preferred": "IMMEDIATE_PAYMENT_REQUIRED"}
+    _, made = await merchant.ask("POST", "/v2/checkout/orders", asked)
+    page = next(link["href"] for link in made["links"] if link["rel"] == "approve")
+
+    async with http.get(page) as shown:
+        text = await shown.text()
+    async with http.post(page, data={"means": "echeck"}) as refused:
+        status = refused.status
+
+    assert "A bank account" not in text
+    assert status == 422
+
+
 async def test_approval_is_no_payment(merchant: Merchant) -> None:
     order_id = await merchant.order()
     await merchant.approve(order_id)
