@@ -105,7 +105,7 @@ class SafeHeaders:
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self.app = app
-        self.headers = {
+        headers = {
             "Cache-Control": "no-store",
             "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
             "Cross-Origin-Resource-Policy": "same-origin",
@@ -114,13 +114,14 @@ class SafeHeaders:
             "X-Frame-Options": "DENY",
             **({"Strict-Transport-Security": "max-age=31536000; includeSubDomains"} if https else {}),
         }
+        self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def safe(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
+                headers = list(message["headers"])
+                said = {name for name, _ in headers}
+                message["headers"] = headers + [each for each in self.headers if each[0] not in said]
             await send(message)
 
         await self.app(scope, receive, safe)
