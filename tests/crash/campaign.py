@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from tests.crash.buyer import PATIENCE_SECONDS
 from tests.crash.point import Blow, Point
 from tests.crash.proxy import Cut
 from tests.crash.site import Site, site
@@ -21,7 +22,6 @@ from tests.crash.story import play
 # Most of a trial is waiting, for a start or for a deadline; a site takes half a minute to come up.
 TRIALS_PER_SITE, SITES = 7, 8
 SEED = 7
-PATIENCE_SECONDS = 300.0  # only a test that fails waits this long
 
 
 def seed_of(config: pytest.Config) -> int:

@@ -13,7 +13,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 import worker
-from tests.crash.buyer import Patient
+from tests.crash.buyer import PATIENCE_SECONDS, Patient
 from tests.crash.story import Ended
 from tests.support.check import violations
 from tests.support.stack import ENDS, Stack
@@ -46,7 +46,6 @@ select b.reference, b.status, array_agg(replace(e.type, 'booking.', '') order by
 STATUS = "select status from bookings where id = $1"
 NOTICES = "select id::text, status, booking_id::text from notices"
 LOOK_EVERY_SECONDS = 0.25
-PATIENCE_SECONDS = 300.0  # only a test that fails waits this long
 AFTERCARE = "aftercare:"
 CANARY = re.compile(r"canary-\w+")
 UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")

@@ -10,8 +10,10 @@ from uuid_utils.compat import uuid4
 
 from domain.catalog import Capture, SalesTerms
 from providers.token import KeyRing, UserTokens
+from tests.crash.buyer import PATIENCE_SECONDS
 from tests.support.shop import Shop
 from tests.support.stack import Booked, Stack, bearer, idempotent
+from tests.support.wait import eventually
 
 BY_HAND = SalesTerms(capture=Capture.MANUAL)
 
@@ -61,7 +63,11 @@ async def given_back(stack: Stack, shop: Shop, contact: Contact) -> Ended:
     booking = await stack.book(shop, contact=contact)
     checkout = await stack.checkout(booking)
     await press_pay(stack, checkout)
-    await stack.wait_for(booking, "confirmed")
+
+    async def is_confirmed() -> bool:
+        return bool((await stack.read(booking))["status"] == "confirmed")
+
+    await eventually(is_confirmed, what=f"{booking.reference} to be confirmed", seconds=PATIENCE_SECONDS)
     answer = await stack.http.post(
         f"/api/v1/payments/{checkout['payment_id']}/refunds",
         json={"reason": "goodwill"},
