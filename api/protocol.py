@@ -8,6 +8,9 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+# Timers come before sockets: after standing still, a server first reads what has come meanwhile.
+LOOK_AGAIN_SECONDS = 0.5
+
 
 class PunctualProtocol(HttpToolsProtocol):
     """Gives the request line and headers as long as an idle connection has (`--timeout-keep-alive`), from the
@@ -38,7 +41,10 @@ class PunctualProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _wait(self) -> None:
-        self._cut = self.loop.call_later(self.timeout_keep_alive, self.transport.abort)
+        self._cut = self.loop.call_later(self.timeout_keep_alive, self._look_again)
+
+    def _look_again(self) -> None:
+        self._cut = self.loop.call_later(LOOK_AGAIN_SECONDS, self.transport.abort)
 
     def _come(self) -> None:
         if self._cut is not None:

@@ -29,6 +29,7 @@ async def serving(app: Any, listening: socket.socket) -> AsyncIterator[None]:
         access_log=False,
         proxy_headers=False,
         timeout_graceful_shutdown=2,
+        timeout_keep_alive=120,  # a machine that stands still cuts nobody
     )
     async with served_as(config, listening):
         yield
