@@ -14,7 +14,6 @@ import structlog
 from temporalio import activity
 
 from activities.payment import gateway_of
-from activities.relay.inbox import MOVES
 from activities.relay.telling import Sagas, tell_each
 from db import relay as due, sweep as open_things, webhook as inbox
 from db.payment import fold, read as payments
@@ -23,6 +22,7 @@ from db.sweep import OpenPayment
 from db.webhook import Delivery
 from domain.booking import OPEN, BookingRequest
 from domain.payment import PaymentFact
+from domain.settlement import Standing, moves, news_of
 from domain.sweep import ListMissed, SweepRequest, Swept
 from providers.gateway import Gateway, Gateways, GatewayTrouble
 from workflows import steps
@@ -116,7 +116,7 @@ class SweepActivities:
         except GatewayTrouble as trouble:
             log.warning("an open payment got no answer", payment_id=str(payment.id), why=trouble.reason)
             return
-        await self._tell_news(open_one, [fact for fact in facts if fact.kind in MOVES])
+        await self._tell_news(open_one, [fact for fact in facts if settles(fact)])
 
     async def _tell_news(self, open_one: OpenPayment, facts: Sequence[PaymentFact]) -> None:
         async with self.relay.tenant(open_one.tenant_id) as connection:
@@ -129,3 +129,11 @@ class SweepActivities:
         async with self.relay.tenant(overdue.tenant_id) as connection:
             owner = await due.owner(connection, overdue.tenant_id, overdue.booking_id, grace=self.grace)
         return owner.request if owner and owner.status in OPEN else None
+
+
+def settles(fact: PaymentFact) -> bool:
+    """Say whether a payment may not be open any more, which has to be written down wherever its booking
+    stands.
+    """
+    news = news_of(fact, Standing.HELD, counted=False, captured_minor=0)
+    return moves(news, Standing.HELD)

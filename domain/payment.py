@@ -368,15 +368,6 @@ class PaymentReport(Value):
         return self.booking_kept_minor + self.booking_authorized_minor
 
 
-def adds_nothing(fact: PaymentFact, report: PaymentReport | None) -> bool:
-    """Say whether a fact cannot move money once the booking's run is over: mere progress, or a capture that
-    was counted already.
-    """
-    if fact.kind in (FactKind.CAPTURED, FactKind.AUTHORIZED):
-        return report is not None and report.status is PaymentStatus.CAPTURED
-    return fact.kind not in (FactKind.REFUNDED, FactKind.REFUND_FAILED)
-
-
 class Closing(StrEnum):
     """What became of a checkout that we closed: nothing can be paid any more, it was paid already, or the
     bank has not decided.

@@ -1,11 +1,13 @@
 """What news of a payment means, by where its booking stands: the whole table, as one pure function.
 
-While the hold is active the booking's own run acts on it, afterwards the payment's aftercare.
+While the hold is active the booking's own run acts on it, afterwards the payment's aftercare. Whoever hears a
+fact asks here whether anybody has to be told (`moves`), and whoever is told what has to be done.
 """
 
 from enum import StrEnum
 
-from domain.booking import BookingStatus
+from domain.booking import OPEN, BookingStatus
+from domain.payment import FactKind, PaymentFact, PaymentReport, PaymentStatus
 
 
 class News(StrEnum):
@@ -16,7 +18,7 @@ class News(StrEnum):
     SECOND = "second"  # another success for what is paid already
     DECLINED = "declined"
     PENDING = "pending"
-    REVERSED = "reversed"  # taken back by the bank after a success
+    REVERSED = "reversed"  # a capture that was counted has failed after all
     CONFLICTED = "conflicted"  # another amount or currency than we asked for
     LAPSED = "lapsed"  # cancelled or expired at the provider
     GIVEN_BACK = "given_back"  # in full, at the provider's own desk
@@ -43,6 +45,7 @@ class Consequence(StrEnum):
     WAIT = "wait"  # keep the places a bounded time longer
     RELEASE = "release"
     CANCEL = "cancel"  # the booking: tickets void, places free
+    RECORD = "record"  # the refund: books, and a notice for the buyer
     OWE = "owe"  # the refund again
     ASK_A_PERSON = "ask_a_person"
     NOTHING = "nothing"
@@ -56,22 +59,29 @@ TABLE: dict[News, dict[Standing, Consequence]] = {
     _N.SECOND: dict.fromkeys(_S, _C.REFUND),
     _N.DECLINED: {_S.HELD: _C.COUNT, **dict.fromkeys((_S.PURCHASED, _S.LOST, _S.CANCELLED), _C.NOTHING)},
     _N.PENDING: {_S.HELD: _C.WAIT, **dict.fromkeys((_S.PURCHASED, _S.LOST, _S.CANCELLED), _C.NOTHING)},
-    _N.REVERSED: {_S.HELD: _C.WAIT, **dict.fromkeys((_S.PURCHASED, _S.LOST, _S.CANCELLED), _C.ASK_A_PERSON)},
+    _N.REVERSED: dict.fromkeys(_S, _C.ASK_A_PERSON),
     _N.CONFLICTED: {
         _S.HELD: _C.ASK_A_PERSON,
         **dict.fromkeys((_S.PURCHASED, _S.LOST, _S.CANCELLED), _C.REFUND),
     },
-    _N.LAPSED: {
-        _S.HELD: _C.RELEASE,
-        _S.PURCHASED: _C.ASK_A_PERSON,
-        **dict.fromkeys((_S.LOST, _S.CANCELLED), _C.NOTHING),
-    },
+    # What pays for a confirmed booking was captured before: what lapses then is another attempt.
+    _N.LAPSED: {_S.HELD: _C.RELEASE, **dict.fromkeys((_S.PURCHASED, _S.LOST, _S.CANCELLED), _C.NOTHING)},
     _N.GIVEN_BACK: {
         **dict.fromkeys((_S.HELD, _S.PURCHASED), _C.CANCEL),
-        **dict.fromkeys((_S.LOST, _S.CANCELLED), _C.NOTHING),
+        **dict.fromkeys((_S.LOST, _S.CANCELLED), _C.RECORD),
     },
-    _N.PARTLY_GIVEN_BACK: dict.fromkeys(_S, _C.NOTHING),
-    _N.REFUND_RETURNED: {_S.HELD: _C.NOTHING, **dict.fromkeys((_S.PURCHASED, _S.LOST, _S.CANCELLED), _C.OWE)},
+    _N.PARTLY_GIVEN_BACK: dict.fromkeys(_S, _C.RECORD),
+    _N.REFUND_RETURNED: dict.fromkeys(_S, _C.OWE),
+}
+
+# Of these nobody has to be told: whether to wait is asked when the time is over.
+_IDLE = frozenset({Consequence.NOTHING, Consequence.WAIT})
+
+_TELLS = {
+    FactKind.DECLINED: News.DECLINED,
+    FactKind.CANCELLED: News.LAPSED,
+    FactKind.EXPIRED: News.LAPSED,
+    FactKind.REFUND_FAILED: News.REFUND_RETURNED,
 }
 
 # A booking whose run is lost is open in its row: its money counts as if its places were gone.
@@ -95,3 +105,51 @@ def consequence(news: News, standing: Standing) -> Consequence:
 def without_a_run(status: BookingStatus) -> Standing:
     """Say where a booking stands whose run is over or lost; what gives its money back counts as cancelled."""
     return STANDINGS.get(status, Standing.CANCELLED)
+
+
+def standing_of(status: BookingStatus) -> Standing:
+    """Say where a booking in this state stands, whose run looks after it while it is open."""
+    return Standing.HELD if status in OPEN else without_a_run(status)
+
+
+def news_of(fact: PaymentFact, standing: Standing, *, counted: bool, captured_minor: int) -> News:
+    """Say what a fact is news of: `counted` is whether the operation that it names was counted as captured,
+    `captured_minor` what was taken by its payment so far.
+    """
+    match fact.kind:
+        case FactKind.AUTHORIZED | FactKind.CAPTURED:
+            if counted:
+                return News.REPEATED
+            return News.SECOND if captured_minor or standing is Standing.PURCHASED else News.SUCCESS
+        case FactKind.FAILED:
+            return News.REVERSED if counted else News.LAPSED
+        case FactKind.REFUNDED:
+            whole = fact.amount is not None and fact.amount.minor >= captured_minor
+            return News.GIVEN_BACK if whole else News.PARTLY_GIVEN_BACK
+        case _:
+            return _TELLS.get(fact.kind, News.PENDING)
+
+
+def moves(news: News, standing: Standing) -> bool:
+    """Say whether somebody has to act on news: the run of the booking, the aftercare, or a person."""
+    return consequence(news, standing) not in _IDLE
+
+
+def moves_after_the_end(fact: PaymentFact, report: PaymentReport | None) -> bool:
+    """Say whether a fact that a booking's run has not used may still move something once the run is over,
+    however that ended. `report` is what is known of the payment.
+    """
+    counted = report is not None and report.status is PaymentStatus.CAPTURED
+    captured_minor = report.captured_minor if report else 0
+    ends = (Standing.PURCHASED, Standing.LOST, Standing.CANCELLED)
+    told = ((news_of(fact, end, counted=counted, captured_minor=captured_minor), end) for end in ends)
+    return any(moves(news, end) for news, end in told)
+
+
+def surplus_of(report: PaymentReport, *, paid: bool) -> bool:
+    """Say whether a payment keeps money that has to go back from a booking that is confirmed; `paid`: without
+    it.
+    """
+    news = News.CONFLICTED if report.status is PaymentStatus.CONFLICTED else News.SUCCESS
+    news = News.SECOND if paid and news is News.SUCCESS else news
+    return report.kept_minor > 0 and consequence(news, Standing.PURCHASED) is Consequence.REFUND

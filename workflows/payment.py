@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from domain.ids import PaymentId
-from domain.payment import LAPSED, PAYABLE, PaymentFact, PaymentReport, PaymentStatus, adds_nothing
+from domain.payment import LAPSED, PAYABLE, PaymentFact, PaymentReport, PaymentStatus
+from domain.settlement import moves_after_the_end, surplus_of
 
 
 @dataclass
@@ -74,14 +75,14 @@ class Payments:
     @property
     def unused(self) -> list[PaymentFact]:
         """Unheard facts that could still move money."""
-        return [fact for fact in self.unheard if not adds_nothing(fact, self.reports.get(fact.payment_id))]
+        return [fact for fact in self.unheard if moves_after_the_end(fact, self.reports.get(fact.payment_id))]
 
     def surplus(self, most: int) -> list[PaymentId]:
         """List the payments that keep money though `most` is paid without them."""
         kept, found = 0, list[PaymentId]()
         for report in self.reports.values():
-            counts = report.status is not PaymentStatus.CONFLICTED and kept < most
-            kept += report.kept_minor if counts else 0
-            if report.kept_minor and not counts:
+            if surplus_of(report, paid=kept >= most):
                 found.append(report.payment_id)
+            elif report.status is not PaymentStatus.CONFLICTED:
+                kept += report.kept_minor
         return found

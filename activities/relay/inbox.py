@@ -15,12 +15,12 @@ from db.refund import read as refunds
 from db.refund.read import Refund
 from db.relay import Event
 from db.session import OUTAGES, Connection, Database
-from domain.booking import OPEN
 from domain.case import CaseKind
 from domain.ids import PaymentId, TenantId
 from domain.payment import FactKind, PaymentFact
 from domain.refund import RefundStatus
 from domain.refusal import Unknown
+from domain.settlement import Consequence, Standing, consequence, moves, news_of, standing_of
 from observability.metrics import RELAY_TOLD
 from providers.gateway import Gateways, WebhookEvent
 
@@ -31,9 +31,6 @@ LADDER = tuple(timedelta(seconds=seconds) for seconds in (2, 4, 8, 16, 32))
 
 # What has to be the whole amount that was asked for, or a person looks at it; the run believes the provider.
 PAYS = frozenset({FactKind.AUTHORIZED, FactKind.CAPTURED})
-# What can move money, also when the booking's run is over; and what else can move a booking on its way.
-MOVES_MONEY = frozenset({FactKind.AUTHORIZED, FactKind.CAPTURED, FactKind.REFUNDED, FactKind.REFUND_FAILED})
-MOVES = MOVES_MONEY | {FactKind.DECLINED, FactKind.FAILED, FactKind.CANCELLED, FactKind.EXPIRED}
 
 
 @dataclass(frozen=True)
@@ -147,17 +144,22 @@ class Inbox:
             owner = await due.owner(connection, address.tenant_id, address.booking_id, grace=self.grace)
             known = await fold.is_known(connection, address.tenant_id, fact)
             refund = await _refund(connection, address.tenant_id, fact)
-            asked = (await payments.find(connection, address.tenant_id, address.payment_id)).amount
+            counted = await fold.is_counted(connection, address.tenant_id, fact)
+            payment = await payments.find(connection, address.tenant_id, address.payment_id)
         if owner is None:
             return Verdict("parked", "unknown_reference", again=True)
         if refund is not None:
             return await self._told_refund(address, refund, fact)
-        ended = owner.status not in OPEN
-        if known or fact.kind not in (MOVES_MONEY if ended else MOVES):
+        standing = standing_of(owner.status)
+        news = news_of(fact, standing, counted=counted, captured_minor=payment.captured_minor)
+        if known or not moves(news, standing):
             return Verdict("ignored", "known" if known else "moves_nothing", address)
-        await self.sagas.report(fact, owner.request, ended=ended)
+        if consequence(news, standing) is Consequence.ASK_A_PERSON:
+            await self._needs_person(address, news.value)
+            return Verdict("processed", news.value, address)
+        await self.sagas.report(fact, owner.request, ended=standing is not Standing.HELD)
         RELAY_TOLD.labels("fact").inc()
-        if fact.kind in PAYS and fact.amount != asked:
+        if fact.kind in PAYS and fact.amount != payment.amount:
             await self._needs_person(address, "amount_mismatch")
             return Verdict("parked", "amount_mismatch", address)
         return Verdict("processed", "", address)

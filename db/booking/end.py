@@ -11,6 +11,7 @@ from domain.notice import NoticeKind
 from domain.payment import LateMoney
 from domain.refund import RefundStatus
 from domain.refusal import IllegalMove, Unknown
+from domain.settlement import Consequence, News, consequence, without_a_run
 
 # Which moves a reason may make, whatever state the booking was left in.
 TRIGGERS = {
@@ -55,9 +56,11 @@ NOTICES = {
     BookingStatus.REFUNDING: NoticeKind.BOOKING_CANCELLED,
 }
 
-# A booking that has its tickets.
+# A booking that has its tickets, and loses them with its money.
 CONFIRMED = [
-    state.value for state in (BookingStatus.CONFIRMED, BookingStatus.COMPLETED, BookingStatus.NO_SHOW)
+    state.value
+    for state in BookingStatus
+    if consequence(News.GIVEN_BACK, without_a_run(state)) is Consequence.CANCEL
 ]
 
 END = """

@@ -117,6 +117,11 @@ async def is_known(connection: Connection, tenant_id: TenantId, fact: PaymentFac
     return known
 
 
+async def is_counted(connection: Connection, tenant_id: TenantId, fact: PaymentFact) -> bool:
+    """Say whether the operation that a fact names was recorded as money taken."""
+    return await is_known(connection, tenant_id, fact.model_copy(update={"kind": FactKind.CAPTURED}))
+
+
 async def _post_captures(
     connection: Connection,
     tenant_id: TenantId,

@@ -9,18 +9,7 @@ from hypothesis import given, strategies as st
 
 from domain.ids import PaymentId
 from domain.money import Money
-from domain.payment import (
-    MOVES,
-    FactKind,
-    FactSource,
-    PaymentFact,
-    PaymentReport,
-    PaymentState,
-    PaymentStatus,
-    adds_nothing,
-    fold,
-    reduce,
-)
+from domain.payment import MOVES, FactKind, FactSource, PaymentFact, PaymentState, PaymentStatus, fold, reduce
 
 ASKED = Money(minor=4500, currency="EUR")
 PAYMENT = PaymentId(UUID("0198c0de-0000-7000-8000-000000000001"))
@@ -146,27 +135,3 @@ def test_a_later_word_never_lowers_a_stronger_one() -> None:
     captured = fold(ASKED, [fact(FactKind.CAPTURED, "ch_1", 4500)])
 
     assert reduce(captured, fact(FactKind.CANCELLED)).status is PaymentStatus.CAPTURED
-
-
-def report(status: PaymentStatus) -> PaymentReport:
-    return PaymentReport(payment_id=PAYMENT, status=status, currency="EUR", asked_minor=4500)
-
-
-@pytest.mark.parametrize(
-    ("kind", "known", "nothing"),
-    [
-        (FactKind.CAPTURED, report(PaymentStatus.CAPTURED), True),
-        (FactKind.CAPTURED, report(PaymentStatus.PENDING), False),
-        (FactKind.CAPTURED, None, False),
-        (FactKind.AUTHORIZED, None, False),
-        (FactKind.DECLINED, None, True),
-        (FactKind.PENDING, None, True),
-        (FactKind.EXPIRED, None, True),
-        (FactKind.REFUNDED, report(PaymentStatus.CAPTURED), False),
-        (FactKind.REFUND_FAILED, report(PaymentStatus.CAPTURED), False),
-    ],
-)
-def test_only_news_of_money_is_worth_handing_on(
-    kind: FactKind, known: PaymentReport | None, nothing: bool
-) -> None:
-    assert adds_nothing(fact(kind, "op", 4500), known) is nothing

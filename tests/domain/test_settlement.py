@@ -1,31 +1,70 @@
-"""News of a payment × where its booking stands: every cell, and what must hold for all of them."""
-
-from itertools import product
+"""What a fact is news of, and what must hold for the whole table; what the product makes of each cell is
+judged in tests/db/test_settlement.py.
+"""
 
 import pytest
 
 from domain.booking import BookingStatus
-from domain.settlement import Consequence, News, Standing, consequence, without_a_run
-
-C, N, S = Consequence, News, Standing
-MEANT = {
-    N.SUCCESS: (C.CONFIRM, C.NOTHING, C.RETAKE, C.REFUND),
-    N.REPEATED: (C.NOTHING, C.NOTHING, C.NOTHING, C.NOTHING),
-    N.SECOND: (C.REFUND, C.REFUND, C.REFUND, C.REFUND),
-    N.DECLINED: (C.COUNT, C.NOTHING, C.NOTHING, C.NOTHING),
-    N.PENDING: (C.WAIT, C.NOTHING, C.NOTHING, C.NOTHING),
-    N.REVERSED: (C.WAIT, C.ASK_A_PERSON, C.ASK_A_PERSON, C.ASK_A_PERSON),
-    N.CONFLICTED: (C.ASK_A_PERSON, C.REFUND, C.REFUND, C.REFUND),
-    N.LAPSED: (C.RELEASE, C.ASK_A_PERSON, C.NOTHING, C.NOTHING),
-    N.GIVEN_BACK: (C.CANCEL, C.CANCEL, C.NOTHING, C.NOTHING),
-    N.PARTLY_GIVEN_BACK: (C.NOTHING, C.NOTHING, C.NOTHING, C.NOTHING),
-    N.REFUND_RETURNED: (C.NOTHING, C.OWE, C.OWE, C.OWE),
-}
+from domain.payment import FactKind, PaymentReport, PaymentStatus
+from domain.settlement import (
+    Consequence,
+    News,
+    Standing,
+    consequence,
+    moves_after_the_end,
+    news_of,
+    without_a_run,
+)
+from tests.domain.test_payment import PAYMENT, fact
 
 
-@pytest.mark.parametrize(("news", "standing"), [*product(News, Standing)])
-def test_every_cell_says_what_is_meant(news: News, standing: Standing) -> None:
-    assert consequence(news, standing) is MEANT[news][[*Standing].index(standing)]
+def report(status: PaymentStatus) -> PaymentReport:
+    taken = 4500 if status is PaymentStatus.CAPTURED else 0
+    return PaymentReport(
+        payment_id=PAYMENT, status=status, currency="EUR", asked_minor=4500, captured_minor=taken
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "known", "nothing"),
+    [
+        (FactKind.CAPTURED, report(PaymentStatus.CAPTURED), True),
+        (FactKind.CAPTURED, report(PaymentStatus.PENDING), False),
+        (FactKind.CAPTURED, None, False),
+        (FactKind.AUTHORIZED, None, False),
+        (FactKind.DECLINED, None, True),
+        (FactKind.PENDING, None, True),
+        (FactKind.EXPIRED, None, True),
+        (FactKind.REFUNDED, report(PaymentStatus.CAPTURED), False),
+        (FactKind.REFUND_FAILED, report(PaymentStatus.CAPTURED), False),
+    ],
+)
+def test_only_news_of_money_is_worth_handing_on(
+    kind: FactKind, known: PaymentReport | None, nothing: bool
+) -> None:
+    assert moves_after_the_end(fact(kind, "op", 4500), known) is not nothing
+
+
+@pytest.mark.parametrize(
+    ("kind", "counted", "captured", "standing", "news"),
+    [
+        (FactKind.CAPTURED, False, 0, Standing.HELD, News.SUCCESS),
+        (FactKind.CAPTURED, True, 4500, Standing.HELD, News.REPEATED),
+        (FactKind.CAPTURED, False, 4500, Standing.LOST, News.SECOND),
+        (FactKind.AUTHORIZED, False, 0, Standing.PURCHASED, News.SECOND),
+        (FactKind.FAILED, False, 0, Standing.HELD, News.LAPSED),
+        (FactKind.FAILED, True, 4500, Standing.PURCHASED, News.REVERSED),
+        (FactKind.FAILED, False, 4500, Standing.PURCHASED, News.LAPSED),
+        (FactKind.REFUNDED, False, 4500, Standing.PURCHASED, News.GIVEN_BACK),
+        (FactKind.REFUNDED, False, 9000, Standing.PURCHASED, News.PARTLY_GIVEN_BACK),
+        (FactKind.REFUND_FAILED, False, 4500, Standing.LOST, News.REFUND_RETURNED),
+        (FactKind.REQUIRES_ACTION, False, 0, Standing.HELD, News.PENDING),
+    ],
+)
+def test_a_fact_is_news_by_what_was_counted_and_where_the_booking_stands(
+    kind: FactKind, counted: bool, captured: int, standing: Standing, news: News
+) -> None:
+    assert news_of(fact(kind, "op", 4500), standing, counted=counted, captured_minor=captured) is news
 
 
 @pytest.mark.parametrize("standing", [Standing.LOST, Standing.CANCELLED])

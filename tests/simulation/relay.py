@@ -4,12 +4,12 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from activities.relay.inbox import MOVES, MOVES_MONEY
-from domain.booking import OPEN, Judge, Verdict
+from domain.booking import Judge, Verdict
 from domain.ids import PaymentId
 from domain.notice import SendNotice
-from domain.payment import AftercareRequest, PaymentFact
+from domain.payment import AftercareRequest, FactKind, PaymentFact
 from domain.refund import RefundRequest
+from domain.settlement import Standing, moves, news_of, standing_of
 from domain.sweep import SweepRequest
 from tests.simulation.clock import Clock
 from tests.simulation.engine import Engine, Run
@@ -49,14 +49,17 @@ class Relay:
         """Judge an event of the inbox, and tell whoever owns its payment."""
         self.world.arrived.add(fact.event_id)
         payment = self.world.payments[fact.payment_id]
-        ended = payment.booking.status not in OPEN
-        if about(fact) in payment.facts or fact.kind not in (MOVES_MONEY if ended else MOVES):
+        standing = standing_of(payment.booking.status)
+        counted = about(fact.model_copy(update={"kind": FactKind.CAPTURED})) in payment.facts
+        captured_minor = payment.state.captured_minor
+        news = news_of(fact, standing, counted=counted, captured_minor=captured_minor)
+        if about(fact) in payment.facts or not moves(news, standing):
             return
         for _ in range(2 if self.faults.strike(Fault.TOLD_TWICE) else 1):
             if refund := payment.refund_of(fact):
                 self._tell_refund(refund.request, fact)
             else:
-                self.report(fact, payment.booking, ended=ended)
+                self.report(fact, payment.booking, ended=standing is not Standing.HELD)
 
     def report(self, fact: PaymentFact, booking: Booking, *, ended: bool) -> None:
         """Tell a fact to the booking's run, begun if it is lost, or to the payment's aftercare."""

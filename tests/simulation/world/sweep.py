@@ -1,6 +1,6 @@
 """The steps of the sweep: what was told and not heard, what is open, what is lost."""
 
-from activities.relay.inbox import MOVES
+from activities.sweep import settles
 from domain.booking import OPEN
 from domain.payment import PaymentStatus
 from domain.sweep import ListMissed, SweepRequest, Swept
@@ -37,7 +37,7 @@ class Sweeps:
         yield
         for payment in found:
             facts = self._rows.provider.checkouts[payment.ref or ""].facts
-            news = [fact for fact in facts if fact.kind in MOVES and about(fact) not in payment.facts]
+            news = [fact for fact in facts if settles(fact) and about(fact) not in payment.facts]
             if news:
                 ended = payment.booking.status not in OPEN
                 self._rows.teller.report(news[0], payment.booking, ended=ended)
