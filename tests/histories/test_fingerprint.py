@@ -43,8 +43,9 @@ def test_a_saga_asks_for_what_was_written_down(name: str, now: dict[str, dict[st
 def test_a_step_more_is_noticed_and_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The twin: somebody makes the saga wait before it takes the money."""
 
-    async def capture_later(self: Checkouts) -> None:
+    async def capture_later(self: Checkouts) -> bool:
         await workflow.sleep(1)
+        return True
 
     monkeypatch.setattr(Checkouts, "capture", capture_later)
 
