@@ -70,7 +70,8 @@ class Merchant:
         return told
 
     async def pay(self, session: str, card: str = VISA, **more: Any) -> dict[str, Any]:
-        return await self.control("POST", f"/checkout/{session}/pay", card=card, **more)
+        done: dict[str, Any] = await self.control("POST", f"/checkout/{session}/pay", card=card, **more)
+        return done
 
     async def paid(self, **more: Any) -> str:
         """Pay a session; gives the payment's pspReference."""
