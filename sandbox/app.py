@@ -17,6 +17,8 @@ from sandbox.adyen.door import AdyenDoor
 from sandbox.adyen.face import AdyenFace
 from sandbox.control import buyer, look, operate
 from sandbox.pages import mailbox, overview, pay
+from sandbox.paypal.door import PayPalDoor
+from sandbox.paypal.face import PayPalFace
 from sandbox.schedule import Schedule
 from sandbox.sendgrid.door import SendGridDoor, SendGridFace
 from sandbox.stripe.door import StripeDoor
@@ -48,12 +50,13 @@ class Sandbox:
 
     def __init__(self, world: World, *, retry_seconds: tuple[float, ...] | None = None) -> None:
         self.world = world
-        stripe, adyen, sendgrid = StripeFace(), AdyenFace(), SendGridFace()
-        for face in (stripe, adyen, sendgrid):
+        stripe, adyen, paypal, sendgrid = StripeFace(), AdyenFace(), PayPalFace(world), SendGridFace()
+        for face in (stripe, adyen, paypal, sendgrid):
             world.play(face)
         self.doors: dict[str, Door] = {
             "stripe": StripeDoor(world, stripe),
             "adyen": AdyenDoor(world, adyen),
+            "paypal": PayPalDoor(world, paypal),
             "sendgrid": SendGridDoor(world, sendgrid),
         }
         self.schedule, self.deliverer = Schedule(world, JOBS), Deliverer(world, retry_seconds)
