@@ -1,6 +1,4 @@
-"""What a fact is news of, and what must hold for the whole table; what the product makes of each cell is
-judged in tests/db/test_settlement.py.
-"""
+"""What a fact is news of, and what must hold for the whole table of news and standings."""
 
 import pytest
 

@@ -20,26 +20,26 @@ PLOT = Plot((), Manner.PAYS, bookings=1, capacity=1, partner_within=A_YEAR + tim
 original = Checkouts.capture
 
 
-async def second_version(self: Checkouts) -> None:
+async def second_version(self: Checkouts) -> bool:
     """Does something more before it takes the money."""
     if workflow.patched("think twice"):
         await workflow.sleep(timedelta(seconds=2))
-    await original(self)
+    return await original(self)
 
 
-async def third_version(self: Checkouts) -> None:
+async def third_version(self: Checkouts) -> bool:
     """Does something else instead, and lets old runs go the old way."""
     if workflow.patched("think three times"):
         await workflow.sleep(timedelta(seconds=3))
     elif workflow.patched("think twice"):
         await workflow.sleep(timedelta(seconds=2))
-    await original(self)
+    return await original(self)
 
 
-async def heedless_version(self: Checkouts) -> None:
+async def heedless_version(self: Checkouts) -> bool:
     """Does something more, whatever a history says."""
     await workflow.sleep(timedelta(seconds=2))
-    await original(self)
+    return await original(self)
 
 
 @pytest.mark.row("SAG-25", partly="the wait of a year; the rest is proved on a real engine")
