@@ -31,6 +31,7 @@ from api import (
     codec,
     consent,
     event as happening,
+    flight,
     health,
     intent,
     key,
@@ -48,7 +49,7 @@ from api import (
     transaction,
     webhook,
 )
-from api.booking import accept, alias, claim, decide, flight, look
+from api.booking import accept, alias, claim, decide, look
 from api.deps import BASE, House, Rules, Tokens
 from api.feed import Feed
 from api.intake import Intake

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api.booking.flight import WORDS
+from api.flight import WORDS
 from domain.booking import BookingStatus
 from tests.api.conftest import Door
 from tests.support.shop import Shop

@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import Any
-from uuid import UUID
 
 import httpx2
 import pytest
@@ -31,7 +30,7 @@ async def ask(
     )
 
 
-async def authorised(stack: Stack, shop: Shop, **wish: Any) -> tuple[Booked, UUID]:
+async def authorised(stack: Stack, shop: Shop, **wish: Any) -> tuple[Booked, str]:
     booking = await stack.book(shop)
     checkout = await stack.checkout(booking, **wish)
     await stack.sandbox.pay(checkout["payment_url"])
