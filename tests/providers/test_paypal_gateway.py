@@ -1,4 +1,4 @@
-"""What only PayPal does: approve first and pay later, lapse after three hours, ask the bank at the capture."""
+"""What only PayPal does: approve first and pay later, lapse after three hours, ask the bank at the end."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
