@@ -4,6 +4,7 @@ Whoever asks again looks first for what an earlier call has left, and asks under
 `<refund id>:refund:<n>` where that is nothing.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -14,6 +15,7 @@ from db.payment import fold
 from db.refund import intent, outcome, read as refunds
 from db.refund.read import Refund
 from db.session import Connection, Database
+from domain.payment import PaymentFact
 from domain.refund import (
     LONG,
     NOTHING_LEFT,
@@ -24,7 +26,15 @@ from domain.refund import (
     RefundStatus,
 )
 from providers import gateway as provider
-from providers.gateway import Gateway, Gateways, NeedsFunds, RefundAnswer, Refused, StateConflict
+from providers.gateway import (
+    Gateway,
+    Gateways,
+    GatewayTrouble,
+    NeedsFunds,
+    RefundAnswer,
+    Refused,
+    StateConflict,
+)
 from workflows import steps
 
 log = structlog.get_logger(__name__)
@@ -104,12 +114,22 @@ class RefundActivities:
 
     async def _refused(self, ask: RefundRequest, row: Refund) -> None:
         """A key may be wrong, or an account shut: later. But what has gone back otherwise never will."""
+        facts = await self._learned(row)
         async with self._payment.tenant(ask.tenant_id) as connection:
+            await fold.record(connection, ask.tenant_id, row.payment_id, facts)
             gone = await refunds.exceeds(connection, ask.tenant_id, row)
             if gone:
                 await self._failed(connection, ask, NOTHING_LEFT)
             else:
                 await outcome.hindered(connection, ask.tenant_id, row.id, Hindrance.PROVIDER_REFUSES)
+
+    async def _learned(self, row: Refund) -> Sequence[PaymentFact]:
+        """Ask what has become of the payment meanwhile; nothing from who refuses that as well."""
+        try:
+            gateway = gateway_of(self._gateways, row.provider, row.account)
+            return await gateway.fetch(row.payment_id, row.payment_ref) if row.payment_ref else ()
+        except GatewayTrouble:
+            return ()
 
     async def _impossible(self, ask: RefundRequest, row: Refund, no: StateConflict) -> None:
         """Learn what has become of the payment meanwhile; this refund of it has failed."""

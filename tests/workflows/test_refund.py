@@ -164,6 +164,28 @@ async def test_a_refund_waits_for_money_in_our_balance_and_a_person_is_told(stac
     assert await violations(stack) == []
 
 
+async def test_a_refund_for_which_too_little_is_left_is_a_persons_and_the_rest_can_go_back(
+    stack: Stack,
+) -> None:
+    booking, payment_id = await confirmed(stack)
+    await stack.sandbox.break_down("POST /v1/refunds", "response_500_before", status=400, saved=True)
+    refund = await give_back(stack, payment_id)
+    hindered = "select hindrance is not null from refunds where id = $1"
+    await eventually(lambda: stack.value(hindered, UUID(refund["id"])), what="the refund to wait")
+
+    await at_the_desk(stack, 1_500)
+    await run_of(stack, refund).signal(RefundWorkflow.payment_reported)  # by hand: there is money now
+    await until(stack, refund, "failed")
+
+    case = "select count(*) from cases where subject = $1 and closed_at is null"
+    assert await stack.value(case, UUID(refund["id"])) == 1
+    await until(stack, await give_back(stack, payment_id), "completed")
+    await stack.wait_for(booking, "refunded")
+    owed = "select sum(amount_minor)::bigint from ledger_entries where account = 'refund_payable'"
+    assert (await stack.sandbox.kept(), await stack.value(owed)) == (0, 0)
+    assert await violations(stack) == []
+
+
 @pytest.mark.row("PAY-13")
 async def test_a_refund_that_comes_back_after_it_had_arrived_is_owed_again_and_tried_once_more(
     stack: Stack,
