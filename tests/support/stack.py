@@ -116,7 +116,7 @@ class Stack:
         return replace(self, sandbox=adyen)
 
     async def at_paypal(self, shop: Shop) -> "Stack":
-        """Let a shop be paid over PayPal, which tells us from now on; gives the stack with our books there."""
+        """Let a shop be paid over PayPal, which tells us from now on; give the stack with our books."""
         there = replace(self.sandbox, provider="paypal", key=self.settings.paypal_client_id)
         await there.listen(f"{self.settings.api_url}/api/v1/webhooks/paypal", paypal.WEBHOOK)
         await shop.prefer("paypal")
