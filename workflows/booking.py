@@ -286,7 +286,8 @@ class BookingWorkflow:
             raise steps.refused(
                 AttemptsExhausted("Every allowed attempt was declined.", attempts=self.request.attempts)
             )
-        self.checkouts.refuse_too_much(ask)
+        if not self.checkouts.taking:
+            self.checkouts.refuse_too_much(ask)
 
     @workflow.update
     async def check_payment(self, payment_id: PaymentId) -> Progress:

@@ -57,6 +57,7 @@ class Checkouts:
         self.chosen = False
         self.open: CreatePayment | None = None
         self.put_off = 0
+        self.taking = False  # what was authorised: some banks decline only then
 
     @property
     def settled(self) -> bool:
@@ -242,6 +243,7 @@ class Checkouts:
         """Take what was only authorised so far; says whether what is due is there then. Some banks decline
         only now.
         """
+        self.taking = True
         for report in self.payments.authorized:
             try:
                 self.payments.note(await self.saga.do(steps.capture_payment, self.asking.capture(report)))
@@ -250,6 +252,7 @@ class Checkouts:
                     raise
                 about = self.asking.about(report.payment_id)
                 self.payments.note(await self.saga.do(steps.check_payment, about))
+        self.taking = False
         return self.settled
 
 

@@ -232,15 +232,10 @@ DESKS: dict[str, Callable[..., Awaitable[Desk]]] = {
 }
 
 
-@pytest.fixture(params=DESKS)
-async def desk(
-    request: pytest.FixtureRequest,
-    account: Account,
-    http: aiohttp.ClientSession,
-    received: tuple[str, list[Delivery]],
-) -> Desk:
-    """Give an account at each provider in turn."""
-    return await DESKS[request.param](account, http, received)
+@pytest.fixture
+async def desk(account: Account, http: aiohttp.ClientSession, received: tuple[str, list[Delivery]]) -> Desk:
+    """Give an account at Stripe."""
+    return await stripe_desk(account, http, received)
 
 
 @pytest.fixture
