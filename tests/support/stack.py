@@ -82,6 +82,7 @@ class Stack:
     faults: Faults
     further: Sequence[Gateway] = ()  # adapters of the test's own
     _wishes: "list[asyncio.Task[httpx2.Response]]" = field(default_factory=list)
+    _asks: asyncio.Lock = field(default_factory=asyncio.Lock)  # a connection answers one at a time
 
     @property
     def environment(self) -> dict[str, str]:
@@ -236,11 +237,13 @@ class Stack:
 
     async def value(self, sql: str, *values: Any) -> Any:
         """Ask the database for one value, as a judge who may see everything."""
-        return await self.judge.fetchval(sql, *values)
+        async with self._asks:
+            return await self.judge.fetchval(sql, *values)
 
     async def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """Ask the database for rows, as a judge who may see everything."""
-        return [dict(row) for row in await self.judge.fetch(sql, *values)]
+        async with self._asks:
+            return [dict(row) for row in await self.judge.fetch(sql, *values)]
 
 
 async def _is_known(handle: WorkflowHandle[Any, Any]) -> bool:
