@@ -6,11 +6,14 @@ by claims what they have chosen.
 
 import fcntl
 import os
+import secrets
 import socket
 
 from devtools.paths import cache
 
 LOOPBACK = "127.0.0.1"
+# Below what systems give to outgoing connections: Linux from 32768, macOS from 49152.
+OWN_RANGE = (20_000, 32_000)
 _claims: dict[int, int] = {}  # ports of this process, and the locked file of each
 
 
@@ -35,11 +38,12 @@ def answers(port: int, host: str = LOOPBACK) -> bool:
 
 
 def any_free() -> int:
-    """Answer a port that was free a moment ago, chosen by the system."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Answer a port that was free a moment ago, by chance; no system gives it to an outgoing connection, so a
+    server that is begun again still finds it free.
+    """
+    while not is_free(port := OWN_RANGE[0] + secrets.randbelow(OWN_RANGE[1] - OWN_RANGE[0])):
+        pass
+    return port
 
 
 def claim(port: int) -> bool:
