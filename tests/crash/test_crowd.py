@@ -10,9 +10,6 @@ from tests.crash.crowd import Crowd, crowds
 pytestmark = [pytest.mark.heavy, pytest.mark.xdist_group("crash")]
 
 
-@pytest.mark.row("SAG-10")
-@pytest.mark.row("SAG-20")
-@pytest.mark.row("SAG-21")
 @pytest.mark.parametrize("crowd", crowds(), ids=lambda crowd: crowd.name)
 async def test_a_process_may_die_at_each_step_while_fifty_book(
     campaign: Campaign, crowd: Crowd, record_property: Callable[[str, object], None]

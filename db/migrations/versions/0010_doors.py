@@ -2,15 +2,15 @@
 
 from db.migrations import sql
 
-revision = "0011"
-down_revision = "0010"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
     """Run the SQL beside this folder."""
-    sql.run("0011_doors.sql")
+    sql.run("0010_doors.sql")
 
 
 def downgrade() -> None:

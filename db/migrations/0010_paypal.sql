@@ -1,3 +1,0 @@
--- What PayPal's accounts need.
-
-select 1;

@@ -1,3 +1,0 @@
--- What was found by trying to break in.
-
-select 1;
