@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import CASH, Closing, FactKind, FactSource, PaymentFact
+from providers.books import Books
+from providers.dispute import Disputes
 from providers.gateway import (
     BadSignature,
     NotFound,
@@ -19,6 +21,7 @@ from providers.gateway import (
     StateConflict,
     WebhookEvent,
 )
+from providers.transfer import Transfers
 from providers.vault import Vault
 
 
@@ -27,6 +30,9 @@ class CashGateway:
 
     provider = CASH
     vault: Vault | None = None
+    books: Books | None = None
+    transfers: Transfers | None = None
+    disputes: Disputes | None = None
 
     def __init__(self, account: str) -> None:
         self.account = account

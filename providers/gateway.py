@@ -28,6 +28,9 @@ from domain.ids import BookingId, PaymentId, TenantId
 from domain.money import Money
 from domain.payment import Closing, PaymentFact
 from domain.value import Value
+from providers.books import Books
+from providers.dispute import Disputes
+from providers.transfer import Transfers
 from providers.vault import Stored, Vault
 
 # What may be a key of the inbox. What an authentic event calls itself otherwise is not readable.
@@ -148,7 +151,8 @@ class WebhookEvent(Value):
     """One authentic event, as far as the inbox needs it; `kind` is the provider's own word.
 
     `facts` is empty for what moves no money. What is `foreign` is about another merchant than ours.
-    `disputed` is the provider's reference of a charge that the payer's bank wants back.
+    `disputed` is the provider's reference of a charge that the payer's bank wants back, `dispute` the
+    reference of the dispute itself.
     """
 
     event_id: Annotated[str, Field(pattern=NAME)]
@@ -161,6 +165,7 @@ class WebhookEvent(Value):
     foreign: bool = False
     facts: tuple[PaymentFact, ...] = ()
     disputed: str | None = None
+    dispute: str | None = None
 
 
 class Gateway(Protocol):
@@ -177,6 +182,18 @@ class Gateway(Protocol):
     @property
     def vault(self) -> Vault | None:
         """The means of payment kept for buyers; nothing where the provider keeps none."""
+
+    @property
+    def books(self) -> Books | None:
+        """What the provider holds for us; nothing where nobody else holds it."""
+
+    @property
+    def transfers(self) -> Transfers | None:
+        """What is paid to others; nothing where the provider pays nobody."""
+
+    @property
+    def disputes(self) -> Disputes | None:
+        """What payers' banks want back; nothing where nobody can want it."""
 
     def refuse_if_away(self) -> None:
         """Say before anything is written that asking is of no use now. Raises CircuitOpen."""

@@ -23,6 +23,8 @@ from providers.adyen_gateway.amount import to_adyen
 from providers.adyen_gateway.fact import Json
 from providers.adyen_gateway.memory import Memory
 from providers.adyen_gateway.order import opened, session_wish
+from providers.books import Books
+from providers.dispute import Disputes
 from providers.gateway import (
     GatewayTrouble,
     NotExecuted,
@@ -36,6 +38,7 @@ from providers.gateway import (
     WebhookEvent,
 )
 from providers.protection import Guard
+from providers.transfer import Transfers
 from providers.vault import Vault
 
 TIMEOUT = timedelta(seconds=10)
@@ -62,6 +65,9 @@ class AdyenGateway:
 
     provider = fact.PROVIDER
     vault: Vault | None = None
+    books: Books | None = None
+    transfers: Transfers | None = None
+    disputes: Disputes | None = None
 
     def __init__(
         self,

@@ -12,6 +12,8 @@ import aiohttp
 from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import Closing, FactKind, PaymentFact
+from providers.books import Books
+from providers.dispute import Disputes
 from providers.gateway import (
     Declined,
     NotExecuted,
@@ -30,6 +32,7 @@ from providers.paypal_gateway.certificate import LIVE, Certificates
 from providers.paypal_gateway.client import CONNECT_SECONDS, Json, PayPalClient
 from providers.paypal_gateway.fact import Heard
 from providers.protection import Guard
+from providers.transfer import Transfers
 from providers.vault import Vault
 
 API = "https://api-m.paypal.com"
@@ -55,6 +58,9 @@ class PayPalGateway:
 
     provider = orders.PAYPAL
     vault: Vault | None = None
+    books: Books | None = None
+    transfers: Transfers | None = None
+    disputes: Disputes | None = None
 
     def __init__(
         self,

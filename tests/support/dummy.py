@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import Closing, FactKind, FactSource, PaymentFact
+from providers.books import Books
+from providers.dispute import Disputes
 from providers.gateway import BadSignature, NotFound, Opened, Order, RefundAnswer, RefundStatus, WebhookEvent
+from providers.transfer import Transfers
 from providers.vault import Vault
 
 SECRET = "of the dummy"  # noqa: S105
@@ -19,6 +22,9 @@ class Dummy:
 
     provider, account = "dummy", "default"
     vault: Vault | None = None
+    books: Books | None = None
+    transfers: Transfers | None = None
+    disputes: Disputes | None = None
 
     def __init__(self) -> None:
         self.orders: dict[str, Order] = {}

@@ -1,0 +1,62 @@
+"""Disputes: a payer's bank wants a charge back, and we may answer with evidence.
+
+    warning  -> open -> evidence_submitted -> won | lost
+             -> closed                     -> (open: the bank asks again)
+
+A `warning` is an inquiry: no money moves before it becomes a dispute. Where the case stands and where the
+money is are two things: money moves by itself, as `FundsMoved`, sometimes before the case is told of and
+sometimes after it has ended. Words of no provider.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from domain.ids import PaymentId
+from domain.money import Money
+from domain.value import Value
+
+
+class DisputeState(StrEnum):
+    """Where a dispute stands."""
+
+    WARNING = "warning"
+    OPEN = "open"
+    EVIDENCE_SUBMITTED = "evidence_submitted"
+    WON = "won"
+    LOST = "lost"
+    CLOSED = "closed"
+
+    @property
+    def ended(self) -> bool:
+        """Return whether nothing has to be done any more; a bank may still begin anew."""
+        return self in (DisputeState.WON, DisputeState.LOST, DisputeState.CLOSED)
+
+
+class FundsMoved(Value):
+    """One movement of our balance by a dispute, as the provider reports it.
+
+    `amount` is negative when it is taken; `fee` is what the provider keeps for it, negative when it gives a
+    fee back. `reference` is the movement's own.
+    """
+
+    reference: str
+    amount: Money
+    fee: Money
+    occurred_at: datetime
+
+
+class DisputeFact(Value):
+    """What a provider says of a dispute, whole: where it stands now and every movement so far.
+
+    `charge` is the provider's reference of what is disputed, and `payment_id` ours, where it is told.
+    `reason` is the provider's own word. Evidence is taken until `evidence_due`.
+    """
+
+    reference: str
+    charge: str
+    state: DisputeState
+    amount: Money
+    reason: str
+    payment_id: PaymentId | None = None
+    evidence_due: datetime | None = None
+    funds: tuple[FundsMoved, ...] = ()
