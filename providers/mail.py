@@ -19,8 +19,9 @@ from sendgrid.helpers import mail
 from domain.ids import NoticeId, TenantId
 from domain.value import Value
 from observability.call import outgoing
-from providers.gateway import GatewayTrouble, NotExecuted, OutcomeUnknown, Refused, Unreachable
-from providers.protection import Guard, retry_after
+from providers.gateway import GatewayTrouble, OutcomeUnknown, Refused
+from providers.protection import Guard
+from providers.trouble import of_connection, of_status, wait_asked
 
 API = "https://api.sendgrid.com"
 TIMEOUT = timedelta(seconds=10)
@@ -93,10 +94,8 @@ class SendGrid:
                 if answer.status == HTTPStatus.ACCEPTED and message_id:
                     return message_id
                 raise _trouble(answer, datetime.fromtimestamp(self._clock(), UTC))
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-            raise Unreachable("unreachable") from None
-        except (aiohttp.ClientError, TimeoutError):
-            raise OutcomeUnknown("no_answer") from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise of_connection(error) from None
 
 
 def _body(sender: str, letter: Letter, ids: dict[str, str]) -> dict[str, Any]:
@@ -126,14 +125,7 @@ def _body(sender: str, letter: Letter, ids: dict[str, str]) -> dict[str, Any]:
 def _trouble(answer: aiohttp.ClientResponse, now: datetime) -> GatewayTrouble:
     """Say what an answer means; its text may quote the letter, so nobody reads it."""
     log.warning("mail not taken", status=answer.status)
-    if answer.status == 429:
-        return NotExecuted(
-            "rate_limited", retry_after=retry_after(answer.headers.get("Retry-After", ""), now)
-        )
-    if answer.status in (401, 403):
-        return Refused("not_authorised")
-    if answer.status >= 500:
-        return OutcomeUnknown("server_error")
     if answer.status < 400:  # not the service's own way to say yes: somebody else has answered
         return OutcomeUnknown("not_understood")
-    return Refused("too_large" if answer.status == 413 else "invalid_request")
+    refused = Refused("too_large" if answer.status == 413 else "invalid_request")
+    return of_status(answer.status, wait_asked(answer.headers, now)) or refused

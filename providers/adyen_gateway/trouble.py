@@ -1,13 +1,12 @@
 """Everything that can go wrong on the way to Adyen, as the troubles every gateway knows."""
 
-from collections.abc import Mapping
 from datetime import datetime
 
 import requests  # noqa: TID251 - what Adyen's package raises
 from Adyen.exceptions import AdyenAPIResponseError
 
-from providers.gateway import GatewayTrouble, NotExecuted, NotFound, OutcomeUnknown, Refused, Unreachable
-from providers.protection import retry_after
+from providers.gateway import GatewayTrouble, NotExecuted, NotFound, Refused
+from providers.trouble import no_answer, of_status, wait_asked
 
 # Adyen's error codes that mean something else than a faulty request.
 _IN_PROGRESS, _NO_SUCH_PAYMENT = "704", "167"
@@ -18,14 +17,11 @@ _NO_CONNECTION = frozenset({"NewConnectionError", "ConnectTimeoutError", "NameRe
 
 def of_adyen(error: AdyenAPIResponseError, now: datetime) -> GatewayTrouble:
     """Say what an error of the SDK means for us; a wait that Adyen asks for counts from `now`."""
-    status, code, headers = int(error.status_code or 0), str(error.error_code or ""), _headers(error)
-    wait = retry_after(headers.get("retry-after", ""), now)
-    if status == 429:
-        return NotExecuted("rate_limited", retry_after=wait)
-    if status in (401, 403):
-        return Refused("not_authorised")
-    if not 400 <= status < 500:
-        return OutcomeUnknown("server_error", retry_after=wait)
+    status, code = int(error.status_code or 0), str(error.error_code or "")
+    headers = {str(name).lower(): str(value) for name, value in dict(error.headers or {}).items()}
+    wait = wait_asked(headers, now)
+    if no := of_status(status, wait):
+        return no
     if code == _IN_PROGRESS or headers.get("transient-error") == "true":
         return NotExecuted("in_progress", retry_after=wait)
     if status == 404 or code == _NO_SUCH_PAYMENT:
@@ -37,10 +33,5 @@ def of_connection(error: requests.RequestException) -> GatewayTrouble:
     """Tell a connection that never came about, so that nothing was sent, from an answer that was lost."""
     cause = error.args[0] if error.args else None
     reason = type(getattr(cause, "reason", None)).__name__
-    if isinstance(error, requests.ConnectTimeout) or reason in _NO_CONNECTION:
-        return Unreachable("unreachable")
-    return OutcomeUnknown("no_answer")
-
-
-def _headers(error: AdyenAPIResponseError) -> Mapping[str, str]:
-    return {str(name).lower(): str(value) for name, value in dict(error.headers or {}).items()}
+    never = isinstance(error, requests.ConnectTimeout) or reason in _NO_CONNECTION
+    return no_answer(sent=not never)

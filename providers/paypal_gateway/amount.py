@@ -5,7 +5,8 @@ Source: PayPal, "Currency codes". A table test holds every currency that differs
 
 import re
 
-from domain.money import Money, exponent
+from domain.money import Money
+from providers import amount
 from providers.gateway import Refused
 
 WHOLE = frozenset({"HUF", "JPY", "TWD"})
@@ -15,8 +16,6 @@ TWO_DECIMALS = frozenset(
         *("NOK", "NZD", "PHP", "PLN", "SEK", "SGD", "THB", "USD"),
     }
 )
-# ISO 4217's "no currency", for an amount that we cannot count: it never equals what was asked.
-UNCOUNTABLE = "XXX"
 _VALUE = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,3}))?")
 
 Amount = dict[str, str]
@@ -26,19 +25,16 @@ def to_paypal(money: Money) -> Amount:
     """Write an amount. Raises Refused for an amount or currency that PayPal cannot take exactly."""
     if money.currency not in WHOLE | TWO_DECIMALS:
         raise Refused("currency_not_supported")
-    unit = 10 ** exponent(money.currency)
-    whole, rest = divmod(money.minor, unit)
-    if money.currency not in WHOLE:
-        return {"currency_code": money.currency, "value": f"{whole}.{rest:02}"}
-    if rest:
-        raise Refused("amount_not_exact")
-    return {"currency_code": money.currency, "value": str(whole)}
+    if money.currency in WHOLE:
+        return {"currency_code": money.currency, "value": str(amount.counted(money, 0))}
+    whole, cents = divmod(amount.counted(money, 2), 100)
+    return {"currency_code": money.currency, "value": f"{whole}.{cents:02}"}
 
 
-def from_paypal(amount: Amount) -> Money:
+def from_paypal(written: Amount) -> Money:
     """Read an amount; what is not whole in our units is in `XXX`, which conflicts with what was asked."""
-    currency, match = amount["currency_code"], _VALUE.fullmatch(amount["value"])
-    decimals, digits = (match[2] or "" if match else ""), exponent(currency)
-    if match is None or decimals[digits:].strip("0"):
-        return Money(minor=0, currency=UNCOUNTABLE)
-    return Money(minor=int(match[1] + decimals[:digits].ljust(digits, "0")), currency=currency)
+    match = _VALUE.fullmatch(written["value"])
+    if match is None:
+        return Money(minor=0, currency=amount.UNCOUNTABLE)
+    decimals = match[2] or ""
+    return amount.read(int(match[1] + decimals), written["currency_code"], len(decimals))

@@ -17,8 +17,9 @@ import structlog
 
 from observability.call import outgoing
 from providers.gateway import GatewayTrouble, NotExecuted, OutcomeUnknown, Refused, Unreachable
-from providers.paypal_gateway import trouble
-from providers.protection import Guard, retry_after
+from providers.paypal_gateway.trouble import of_answer
+from providers.protection import Guard
+from providers.trouble import of_connection, wait_asked
 
 log = structlog.get_logger(__name__)
 
@@ -119,7 +120,7 @@ class PayPalClient:
                     ) as response:
                         return self._read(operation, response, await response.read())
                 except (aiohttp.ClientError, TimeoutError) as error:
-                    raise trouble.of_connection(error) from None
+                    raise of_connection(error) from None
 
     def _read(self, operation: str, response: aiohttp.ClientResponse, raw: bytes) -> Json:
         answer = _json(raw) if raw else {}
@@ -128,8 +129,7 @@ class PayPalClient:
         no: GatewayTrouble = OutcomeUnknown("not_understood")
         if not response.ok:
             now = datetime.fromtimestamp(self._clock(), UTC)
-            wait = retry_after(response.headers.get("Retry-After", ""), now)
-            no = trouble.of_answer(response.status, answer, wait)
+            no = of_answer(response.status, answer, wait_asked(response.headers, now))
         log.warning(
             "provider said no",
             provider="paypal",

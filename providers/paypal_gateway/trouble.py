@@ -9,20 +9,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-import aiohttp
-
 from domain.decline import Decline
-from providers.gateway import (
-    Declined,
-    GatewayTrouble,
-    NeedsFunds,
-    NotExecuted,
-    NotFound,
-    OutcomeUnknown,
-    Refused,
-    StateConflict,
-    Unreachable,
-)
+from providers import trouble
+from providers.gateway import Declined, GatewayTrouble, NeedsFunds, NotFound, Refused, StateConflict
 
 _CONFLICTS = frozenset(
     {
@@ -61,17 +50,9 @@ _WORD = re.compile(r"[A-Z0-9_]{1,64}")
 
 def of_answer(status: int, answer: Any, wait: timedelta | None) -> GatewayTrouble:
     """Say what an answer that is no success means for us; `wait` is what PayPal asks for."""
-    if status == 429:
-        return NotExecuted("rate_limited", retry_after=wait)
-    if status == 409:
-        return NotExecuted("in_progress", retry_after=wait)
-    if status in (401, 403):
-        return Refused("not_authorised")
     if status == 404:
         return NotFound("resource_missing")
-    if 400 <= status < 500:
-        return _by_issue(_issue(answer))
-    return OutcomeUnknown("server_error", retry_after=wait)
+    return trouble.of_status(status, wait) or _by_issue(_issue(answer))
 
 
 def _by_issue(issue: str) -> GatewayTrouble:
@@ -91,10 +72,3 @@ def _issue(answer: Any) -> str:
     except (KeyError, IndexError, TypeError):
         return ""
     return issue if isinstance(issue, str) and _WORD.fullmatch(issue) else ""
-
-
-def of_connection(cause: BaseException) -> GatewayTrouble:
-    """Tell a connection that never came about, so that nothing was sent, from an answer that was lost."""
-    if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return Unreachable("unreachable")
-    return OutcomeUnknown("no_answer")

@@ -2,22 +2,19 @@
 
 from datetime import datetime, timedelta
 
-import aiohttp
 import stripe
 
 from providers.gateway import (
     Declined,
     GatewayTrouble,
     NeedsFunds,
-    NotExecuted,
     NotFound,
     OutcomeUnknown,
     Refused,
     StateConflict,
-    Unreachable,
 )
-from providers.protection import retry_after
 from providers.stripe_gateway.decline import reason
+from providers.trouble import of_connection, of_status, wait_asked
 
 # Stripe says 400 for what the object's state does not allow; these codes tell it from a faulty request.
 _CONFLICTS = frozenset(
@@ -41,25 +38,14 @@ def of_stripe(error: stripe.StripeError, now: datetime) -> GatewayTrouble:
     if isinstance(error, stripe.CardError):
         detail = _detail(error)
         return Declined(reason(detail.get("code"), detail.get("decline_code")).decline.value)
-    return _by_status(error, _wait(error, now))
-
-
-def of_connection(cause: BaseException | None) -> GatewayTrouble:
-    """Tell a connection that never came about, so that nothing was sent, from an answer that was lost."""
-    if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return Unreachable("unreachable")
-    return OutcomeUnknown("no_answer")
+    return _by_status(error, wait_asked(error.headers or {}, now))
 
 
 def _by_status(error: stripe.StripeError, wait: timedelta | None) -> GatewayTrouble:
     status = error.http_status or 0
-    if status == 429:
-        return NotExecuted("rate_limited", retry_after=wait)
-    if status == 409:
-        return NotExecuted("in_progress", retry_after=wait)
-    if status in (401, 403):
-        return Refused("not_authorised")
-    if status in (400, 404) and isinstance(error, stripe.IdempotencyError | stripe.InvalidRequestError):
+    if no := of_status(status, wait):
+        return no
+    if isinstance(error, stripe.IdempotencyError | stripe.InvalidRequestError):
         return _by_code(error, status)
     return OutcomeUnknown("server_error", retry_after=wait)
 
@@ -82,8 +68,3 @@ def _detail(error: stripe.StripeError) -> dict[str, str | None]:
     body = error.json_body
     detail = body.get("error") if isinstance(body, dict) else None
     return detail if isinstance(detail, dict) else {}
-
-
-def _wait(error: stripe.StripeError, now: datetime) -> timedelta | None:
-    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    return retry_after(str(headers.get("retry-after", "")), now)

@@ -20,8 +20,9 @@ from domain.decline import Decline
 from domain.money import Money
 from domain.payment import Closing, FactKind, PaymentStatus, RiskResult, fold
 from providers.adyen_gateway import decline, reference, webhook
-from providers.adyen_gateway.amount import UNCOUNTABLE, from_adyen, to_adyen
+from providers.adyen_gateway.amount import from_adyen, to_adyen
 from providers.adyen_gateway.gateway import AdyenGateway
+from providers.amount import UNCOUNTABLE
 from providers.gateway import (
     BadSignature,
     GatewayTrouble,

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from domain.money import Money
+from providers.amount import UNCOUNTABLE
 from providers.gateway import Refused
-from providers.stripe_gateway.amount import UNCOUNTABLE, from_stripe, to_stripe
+from providers.stripe_gateway.amount import from_stripe, to_stripe
 
 WHOLE = ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF")
 
