@@ -15,6 +15,8 @@ from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import Closing, PaymentFact
 from observability.call import outgoing
+from providers.books import Books
+from providers.dispute import Disputes
 from providers.gateway import (
     Declined,
     GatewayTrouble,
@@ -33,6 +35,8 @@ from providers.stripe_gateway.amount import from_stripe, to_stripe
 from providers.stripe_gateway.fact import Heard, Json
 from providers.stripe_gateway.order import intent_wish, opened_intent, opened_session, session_wish
 from providers.stripe_gateway.vault import StripeVault
+from providers.transfer import Transfers
+from providers.trouble import of_connection
 from providers.vault import Vault
 
 stripe.enable_telemetry = (
@@ -85,6 +89,9 @@ class StripeGateway:
             ),
         ).v1
         self.vault: Vault | None = StripeVault(self._stripe, self._call)
+        self.books: Books | None = None
+        self.transfers: Transfers | None = None
+        self.disputes: Disputes | None = None
 
     def refuse_if_away(self) -> None:
         """Say before anything is written that asking is of no use now. Raises CircuitOpen."""
@@ -323,7 +330,7 @@ class StripeGateway:
             self._note(operation, no, error.request_id)
             raise no from None
         except (aiohttp.ClientError, TimeoutError) as error:  # in the midst of the answer's body
-            raise trouble.of_connection(error) from None
+            raise of_connection(error) from None
         except (TypeError, AttributeError, ValueError):  # JSON of no shape that the SDK knows
             raise OutcomeUnknown("not_understood") from None
         if not isinstance(answer, stripe.StripeObject):
