@@ -16,6 +16,7 @@ from sandbox.adyen import modification
 from sandbox.adyen.door import AdyenDoor
 from sandbox.adyen.face import AdyenFace
 from sandbox.control import buyer, look, operate
+from sandbox.control.operate import Operate
 from sandbox.pages import mailbox, overview, pay
 from sandbox.paypal.door import PayPalDoor
 from sandbox.paypal.face import PayPalFace
@@ -31,6 +32,8 @@ Door = Callable[[Request], Awaitable[Response]]
 JOBS = {
     "attempt.settle": payment.settle,
     "attempt.lapse": payment.lapse,
+    "attempt.dispute": dispute.regret,
+    "dispute.decide": dispute.decide_in_time,
     "debit.collect": debit.collect_in_time,
     "refund.succeed": refund.succeed,
     "refund.fail": refund.fail,
@@ -63,13 +66,14 @@ class Sandbox:
         world.stirred = self.stir
         self.web = FastAPI(title="Sandbox", lifespan=self._lifespan, docs_url=None, redoc_url=None)
         self.web.add_exception_handler(RequestValidationError, unreadable)
+        operator = Operate(world, self.schedule, self.deliverer)
         for router in (
-            operate.routes(world, self.schedule, self.deliverer),
+            operate.routes(operator),
             look.routes(world),
             buyer.routes(world),
             pay.routes(world),
             mailbox.routes(world),
-            overview.routes(world),
+            overview.routes(operator),
         ):
             self.web.include_router(router)
 

@@ -1,16 +1,17 @@
 """What every provider's door shares: reading a request with a limit, and going wrong on order."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sandbox.account import Account
 from sandbox.answer import Answer
-from sandbox.fault import Fault
-from sandbox.work import Face
+from sandbox.fault import Fault, Faults
+from sandbox.work import Face, World
 
 MAX_BODY = 1024 * 1024
 LOAD_BALANCER_PAGE = b"<html><head><title>Bad Gateway</title></head><body>Bad Gateway</body></html>"
@@ -42,12 +43,14 @@ class Trip:
 
     fault: Fault
     face: Face
+    faults: Faults
     request: Request
     do: Do
 
     def worked(self, *, by_default: bool) -> Answer:
         """Do the work, unless it was ordered not to be done, and return the true answer."""
-        return self.do() if self.fault.detail.get("effect", by_default) else self.failure()
+        wanted = by_default if self.fault.effect is None else self.fault.effect
+        return self.do() if wanted else self.failure()
 
     def failure(self, default: int = 500) -> Answer:
         """Return the provider's own way of failing, with the status that was ordered."""
@@ -70,9 +73,12 @@ def response(answer: Answer, headers: Mapping[str, str]) -> Response:
     return Response(answer.body, answer.status, dict(headers))
 
 
-async def with_faults(face: Face, request: Request, fault: Fault | None, do: Do) -> Answer:
-    """Return what `do` answers, unless it is to go wrong."""
-    return do() if fault is None else await WRONG[fault.kind](Trip(fault, face, request, do))
+async def with_faults(world: World, account: Account, route: str, request: Request, do: Do) -> Answer:
+    """Return what `do` answers to a call such as `POST /v1/refunds`, unless it is to go wrong."""
+    fault = world.faults.of_request(account.provider, account.id, route)
+    if fault is None:
+        return do()
+    return await WRONG[fault.kind](Trip(fault, world.faces[account.provider], world.faults, request, do))
 
 
 async def _lose(trip: Trip) -> Answer:
@@ -83,17 +89,16 @@ async def _lose(trip: Trip) -> Answer:
 
 async def _cut_body(trip: Trip) -> Answer:
     answer = trip.worked(by_default=True)
-    head = f"HTTP/1.1 {answer.status} OK\r\nContent-Type: application/json\r\n"
-    half = (
-        head.encode()
-        + b"Content-Length: %d\r\n\r\n" % len(answer.body)
-        + answer.body[: len(answer.body) // 2]
-    )
     transport = _transport(trip.request)
-    transport.write(half)
+    transport.write(_head(answer) + answer.body[: len(answer.body) // 2])
     transport.close()  # sends what is written, then hangs up
     await _gone(trip.request)
     return answer
+
+
+def _head(answer: Answer) -> bytes:
+    head = f"HTTP/1.1 {answer.status} OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    return head.encode() + b"Content-Length: %d\r\n\r\n" % len(answer.body)
 
 
 async def _cut_json(trip: Trip) -> Answer:
@@ -115,8 +120,30 @@ async def _fail_before(trip: Trip) -> Answer:
 
 
 async def _slow(trip: Trip) -> Answer:
-    answer = trip.do()
-    await asyncio.sleep(trip.fault.number("seconds", 20))
+    answer = trip.worked(by_default=True)
+    await _or_gone(trip.request, asyncio.sleep(trip.fault.number("seconds", 20)))
+    return answer
+
+
+async def _drip(trip: Trip) -> Answer:
+    answer, transport = trip.worked(by_default=True), _transport(trip.request)
+    transport.write(_head(answer))
+
+    async def drip() -> None:
+        for byte in answer.body:
+            await asyncio.sleep(trip.fault.number("seconds", 1))
+            transport.write(bytes([byte]))
+
+    await _or_gone(trip.request, drip())
+    transport.close()
+    await _gone(trip.request)
+    return answer
+
+
+async def _hold(trip: Trip) -> Answer:
+    answer = trip.worked(by_default=True)
+    with trip.faults.held(trip.fault) as released:
+        await _or_gone(trip.request, released.wait())
     return answer
 
 
@@ -143,6 +170,8 @@ WRONG: dict[str, Callable[[Trip], Awaitable[Answer]]] = {
     "response_500_before": _fail_before,
     "drop_before": _drop,
     "slow": _slow,
+    "drip": _drip,
+    "hold": _hold,
     "rate_limit": _throttle,
     "html_error": _html,
     "wrong_type": _wrong_type,
@@ -158,6 +187,15 @@ async def cut(request: Request) -> None:
 def _transport(request: Request) -> asyncio.Transport:
     transport: asyncio.Transport = request.scope["extensions"]["sandbox.transport"]["transport"]
     return transport
+
+
+async def _or_gone(request: Request, waiting: Coroutine[Any, Any, object]) -> None:
+    """Wait, but no longer than the caller does."""
+    tasks = [asyncio.create_task(each) for each in (waiting, _gone(request))]
+    _, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _gone(request: Request) -> None:

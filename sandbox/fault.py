@@ -3,7 +3,11 @@
 Request faults hit API calls; webhook faults hit deliveries, where the route is a pattern of event types.
 """
 
+import asyncio
 import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
@@ -17,7 +21,9 @@ RequestKind = Literal[
     "response_500_after",  # done, but the answer says 500 (or `status`); saved under the idempotency key
     "response_500_before",  # not done, 500 (or `status`); saved under the key only with `saved`
     "drop_before",  # not done, the connection is cut
-    "slow",  # done at once, answered after `seconds`
+    "slow",  # done at once (with `effect` false: not), answered after `seconds`
+    "drip",  # done at once (or not), then one byte of the answer comes every `seconds` (1)
+    "hold",  # done at once (or not), answered when released
     "rate_limit",  # not done, 429 with Retry-After of `seconds`
     "html_error",  # not done (or done, with `effect`), a load balancer's HTML page with `status` (502)
     "wrong_type",  # done (or not), but the answer is a JSON list with status 200
@@ -29,12 +35,14 @@ WebhookKind = Literal[
     "webhook_wrong_secret",  # signed with a foreign secret
     "webhook_stale",  # signed for `seconds` ago (3,600)
     "webhook_hold",  # kept until released
+    "webhook_reorder",  # kept until its endpoint has taken a later event
 ]
 OutcomeKind = Literal["outcome_fails"]  # taken, then found impossible: told as a failure
 REQUEST_KINDS: frozenset[str] = frozenset(get_args(RequestKind))
 WEBHOOK_KINDS: frozenset[str] = frozenset(get_args(WebhookKind))
 OUTCOME_KINDS: frozenset[str] = frozenset(get_args(OutcomeKind))
-KINDS = REQUEST_KINDS | WEBHOOK_KINDS | OUTCOME_KINDS
+KINDS_IN_ORDER: tuple[str, ...] = (*get_args(RequestKind), *get_args(WebhookKind), *get_args(OutcomeKind))
+KINDS = frozenset(KINDS_IN_ORDER)
 
 
 @dataclass
@@ -61,6 +69,11 @@ class Fault:
         """Return a number of the fault's detail."""
         return float(self.detail.get(name, default))
 
+    @property
+    def effect(self) -> bool | None:
+        """Return whether the work is to be done all the same, None where the kind decides."""
+        return self.detail.get("effect")
+
 
 class Faults:
     """The faults on order, kept in the file and in memory."""
@@ -68,6 +81,8 @@ class Faults:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.open: list[Fault] = []
+        self._held: list[tuple[Fault, asyncio.Event]] = []
+        self._chances: dict[int, random.Random] = {}
         self.reload()
 
     def reload(self) -> None:
@@ -111,12 +126,34 @@ class Faults:
         """Return the fault that hits what an API call such as `POST /v72/payments/*/captures` comes to."""
         return self._take(OUTCOME_KINDS, provider, account, route)
 
+    @contextmanager
+    def held(self, fault: Fault) -> Iterator[asyncio.Event]:
+        """Keep an answer back; the event tells when it may go."""
+        waiting = (fault, asyncio.Event())
+        self._held.append(waiting)
+        try:
+            yield waiting[1]
+        finally:
+            self._held.remove(waiting)
+
+    def release(self, account: str | None) -> int:
+        """Let answers go that were kept back, all or those ordered for an account; return how many."""
+        freed = [event for fault, event in self._held if account is None or fault.account in (None, account)]
+        for event in freed:
+            event.set()
+        return len(freed)
+
     def _take(self, kinds: frozenset[str], provider: str, account: str, route: str) -> Fault | None:
         for fault in self.open:
-            if fault.kind in kinds and fault.hits(provider, account, route):
+            if fault.kind in kinds and fault.hits(provider, account, route) and self._strikes(fault):
                 self._count(fault)
                 return fault
         return None
+
+    def _strikes(self, fault: Fault) -> bool:
+        """Draw whether a fault with a `rate` strikes this time; the same order of calls draws the same."""
+        chance = self._chances.setdefault(fault.seq, random.Random(fault.seq))  # noqa: S311 - repeatable on purpose
+        return chance.random() < fault.number("rate", 1)
 
     def _count(self, fault: Fault) -> None:
         fault.times -= 1

@@ -8,7 +8,7 @@ import asyncio
 import json
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ import aiohttp
 from sandbox.event import Endpoint, Event
 from sandbox.identifier import derive
 from sandbox.record import Json, NotFound
-from sandbox.work import Packer, World
+from sandbox.work import Packer, Teller, World
 
 log = logging.getLogger("sandbox.webhook")
 
@@ -124,24 +124,32 @@ class Deliverer:
             for row in rows:
                 self._end(row, "gone", note)
             return
-        teller, trick = self.world.tellers[account.provider], json.loads(rows[0]["trick"])
-        stamp, secret = int(note["at"]), endpoint.secret
-        if trick.get("kind") == "webhook_stale":
-            stamp -= int(trick.get("seconds", 3600))
-        if trick.get("kind") == "webhook_wrong_secret":
-            secret = _foreign(secret)
-        bodies = [event.body.encode() for event in events]
-        body = teller.packed(bodies, secret=secret) if isinstance(teller, Packer) else bodies[0]
-        headers = teller.signed(endpoint, body, secret=secret, stamp=stamp)
-        try:
-            async with http.post(endpoint.url, data=body, headers=headers, allow_redirects=False) as response:
-                answer = await response.content.read(64 * 1024)
-                note["status"] = response.status
-                taken = teller.accepted(response.status, answer)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            note["error"], taken = f"{type(error).__name__}: {error}"[:200], False
+        teller = self.world.tellers[account.provider]
+        body, headers = _written(teller, endpoint, events, json.loads(rows[0]["trick"]), int(note["at"]))
+        taken = await self._posted(http, teller, endpoint.url, body, headers, note)
         for row in rows:
             self._end(row, "delivered" if taken else "failed", note, teller.retry_seconds)
+        if taken:
+            self._let_follow(rows[-1])
+
+    async def _posted(
+        self,
+        http: aiohttp.ClientSession,
+        teller: Teller,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        note: Json,
+    ) -> bool:
+        """Return whether it was taken, and note what was answered."""
+        try:
+            async with http.post(url, data=body, headers=headers, allow_redirects=False) as response:
+                answer = await response.content.read(64 * 1024)
+                note["status"] = response.status
+                return teller.accepted(response.status, answer)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            note["error"] = f"{type(error).__name__}: {error}"[:200]
+            return False
 
     def _end(self, row: Json, status: str, note: Json, ladder: tuple[float, ...] = ()) -> None:
         history: list[Any] = [*json.loads(row["log"]), note]
@@ -153,6 +161,28 @@ class Deliverer:
             "UPDATE deliveries SET status = ?, due = ?, log = ? WHERE seq = ?",
             (status, due, json.dumps(history), row["seq"]),
         )
+
+    def _let_follow(self, taken: Json) -> None:
+        """Send what a fault has kept back until a later delivery to the same endpoint was taken."""
+        self.world.store.db.execute(
+            "UPDATE deliveries SET status = 'pending', due = ? WHERE endpoint = ? AND seq < ?"
+            " AND status = 'held' AND json_extract(trick, '$.kind') = 'webhook_reorder'",
+            (self.world.clock.wall(), taken["endpoint"], taken["seq"]),
+        )
+
+
+def _written(
+    teller: Teller, endpoint: Endpoint, events: Sequence[Event], trick: Json, stamp: int
+) -> tuple[bytes, Mapping[str, str]]:
+    """Return body and headers of one attempt, signed as it should be or as a fault has it."""
+    secret = endpoint.secret
+    if trick.get("kind") == "webhook_stale":
+        stamp -= int(trick.get("seconds", 3600))
+    if trick.get("kind") == "webhook_wrong_secret":
+        secret = _foreign(secret)
+    bodies = [event.body.encode() for event in events]
+    body = teller.packed(bodies, secret=secret) if isinstance(teller, Packer) else bodies[0]
+    return body, teller.signed(endpoint, body, secret=secret, stamp=stamp)
 
 
 def _is_forged(row: sqlite3.Row) -> bool:

@@ -17,6 +17,9 @@ from sandbox.store import Store
 
 R = TypeVar("R", bound=Record)
 
+# What becomes of a delivery at once when a fault keeps it.
+UNSENT = {"webhook_swallow": "swallowed", "webhook_hold": "held", "webhook_reorder": "held"}
+
 
 @runtime_checkable
 class Face(Protocol):
@@ -136,7 +139,7 @@ class Work:
         """Plan the delivery of an event to an endpoint, as it should be or as a fault has it."""
         fault = self.world.faults.of_event(self.account.provider, self.account.id, event.type)
         kind = "" if fault is None else fault.kind
-        status = {"webhook_swallow": "swallowed", "webhook_hold": "held"}.get(kind, "pending")
+        status = UNSENT.get(kind, "pending")
         due, copies, trick = self.world.clock.wall(), 1, "{}"
         if fault is not None:
             trick = json.dumps({"kind": kind, **fault.detail})

@@ -48,7 +48,7 @@ class AdyenDoor:
             body = await door.read(request)
         except door.TooLarge:
             raise AdyenError(413, "702", "The request is too large.") from None
-        visit = Visit(self.world, self.face, request, account, body)
+        visit = Visit(self.world, request, account, body)
         if visit.key is None:
             return await visit.fresh()
         lock = (account.id, visit.key)
@@ -73,18 +73,15 @@ class AdyenDoor:
 class Visit:
     """One request with a known caller."""
 
-    def __init__(
-        self, world: World, face: AdyenFace, request: Request, account: Account, body: bytes
-    ) -> None:
-        self.world, self.face, self.request, self.account, self.body = world, face, request, account, body
+    def __init__(self, world: World, request: Request, account: Account, body: bytes) -> None:
+        self.world, self.request, self.account, self.body = world, request, account, body
         self.path = request.scope["path"].removeprefix("/adyen")
         self.key = request.headers.get(idempotency.HEADER) if request.method == "POST" else None
 
     async def fresh(self) -> Answer:
         """Do it, unless it is to go wrong."""
         name = f"{self.request.method} {self.path.removeprefix('/checkout')}"
-        fault = self.world.faults.of_request(self.face.provider, self.account.id, name)
-        return await door.with_faults(self.face, self.request, fault, self._do)
+        return await door.with_faults(self.world, self.account, name, self.request, self._do)
 
     def _do(self, instead: Instead | None = None) -> Answer:
         """Do the work; `instead` is answered in place of the outcome, or of the work.

@@ -15,9 +15,9 @@ from sandbox.webhook import Deliverer
 from sandbox.work import World
 
 
-def routes(world: World, schedule: Schedule, deliverer: Deliverer) -> APIRouter:
+def routes(part: "Operate") -> APIRouter:
     """Return the routes of this part."""
-    part, router = Operate(world, schedule, deliverer), APIRouter(prefix="/_sandbox")
+    router = APIRouter(prefix="/_sandbox")
     for method, path, answer in (
         ("GET", "/health", part.health),
         ("POST", "/reset", part.reset),
@@ -27,6 +27,7 @@ def routes(world: World, schedule: Schedule, deliverer: Deliverer) -> APIRouter:
         ("GET", "/faults", part.faults),
         ("POST", "/faults", part.add_fault),
         ("DELETE", "/faults", part.clear_faults),
+        ("POST", "/faults/release", part.release_answers),
         ("DELETE", "/faults/{number}", part.clear_fault),
         ("PUT", "/accounts/{key}/endpoints", part.put_endpoint),
         ("PUT", "/accounts/{key}/bank", part.set_bank),
@@ -134,6 +135,11 @@ class Operate:
     async def clear_fault(self, number: int) -> Json:
         """Take one fault back."""
         return {"cleared": self.world.faults.clear(seq=number)}
+
+    async def release_answers(self, wish: Reset) -> Json:
+        """Let answers go that a fault keeps back, of one account or all."""
+        owner = None if wish.account is None else resolve(self.world, wish.account).id
+        return {"released": self.world.faults.release(owner)}
 
     async def put_endpoint(self, key: str, wish: Hook) -> Json:
         """Register an endpoint with a given secret; the same address again replaces it."""

@@ -44,7 +44,7 @@ class Retries(Wish):
 
 
 class Trouble(Wish):
-    """A fault to order; what the last five mean depends on the kind."""
+    """A fault to order; with a `rate` it strikes by chance. What the other five mean depends on the kind."""
 
     provider: str = "*"
     account: str | None = None
@@ -54,12 +54,14 @@ class Trouble(Wish):
     seconds: float | None = Field(default=None, ge=0, le=10**6)
     status: int | None = Field(default=None, ge=400, le=599)
     n: int | None = Field(default=None, ge=1, le=100)
+    rate: float | None = Field(default=None, gt=0, le=1)
     saved: bool | None = None
     effect: bool | None = None
 
     def detail(self) -> dict[str, float]:
-        """Return what was said of the last five."""
-        return self.model_dump(include={"seconds", "status", "n", "saved", "effect"}, exclude_none=True)
+        """Return what was said of the last six."""
+        said = {"seconds", "status", "n", "rate", "saved", "effect"}
+        return self.model_dump(include=said, exclude_none=True)
 
 
 class Purchase(Wish):

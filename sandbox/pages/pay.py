@@ -4,18 +4,17 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from sandbox import bank, card as cards, checkout as checkouts, debit, door
+from sandbox import bank, card as cards, checkout as checkouts, debit
 from sandbox.bank import BankAccount
 from sandbox.card import Card
 from sandbox.checkout import Checkout
 from sandbox.control.buyer import CHALLENGE_CODE, answer_challenge, owner
-from sandbox.pages import approve
+from sandbox.pages import approve, form
 from sandbox.pages.page import render
 from sandbox.pages.payee import payee_of
 from sandbox.payment import MethodType, Payment
@@ -23,7 +22,6 @@ from sandbox.record import Json
 from sandbox.work import Work, World
 
 EXPIRY = re.compile(r"\s*(\d{1,2})\s*/\s*(?:20)?(\d{2})\s*")
-MAX_FORM = 10_000
 NOTHING: Mapping[str, str] = MappingProxyType({})
 FIELDS = ("card", "expiry", "cvc", "iban", "name", "email")
 
@@ -125,13 +123,7 @@ def _onward(work: Work, payment: Payment) -> Response:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(
-            (await door.read(request, MAX_FORM)).decode(), keep_blank_values=True, errors="strict"
-        )
-    except (door.TooLarge, ValueError):
-        raise HTTPException(400, "this form cannot be read") from None
-    return dict.fromkeys(FIELDS, "") | dict(pairs)
+    return dict.fromkeys(FIELDS, "") | await form.typed(request)
 
 
 def _chosen(checkout: Checkout, method: str) -> MethodType:

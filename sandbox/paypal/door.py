@@ -48,8 +48,7 @@ class PayPalDoor:
                 return await self._token(request, body)
             account = token.bearer(self.world, request)
             visit = Visit(self.world, self.face, request, account, path, body, debug_id)
-            fault = self.world.faults.of_request("paypal", account.id, f"{request.method} {path}")
-            return await door.with_faults(self.face, request, fault, visit.do)
+            return await door.with_faults(self.world, account, f"{request.method} {path}", request, visit.do)
         except door.TooLarge:
             return failed(invalid("REQUEST_TOO_LARGE", "The request is too large."), debug_id)
         except PayPalError as error:
@@ -67,8 +66,8 @@ class PayPalDoor:
             return token.refused(401, "invalid_client", "Client Authentication failed")
         if request.method != "POST":
             return token.refused(405, "method_not_supported", "Ask with POST")
-        fault = self.world.faults.of_request("paypal", account.id, "POST /v1/oauth2/token")
-        return await door.with_faults(self.face, request, fault, partial(self._issued, account, body))
+        issued = partial(self._issued, account, body)
+        return await door.with_faults(self.world, account, "POST /v1/oauth2/token", request, issued)
 
     def _issued(self, account: Account, body: bytes, instead: Instead | None = None) -> Answer:
         return token.issued(self.world, account, body) if instead is None else instead.answer

@@ -79,8 +79,7 @@ class SendGridDoor:
             return refused(413, shape.error("The total size of your email must be less than 30MB.", None))
         account = self.world.account("sendgrid", owner)
         send = partial(self._send, request.headers.get("content-type", ""), body, account)
-        fault = self.world.faults.of_request(self.face.provider, account.id, f"POST {path}")
-        return await door.with_faults(self.face, request, fault, send)
+        return await door.with_faults(self.world, account, f"POST {path}", request, send)
 
     def _send(
         self, content_type: str, body: bytes, account: Account, instead: Instead | None = None

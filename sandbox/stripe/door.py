@@ -44,9 +44,7 @@ class StripeDoor:
         except StripeError as error:
             return failed(error)
         secret = not key.startswith("pk_")
-        visit = Visit(
-            self.world, self.face, request, body=body, account=account, secret=secret, request_id=request_id
-        )
+        visit = Visit(self.world, request, body=body, account=account, secret=secret, request_id=request_id)
         return await visit.answer(self.in_flight)
 
     def _caller(self, request: Request) -> tuple[str, Account]:

@@ -11,7 +11,6 @@ from sandbox.stripe import form, idempotency, route
 from sandbox.stripe.call import Call
 from sandbox.stripe.error import StripeError, no_such
 from sandbox.stripe.expand import expand
-from sandbox.stripe.face import StripeFace
 from sandbox.stripe.route import Route
 from sandbox.stripe.shape import judge
 from sandbox.stripe.text import LINES
@@ -33,17 +32,9 @@ class Visit:
     """Answers one request; `secret` tells whether it came with a secret key."""
 
     def __init__(
-        self,
-        world: World,
-        face: StripeFace,
-        request: Request,
-        *,
-        body: bytes,
-        account: Account,
-        secret: bool,
-        request_id: str,
+        self, world: World, request: Request, *, body: bytes, account: Account, secret: bool, request_id: str
     ) -> None:
-        self.world, self.face, self.request, self.account, self.secret = world, face, request, account, secret
+        self.world, self.request, self.account, self.secret = world, request, account, secret
         self.body, self.path = body, request.scope["path"].removeprefix("/stripe")
         self.key = request.headers.get("idempotency-key") if request.method == "POST" else None
         self.cause = Cause(request_id, self.key)
@@ -72,8 +63,7 @@ class Visit:
 
     async def _fresh(self) -> Answer:
         name = f"{self.request.method} {self.path}"
-        fault = self.world.faults.of_request(self.face.provider, self.account.id, name)
-        return await door.with_faults(self.face, self.request, fault, self._do)
+        return await door.with_faults(self.world, self.account, name, self.request, self._do)
 
     def _do(self, instead: Instead | None = None) -> Answer:
         """Do the work; `instead` is answered in place of the outcome, or of the work."""
