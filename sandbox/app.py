@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from sandbox import checkout, debit, payment, refund
+from sandbox import checkout, debit, dispute, payment, refund
 from sandbox.adyen import modification
 from sandbox.adyen.door import AdyenDoor
 from sandbox.adyen.face import AdyenFace
-from sandbox.control import buyer, look, operate
+from sandbox.control import bank, buyer, look, operate
 from sandbox.control.operate import Operate
 from sandbox.pages import mailbox, overview, pay
 from sandbox.paypal.door import PayPalDoor
@@ -71,6 +71,7 @@ class Sandbox:
             operate.routes(operator),
             look.routes(world),
             buyer.routes(world),
+            bank.routes(world),
             pay.routes(world),
             mailbox.routes(world),
             overview.routes(operator),

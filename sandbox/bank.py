@@ -5,7 +5,7 @@ IBANs and effects are Stripe's published ones. A bank tells the outcome of a deb
 
 from dataclasses import dataclass
 
-from sandbox.card import Decline, RefundManner
+from sandbox.card import Decline, DisputeManner, RefundManner
 from sandbox.work import Work
 
 SETTLE_SECONDS = 5 * 24 * 3600
@@ -21,6 +21,7 @@ class BankAccount:
     decline: Decline | None = None
     slower: int = 0
     refunds: RefundManner = "pending_first"
+    dispute: DisputeManner | None = None
 
     @property
     def last4(self) -> str:

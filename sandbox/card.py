@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 RefundManner = Literal["at_once", "pending_first", "fails_later"]
+# Why the bank of a card's holder wants a charge back; an inquiry only asks, and moves no money.
+DisputeManner = Literal["fraudulent", "product_not_received", "inquiry"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Card:
     decline: Decline | None = None
     challenge: bool = False
     refunds: RefundManner = "at_once"
+    dispute: DisputeManner | None = None
     obeys_holder: bool = False
 
     @property
@@ -112,6 +115,9 @@ CARDS = (
     Card("4000000000003055", "threeDSecureOptional"),
     Card("4000000000007726", "pendingRefund", refunds="pending_first"),
     Card("4000000000005126", "refundFail", refunds="fails_later"),
+    Card("4000000000000259", "createDispute", dispute="fraudulent"),
+    Card("4000000000002685", "createDisputeProductNotReceived", dispute="product_not_received"),
+    Card("4000000000001976", "createDisputeInquiry", dispute="inquiry"),
 )
 
 # Adyen's, with the names and codes by which a holder of one orders a refusal.

@@ -1,7 +1,8 @@
 """The provider's own books: movements of an account's balance, each with entries that sum to zero.
 
-Books: `balance` what the provider holds for the account, `fees` what it keeps, `buyers` where money comes
-from and goes back to. Amounts are minor units; positive entries are money in the book.
+Books: `balance` what the provider holds for the account, `fees` what it keeps; `buyers` where money comes
+from and goes back to, `payees` whom it is moved to, `bank` where it is paid out to. Amounts are minor units;
+positive entries are money in the book.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,22 @@ from sandbox.work import Work
 FEE_RATE, FEE_FIXED, FEE_OF_DEBIT = Decimal("0.015"), 25, 35
 SETTLING_SECONDS = 2 * 24 * 3600
 
-MovementType = Literal["charge", "payment", "refund", "payment_refund", "refund_failure", "capture_failure"]
+MovementType = Literal[
+    "charge",
+    "payment",
+    "refund",
+    "payment_refund",
+    "refund_failure",
+    "capture_failure",
+    "dispute",
+    "dispute_reversal",
+    "transfer",
+    "transfer_reversal",
+    "payout",
+    "payout_failure",
+]
+# Who has what leaves the balance, where it is not the buyer.
+HAVE = {"transfer": "payees", "transfer_reversal": "payees", "payout": "bank", "payout_failure": "bank"}
 
 
 class BooksDoNotBalance(AssertionError):
@@ -57,7 +73,10 @@ def fee_of(amount: int, *, debit: bool = False) -> int:
 def move(
     work: Work, movement_type: MovementType, *, source: str, currency: str, amount: int, fee: int = 0
 ) -> Movement:
-    """Post a movement of `amount` (negative: money leaves the balance) and return it."""
+    """Post a movement of `amount` (negative: money leaves the balance) and return it.
+
+    A negative `fee` is one that the provider gives back.
+    """
     movement = Movement(
         id=work.new_id("movement"),
         account=work.account.id,
@@ -70,7 +89,7 @@ def move(
         available_on=work.now + (SETTLING_SECONDS if amount > 0 else 0),
     )
     work.add(movement)
-    entries = [("balance", movement.net), ("fees", fee), ("buyers", -amount)]
+    entries = [("balance", movement.net), ("fees", fee), (HAVE.get(movement_type, "buyers"), -amount)]
     work.store.db.executemany(
         "INSERT INTO entries (account, movement, book, currency, amount) VALUES (?, ?, ?, ?, ?)",
         [(work.account.id, movement.id, book, currency, value) for book, value in entries if value],
@@ -85,6 +104,11 @@ def balances(work: Work) -> dict[str, Json]:
         total = totals.setdefault(movement.currency, {"available": 0, "pending": 0})
         total["available" if movement.available_on <= work.now else "pending"] += movement.net
     return totals
+
+
+def available(work: Work, currency: str) -> int:
+    """Return what can be moved out of the balance now, in minor units."""
+    return int(balances(work).get(currency, {"available": 0})["available"])
 
 
 def check(work: Work) -> None:

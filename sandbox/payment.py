@@ -24,7 +24,7 @@ MethodType = Literal["card", "debit"]
 Outcome = Literal["paid", "approved", "processing", "declined", "needs_action"]
 
 HOLD_SECONDS = 7 * 24 * 3600
-SETTLE_AFTER_SECONDS = 1
+SETTLE_AFTER_SECONDS, REGRETTED_AFTER_SECONDS = 1, 2
 
 
 class NotTaken(Exception):
@@ -61,17 +61,22 @@ class Payment(Record):
     authorized: int = 0
     captured: int = 0
     refunded: int = 0
+    disputed: int = 0
     cancelled_at: int | None = None
     cancel_reason: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     about: Json = field(default_factory=dict)
 
+    @property
+    def left(self) -> int:
+        """Return what is neither refunded nor taken by a dispute."""
+        return self.captured - self.refunded - self.disputed
+
     def verify(self) -> None:
-        """Raise BooksDoNotBalance unless refunded ≤ captured ≤ authorized."""
-        if not 0 <= self.refunded <= self.captured <= self.authorized <= max(self.amount, self.authorized):
-            raise ledger.BooksDoNotBalance(
-                f"{self.id}: {self.refunded} / {self.captured} / {self.authorized}"
-            )
+        """Raise BooksDoNotBalance unless what is gone ≤ captured ≤ authorized."""
+        parts = (self.refunded, self.disputed, self.left)
+        if min(parts) < 0 or not self.captured <= self.authorized <= max(self.amount, self.authorized):
+            raise ledger.BooksDoNotBalance(f"{self.id}: {parts} / {self.captured} / {self.authorized}")
 
 
 @dataclass(kw_only=True)
@@ -274,6 +279,7 @@ def take(work: Work, payment: Payment, attempt: Attempt) -> None:
     work.tell("attempt.succeeded", attempt)
     work.tell("payment.captured", payment)
     _book(work, payment, attempt)
+    _regretted(work, attempt)
 
 
 def _book(work: Work, payment: Payment, attempt: Attempt) -> None:
@@ -281,6 +287,12 @@ def _book(work: Work, payment: Payment, attempt: Attempt) -> None:
         settle(work, attempt.id)
     else:
         work.later("attempt.settle", attempt.id, work.now + SETTLE_AFTER_SECONDS)
+
+
+def _regretted(work: Work, attempt: Attempt) -> None:
+    """Let the bank of some cards' holders want the money back soon."""
+    if work.get(Method, attempt.method).behaviour.dispute is not None:
+        work.later("attempt.dispute", attempt.id, work.now + REGRETTED_AFTER_SECONDS)
 
 
 def settle(work: Work, attempt_id: str) -> None:
@@ -314,6 +326,7 @@ def capture(work: Work, payment: Payment, amount: int) -> Attempt:
     work.tell("attempt.captured", attempt)
     work.tell("payment.captured", payment)
     _book(work, payment, attempt)
+    _regretted(work, attempt)
     return attempt
 
 
@@ -342,7 +355,7 @@ def lapse(work: Work, attempt_id: str) -> None:
 
 def lose_capture(work: Work, payment: Payment) -> None:
     """Let a capture fail after it had succeeded: the money goes back, and what was held is gone."""
-    if payment.status != "captured" or payment.refunded or payment.attempt is None:
+    if payment.status != "captured" or payment.left < payment.captured or payment.attempt is None:
         raise Unexpected(payment, "lose the capture of")
     attempt = work.get(Attempt, payment.attempt)
     settle(work, attempt.id)

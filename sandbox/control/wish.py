@@ -98,3 +98,16 @@ class Hook(Wish):
     url: str = Field(pattern=r"^https?://[^\s]+$", max_length=2000)
     secret: str = Field(min_length=8, max_length=200)
     types: list[str] = Field(default=["*"], min_length=1, max_length=300)
+
+
+class Objection(Wish):
+    """Why a buyer's bank wants money back; an inquiry only asks, and moves none."""
+
+    reason: str = Field(default="fraudulent", max_length=100)
+    inquiry: bool = False
+
+
+class Ruling(Wish):
+    """Whom a buyer's bank decides for."""
+
+    won: bool

@@ -1,5 +1,7 @@
 """The account's balance and its statement in Stripe's words."""
 
+import json
+
 import stripe
 
 from sandbox import ledger
@@ -10,24 +12,34 @@ from sandbox.stripe.blank import filled
 from sandbox.stripe.call import Call
 from sandbox.work import Work
 
-CATEGORY = {
-    "charge": "charge",
-    "payment": "charge",
-    "refund": "refund",
-    "payment_refund": "refund",
-    "refund_failure": "refund_failure",
+# Of each movement what Stripe calls its type, and how its reports sort it.
+TYPE: dict[ledger.MovementType, tuple[str, str]] = {
+    "charge": ("charge", "charge"),
+    "payment": ("payment", "charge"),
+    "refund": ("refund", "refund"),
+    "payment_refund": ("payment_refund", "refund"),
+    "refund_failure": ("refund_failure", "refund_failure"),
+    "capture_failure": ("adjustment", "other_adjustment"),
+    "dispute": ("adjustment", "dispute"),
+    "dispute_reversal": ("adjustment", "dispute_reversal"),
+    "transfer": ("transfer", "transfer"),
+    "transfer_reversal": ("transfer_refund", "transfer_reversal"),
+    "payout": ("payout", "payout"),
+    "payout_failure": ("payout_failure", "payout_reversal"),
 }
+FEES = {"dispute": "Dispute fee", "dispute_reversal": "Dispute fee refund"}
 
 
 def render(work: Work, movement: Movement) -> Json:
     """Return one line of the statement."""
+    line_type, category = TYPE[movement.type]
     fees = (
         [
             {
                 "amount": movement.fee,
                 "application": None,
                 "currency": movement.currency,
-                "description": "Stripe processing fees",
+                "description": FEES.get(movement.type, "Stripe processing fees"),
                 "type": "stripe_fee",
             }
         ]
@@ -46,9 +58,9 @@ def render(work: Work, movement: Movement) -> Json:
         fee=movement.fee,
         fee_details=fees,
         net=movement.net,
-        reporting_category=CATEGORY[movement.type],
+        reporting_category=category,
         source=movement.source,
-        type=movement.type,
+        type=line_type,
         status="available" if movement.available_on <= work.now else "pending",
     )
 
@@ -74,8 +86,15 @@ def retrieve_transaction(call: Call) -> Json:
 def list_transactions(call: Call) -> Json:
     """List the statement, by type, source or currency if asked."""
     where = [
-        *listing.about("type", call.get("type")),
+        *_typed(call.get("type")),
         *listing.about("source", call.get("source")),
         *listing.about("currency", call.get("currency")),
     ]
     return listing.listed(call, Movement, render, "/v1/balance_transactions", where)
+
+
+def _typed(line_type: str | None) -> list[tuple[str, object]]:
+    if line_type is None:
+        return []
+    kinds = [kind for kind, (shown, _) in TYPE.items() if shown == line_type]
+    return [("json_extract(body, '$.type') IN (SELECT value FROM json_each(?))", json.dumps(kinds))]

@@ -6,6 +6,7 @@ import stripe
 
 from sandbox.bank import BankAccount
 from sandbox.card import Card
+from sandbox.dispute import Dispute
 from sandbox.payment import Attempt, Method, Payment
 from sandbox.record import Json
 from sandbox.stripe import listing, payment_method
@@ -36,7 +37,7 @@ def render(work: Work, attempt: Attempt) -> Json:
         currency=attempt.currency,
         customer=about.get("customer"),
         description=about.get("description"),
-        disputed=False,
+        disputed=bool(work.store.children(Dispute, attempt.id)),
         failure_code=decline.get("code"),
         failure_message=decline.get("message"),
         fraud_details={},

@@ -5,10 +5,20 @@ from typing import Any
 
 from sandbox import payment as payments
 from sandbox.checkout import Checkout
+from sandbox.dispute import Dispute
 from sandbox.ledger import Movement
 from sandbox.record import Json, NotFound
 from sandbox.refund import Refund
-from sandbox.stripe import balance, charge, customer, line_item, payment_intent, payment_method, refund
+from sandbox.stripe import (
+    balance,
+    charge,
+    customer,
+    dispute,
+    line_item,
+    payment_intent,
+    payment_method,
+    refund,
+)
 from sandbox.stripe.customer import Customer
 from sandbox.stripe.error import invalid
 from sandbox.work import Work
@@ -19,6 +29,7 @@ Load = Callable[[Work, str], Json]
 
 CHARGE: Load = lambda work, name: charge.render(work, work.get(payments.Attempt, name))  # noqa: E731
 REFUND: Load = lambda work, name: refund.render(work, work.get(Refund, name))  # noqa: E731
+DISPUTE: Load = lambda work, name: dispute.render(work, work.get(Dispute, name))  # noqa: E731
 INTENT: Load = lambda work, name: payment_intent.render(work, work.get(payments.Payment, name))  # noqa: E731
 METHOD: Load = lambda work, name: payment_method.render(work, work.get(payments.Method, name))  # noqa: E731
 CUSTOMER: Load = lambda work, name: customer.render(work, work.get(Customer, name))  # noqa: E731
@@ -26,8 +37,9 @@ MOVEMENT: Load = lambda work, name: balance.render(work, work.get(Movement, name
 
 
 def _source(work: Work, name: str) -> Json:
-    charges = (work.face.spelled("attempt", ""), work.face.spelled("debit", ""))
-    return (CHARGE if name.startswith(charges) else REFUND)(work, name)
+    kinds = {"attempt": CHARGE, "debit": CHARGE, "refund": REFUND, "dispute": DISPUTE}
+    load = next(load for kind, load in kinds.items() if name.startswith(work.face.spelled(kind, "")))
+    return load(work, name)
 
 
 def _lines(work: Work, name: str) -> Json:
@@ -55,6 +67,7 @@ NAMED: dict[str, dict[str, Load]] = {
     },
     "checkout.session": {"payment_intent": INTENT, "customer": CUSTOMER},
     "balance_transaction": {"source": _source},
+    "dispute": {"charge": CHARGE, "payment_intent": INTENT},
     "payment_method": {"customer": CUSTOMER},
 }
 INCLUDED: dict[str, dict[str, Load]] = {

@@ -11,6 +11,7 @@ import stripe
 
 from sandbox.answer import Answer
 from sandbox.checkout import Checkout
+from sandbox.dispute import Dispute
 from sandbox.event import Endpoint
 from sandbox.payment import Attempt, Method, Payment
 from sandbox.record import Json, Record
@@ -19,6 +20,7 @@ from sandbox.stripe import (
     charge,
     checkout_session,
     customer,
+    dispute,
     event,
     money,
     payment_intent,
@@ -33,6 +35,7 @@ RENDER: dict[type[Record], Callable[[Work, Any], Json]] = {
     Payment: payment_intent.render,
     Attempt: charge.render,
     Refund: refund.render,
+    Dispute: dispute.render,
     Checkout: checkout_session.render,
     Customer: customer.render,
     Method: payment_method.render,
@@ -60,6 +63,11 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "refund.succeeded": ("refund.updated", "charge.refund.updated"),
     "refund.failed": ("refund.updated", "refund.failed", "charge.refund.updated"),
     "refund.cancelled": ("refund.updated", "charge.refund.updated"),
+    "dispute.created": ("charge.dispute.created",),
+    "dispute.updated": ("charge.dispute.updated",),
+    "dispute.funds_withdrawn": ("charge.dispute.funds_withdrawn",),
+    "dispute.funds_reinstated": ("charge.dispute.funds_reinstated",),
+    "dispute.closed": ("charge.dispute.closed",),
     "checkout.completed": ("checkout.session.completed",),
     "checkout.settled": ("checkout.session.async_payment_succeeded",),
     "checkout.unsettled": ("checkout.session.async_payment_failed",),
@@ -79,6 +87,7 @@ PREFIXES = {
     "attempt": "ch_",
     "debit": "py_",
     "refund": "re_",
+    "dispute": "du_",
     "method": "pm_",
     "movement": "txn_",
     "event": "evt_",

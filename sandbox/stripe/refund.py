@@ -59,7 +59,9 @@ def create(call: Call) -> Json:
             "payment_intent_unexpected_state",
             param="payment_intent",
         )
-    left = payment.captured - payment.refunded
+    left = payment.left
+    if left == 0 and payment.disputed:
+        raise conflict(f"Charge {payment.attempt} has been charged back.", "charge_disputed")
     if left == 0:
         raise conflict(f"Charge {payment.attempt} has already been refunded.", "charge_already_refunded")
     amount = call.get("amount", left)

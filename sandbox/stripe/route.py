@@ -12,6 +12,7 @@ from sandbox.stripe import (
     charge,
     checkout_session,
     customer,
+    dispute,
     event,
     kept_method,
     payment_intent,
@@ -48,7 +49,7 @@ class Route:
 
 
 INTENT, SESSION = "/v1/payment_intents", "/v1/checkout/sessions"
-ENDPOINT, REFUND = "/v1/webhook_endpoints", "/v1/refunds"
+ENDPOINT, REFUND, DISPUTE = "/v1/webhook_endpoints", "/v1/refunds", "/v1/disputes"
 METHOD = "/v1/payment_methods/{id}"
 
 ROUTES = (
@@ -83,6 +84,10 @@ ROUTES = (
     Route("GET", REFUND + "/{id}", params.RefundRetrieveParams, refund.retrieve),
     Route("POST", REFUND + "/{id}", params.RefundUpdateParams, refund.update),
     Route("POST", REFUND + "/{id}/cancel", params.RefundCancelParams, refund.cancel),
+    Route("GET", DISPUTE, params.DisputeListParams, dispute.list_all),
+    Route("GET", DISPUTE + "/{id}", params.DisputeRetrieveParams, dispute.retrieve),
+    Route("POST", DISPUTE + "/{id}", params.DisputeUpdateParams, dispute.update),
+    Route("POST", DISPUTE + "/{id}/close", params.DisputeCloseParams, dispute.close),
     Route("POST", "/v1/customers", params.CustomerCreateParams, customer.create),
     Route("GET", "/v1/customers", params.CustomerListParams, customer.list_all),
     Route("GET", "/v1/customers/{id}", params.CustomerRetrieveParams, customer.retrieve),
