@@ -6,7 +6,7 @@ to whoever owns the payment, who asks the provider before anything is believed.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -24,12 +24,13 @@ from domain.booking import OPEN, BookingRequest
 from domain.payment import PaymentFact
 from domain.settlement import Standing, moves, news_of
 from domain.sweep import ListMissed, SweepRequest, Swept
-from providers.gateway import Gateway, Gateways, GatewayTrouble
+from providers.gateway import Gateway, Gateways, GatewayTrouble, Refused
 from workflows import steps
 
 log = structlog.get_logger(__name__)
 
-# A sweep takes on no more than this of each; the rest is due at the next.
+# A sweep takes on no more than this of each, and reads a provider's list so much at a time; the rest is due
+# at the next.
 BATCH = 100
 AT_ONCE = 8
 
@@ -51,20 +52,33 @@ class SweepActivities:
     async def list_missed(self, ask: ListMissed) -> Swept:
         """Put what the provider has told since into the inbox, which knows what has arrived before.
 
-        A provider that does not answer is asked again by the next sweep, not by a retry.
+        Of a list that is longer, and of one that breaks off, the rest is left to the next sweep, not to a
+        retry; where the provider does not know the page any more, that one begins again.
         """
-        gateway = gateway_of(self.gateways, ask.provider, ask.account)
-        try:
-            told = await gateway.missed(ask.since)
-        except GatewayTrouble as trouble:
-            log.warning("a provider does not list what it told", provider=ask.provider, why=trouble.reason)
-            return Swept()
+        gateway, new = gateway_of(self.gateways, ask.provider, ask.account), 0
+        for most in _pages(ask.most):
+            try:
+                page = await gateway.missed(ask.since, onward=ask.onward, most=most)
+            except GatewayTrouble as trouble:
+                log.warning(
+                    "a provider does not list what it told", provider=ask.provider, why=trouble.reason
+                )
+                goes_on = ask.onward and not isinstance(trouble, Refused)
+                return Swept(missed=new, left=ask if goes_on else None)
+            new += await self._store(gateway, page.deliveries)
+            if not page.onward:
+                return Swept(until=ask.until, missed=new)
+            ask = ask.model_copy(update={"onward": page.onward})
+        return Swept(missed=new, left=ask)
+
+    async def _store(self, gateway: Gateway, told: Sequence[bytes]) -> int:
+        """Put deliveries into the inbox; gives how many are news."""
         deliveries = [delivery for raw in told for delivery in self._deliveries(gateway, raw)]
         async with self.app.across() as connection:
             new = await inbox.store(connection, deliveries)
             if new:
                 await due.wake(connection)
-        return Swept(until=ask.until, missed=new)
+        return new
 
     @activity.defn(name=steps.ask_open_payments.name)
     async def ask_open_payments(self, ask: SweepRequest) -> Swept:
@@ -137,3 +151,8 @@ def settles(fact: PaymentFact) -> bool:
     """
     news = news_of(fact, Standing.HELD, counted=False, captured_minor=0)
     return moves(news, Standing.HELD)
+
+
+def _pages(most: int) -> Iterator[int]:
+    """Share what a sweep may read among pages."""
+    return (min(BATCH, most - read) for read in range(0, most, BATCH))

@@ -16,31 +16,38 @@ OVERLAP = timedelta(minutes=5)
 
 
 class SweepRequest(Value):
-    """What the sweep of an account is started with, each `every`."""
+    """What the sweep of an account is started with, each `every`; of what the provider lists it reads at most
+    `most`, and the next one goes on there.
+    """
 
     provider: str
     account: str
     every: timedelta = timedelta(minutes=1)
+    most: int = 1_000
 
 
 class ListMissed(Value):
-    """Ask what an account at a provider has told since an instant, whether or not it reached us; `until` is
-    when it was asked.
+    """Ask what an account at a provider has told since an instant, whether or not it reached us, at most
+    `most` of it; `until` is when it was asked first, `onward` the provider's word for the page that comes
+    next (none: the newest).
     """
 
     provider: str
     account: str
     since: datetime
     until: datetime
+    most: int = 1_000
+    onward: str = ""
 
 
 class Swept(Value):
-    """What a sweep came to: up to when the provider's own list was read (none: it did not answer), how many
-    of its events were news, how many open payments were asked about, and for how many things that are overdue
-    it saw to a run.
+    """What a sweep came to: up to when the provider's own list was read (none: it did not answer, or is
+    longer than one sweep reads, which leaves the rest to the next), how many of its events were news, how
+    many open payments were asked about, and for how many things that are overdue it saw to a run.
     """
 
     until: datetime | None = None
+    left: ListMissed | None = None
     missed: int = 0
     asked: int = 0
     begun: int = 0

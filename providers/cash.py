@@ -13,6 +13,7 @@ from providers.books import Books
 from providers.dispute import Disputes
 from providers.gateway import (
     BadSignature,
+    Missed,
     NotFound,
     Opened,
     Order,
@@ -73,9 +74,9 @@ class CashGateway:
         """Find nothing: given again it is the same."""
         return None
 
-    async def missed(self, since: datetime) -> Sequence[bytes]:  # noqa: ARG002 - the protocol's
+    async def missed(self, since: datetime, *, onward: str = "", most: int = 100) -> Missed:  # noqa: ARG002 - the protocol's
         """List nothing: a drawer tells nobody anything."""
-        return ()
+        return Missed()
 
     async def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:  # noqa: ARG002 - the protocol's
         """Refuse whatever comes."""

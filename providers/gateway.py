@@ -168,6 +168,15 @@ class WebhookEvent(Value):
     dispute: str | None = None
 
 
+class Missed(Value):
+    """A page of what a provider has told, each as the bytes of a delivery, the oldest first; all of the next
+    page, which is found by `onward`, is older. Without one there is no more.
+    """
+
+    deliveries: tuple[bytes, ...] = ()
+    onward: str = ""
+
+
 class Gateway(Protocol):
     """One account at one payment provider."""
 
@@ -241,9 +250,11 @@ class Gateway(Protocol):
     async def find_refund(self, provider_ref: str, *, refund_id: str) -> RefundAnswer | None:
         """Look for a refund that an earlier call may have made, by our refund id."""
 
-    async def missed(self, since: datetime) -> Sequence[bytes]:
-        """List what was told since about money, each as the bytes of a delivery, the oldest first; nothing
-        where the provider keeps no such list. Raises NotExecuted, OutcomeUnknown.
+    async def missed(self, since: datetime, *, onward: str = "", most: int = 100) -> Missed:
+        """List what was told since about money, from `onward` of the page before, or the newest; at most
+        `most` (100 or fewer) of it, nothing where the provider keeps no such list.
+
+        Raises NotExecuted, OutcomeUnknown, and Refused when it does not know that page any more.
         """
 
     async def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:

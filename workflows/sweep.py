@@ -21,15 +21,20 @@ class SweepWorkflow:
     @workflow.run
     async def run(self, request: SweepRequest) -> Swept:
         """Read what the provider lists, ask about what is open, begin what is lost."""
-        began, since = workflow.now(), self.since()
-        missing = ListMissed(
-            provider=request.provider, account=request.account, since=since - OVERLAP, until=began
+        left, since = self.left(), self.since()
+        missing = left or ListMissed(
+            provider=request.provider,
+            account=request.account,
+            since=since - OVERLAP,
+            until=workflow.now(),
+            most=request.most,
         )
         listed = await self.tried(steps.list_missed, missing)
         asked = await self.tried(steps.ask_open_payments, request)
         begun = await self.tried(steps.begin_lost, request)
         swept = Swept(
             until=(listed and listed.until) or since,
+            left=listed.left if listed else left,
             missed=listed.missed if listed else 0,
             asked=asked.asked if asked else 0,
             begun=begun.begun if begun else 0,
@@ -41,9 +46,17 @@ class SweepWorkflow:
 
     def since(self) -> datetime:
         """Tell up to when the sweep before this one has read."""
-        last = workflow.get_last_completion_result(Swept) if workflow.has_last_completion_result() else None
-        horizon = workflow.now() - HORIZON
+        last, horizon = self.last(), workflow.now() - HORIZON
         return max(last.until, horizon) if last and last.until else horizon
+
+    def left(self) -> ListMissed | None:
+        """Tell what the sweep before this one has left of the provider's list."""
+        last = self.last()
+        return last.left if last else None
+
+    def last(self) -> Swept | None:
+        """Give what the sweep before this one came to."""
+        return workflow.get_last_completion_result(Swept) if workflow.has_last_completion_result() else None
 
     async def tried(self, step: Step[Request, Swept], ask: Request) -> Swept | None:
         try:

@@ -27,6 +27,7 @@ from providers.books import Books
 from providers.dispute import Disputes
 from providers.gateway import (
     GatewayTrouble,
+    Missed,
     NotExecuted,
     NotFound,
     Opened,
@@ -201,9 +202,9 @@ class AdyenGateway:
         status = RefundStatus.FAILED if failed else RefundStatus.COMPLETED
         return RefundAnswer(provider_ref=last.operation, status=status, amount=last.amount)
 
-    async def missed(self, since: datetime) -> Sequence[bytes]:  # noqa: ARG002 - the protocol's
+    async def missed(self, since: datetime, *, onward: str = "", most: int = 100) -> Missed:  # noqa: ARG002 - the protocol's
         """List nothing: Adyen sends again for thirty days what nobody has taken, and keeps no list."""
-        return ()
+        return Missed()
 
     async def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:  # noqa: ARG002 - the protocol's
         """Check a delivery; it bears no stamp. Raises BadSignature and nothing else."""

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode, urlsplit
@@ -16,6 +16,7 @@ from providers.books import Books
 from providers.dispute import Disputes
 from providers.gateway import (
     Declined,
+    Missed,
     NotExecuted,
     NotFound,
     Opened,
@@ -215,10 +216,15 @@ class PayPalGateway:
             ours = [each for each in refunds if each.get("invoice_id") == refund_id]
             return _refund_answer(ours[0]) if ours else None
 
-    async def missed(self, since: datetime) -> Sequence[bytes]:
+    async def missed(self, since: datetime, *, onward: str = "", most: int = PAGE) -> Missed:
         """List the events that say something of money; PayPal keeps them for thirty days."""
-        told = [each async for each in self._events(since)]
-        return [json.dumps(each).encode() for each in told if each.get("event_type") in fact.TELLS][::-1]
+        begin = {"page_size": most, "start_time": since.astimezone(UTC).strftime(INSTANT)}
+        page = await self._client.ask("missed", "GET", f"{EVENTS}?{onward or urlencode(begin)}")
+        with _understood():
+            told = [each for each in reversed(page["events"]) if each.get("event_type") in fact.TELLS]
+            older = [link["href"] for link in page.get("links", ()) if link["rel"] == "next"]
+        deliveries = tuple(json.dumps(each).encode() for each in told)
+        return Missed(deliveries=deliveries, onward=urlsplit(older[0]).query if older else "")
 
     async def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:
         """Check a delivery; its certificate is fetched when it is seen for the first time."""
@@ -238,18 +244,6 @@ class PayPalGateway:
             await self._client.ask("close_checkout", "PATCH", f"{ORDERS}/{order['id']}", change)
         except StateConflict:
             return  # captured or given up meanwhile, which the next look tells
-
-    async def _events(self, since: datetime) -> AsyncIterator[Json]:
-        """Go through what was told, newest first, page after page."""
-        query = urlencode({"page_size": PAGE, "start_time": since.astimezone(UTC).strftime(INSTANT)})
-        while query:
-            page = await self._client.ask("missed", "GET", f"{EVENTS}?{query}")
-            with _understood():
-                listed = list(page["events"])
-                onward = [link["href"] for link in page.get("links", ()) if link["rel"] == "next"]
-            for event in listed:
-                yield event
-            query = urlsplit(onward[0]).query if onward else ""
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)

@@ -20,6 +20,7 @@ from providers.dispute import Disputes
 from providers.gateway import (
     Declined,
     GatewayTrouble,
+    Missed,
     NotExecuted,
     Opened,
     Order,
@@ -235,11 +236,14 @@ class StripeGateway:
                 return _refund_answer(refund)
         return None
 
-    async def missed(self, since: datetime) -> Sequence[bytes]:
+    async def missed(self, since: datetime, *, onward: str = "", most: int = PAGE) -> Missed:
         """List the events that say something of money; Stripe keeps them for thirty days."""
-        params = {"created": {"gte": int(since.timestamp())}, "types": sorted(fact.TELLS)}
-        listed = self._each("missed", self._stripe.events.list_async, params)
-        return [json.dumps(event).encode() async for event in listed][::-1]
+        params: Any = {"created": {"gte": int(since.timestamp())}, "types": sorted(fact.TELLS), "limit": most}
+        if onward:
+            params["starting_after"] = onward
+        page = await self._call("missed", self._stripe.events.list_async(params))
+        deliveries = tuple(json.dumps(event).encode() for event in reversed(page["data"]))
+        return Missed(deliveries=deliveries, onward=page["data"][-1]["id"] if page["has_more"] else "")
 
     async def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:
         """Check a delivery. Raises BadSignature and nothing else."""

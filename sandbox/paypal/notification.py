@@ -5,6 +5,7 @@ import re
 import zlib
 from datetime import datetime
 from typing import Any, NoReturn
+from urllib.parse import urlencode
 
 from sandbox.event import Endpoint, Event
 from sandbox.paypal import shape
@@ -109,8 +110,13 @@ def events(call: Call) -> Json:
         )
     except NotFound:
         raise _wrong("next_token") from None
-    onward = [link(work, f"{EVENTS}?page_size={size}&next_token={page[-1].id}", "next")] if more else []
+    onward = [link(work, f"{EVENTS}?{_onward(query, page[-1].id)}", "next")] if more else []
     return {"events": [json.loads(each.body) for each in page], "count": len(page), "links": onward}
+
+
+def _onward(query: Any, last: str) -> str:
+    """Write the query of the next page: what was asked for, from where this page has ended."""
+    return urlencode({**query, "next_token": last})
 
 
 def event(call: Call) -> Json:

@@ -18,7 +18,7 @@ from domain.payment import (
     fold,
     instrument,
 )
-from providers.gateway import NotFound, Order, RefundStatus, Refused, StateConflict, WebhookEvent
+from providers.gateway import Missed, NotFound, Order, RefundStatus, Refused, StateConflict, WebhookEvent
 from tests.providers.conftest import DESKS, Delivery, Desk, MakeOrder, key_of
 from tests.support.sandbox import Account
 
@@ -335,18 +335,31 @@ async def test_what_was_told_is_listed_afterwards_as_it_was_told(desk: Desk, ord
     opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
     await desk.pay(opened)
 
-    listed = [
-        event
-        for raw in await desk.gateway.missed(datetime(2020, 1, 1, tzinfo=UTC))
-        for event in desk.gateway.parse(raw)
-        if event.facts
-    ]
+    page = await desk.gateway.missed(datetime(2020, 1, 1, tzinfo=UTC))
+    listed = [event for raw in page.deliveries for event in desk.gateway.parse(raw) if event.facts]
 
     told = await facts_told(desk)
     assert sorted(fact.event_id for event in listed for fact in event.facts) == sorted(
         fact.event_id for fact in told
     )
-    assert await desk.gateway.missed(datetime.now(UTC) + timedelta(days=400)) == []
+    assert page.onward == ""
+    assert await desk.gateway.missed(datetime.now(UTC) + timedelta(days=400)) == Missed()
+
+
+@CAN_BE_ASKED
+async def test_what_was_told_is_listed_page_by_page(desk: Desk, order: MakeOrder) -> None:
+    began = datetime(2020, 1, 1, tzinfo=UTC)
+    for wished in (order(), order()):
+        await desk.pay(await desk.gateway.open_checkout(wished, op_key=key_of(wished)))
+    whole = await desk.gateway.missed(began)
+
+    pages = [await desk.gateway.missed(began, most=1)]
+    while pages[-1].onward:
+        pages.append(await desk.gateway.missed(began, onward=pages[-1].onward, most=1))
+
+    assert len(whole.deliveries) > 1
+    assert {len(page.deliveries) for page in pages} <= {0, 1}
+    assert [raw for page in reversed(pages) for raw in page.deliveries] == [*whole.deliveries]
 
 
 @DECIDES_ON_THE_PAGE

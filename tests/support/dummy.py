@@ -10,7 +10,16 @@ from domain.money import Money
 from domain.payment import Closing, FactKind, FactSource, PaymentFact
 from providers.books import Books
 from providers.dispute import Disputes
-from providers.gateway import BadSignature, NotFound, Opened, Order, RefundAnswer, RefundStatus, WebhookEvent
+from providers.gateway import (
+    BadSignature,
+    Missed,
+    NotFound,
+    Opened,
+    Order,
+    RefundAnswer,
+    RefundStatus,
+    WebhookEvent,
+)
 from providers.transfer import Transfers
 from providers.vault import Vault
 
@@ -70,8 +79,8 @@ class Dummy:
     async def find_refund(self, provider_ref: str, *, refund_id: str) -> RefundAnswer | None:
         return None
 
-    async def missed(self, since: datetime) -> Sequence[bytes]:
-        return ()
+    async def missed(self, since: datetime, *, onward: str = "", most: int = 100) -> Missed:
+        return Missed()
 
     async def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:
         if headers.get("dummy-secret") != SECRET:
