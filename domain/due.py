@@ -8,12 +8,11 @@ from pydantic import JsonValue
 from domain.catalog import SalesTerms
 from domain.money import Money
 from domain.refusal import AlreadyPaid, InvalidRequest
+from domain.registry import METHODS
 
 # Methods that settle days after the buyer has agreed, and how long they may take; offered by name only.
 LATE_SETTLING: Mapping[str, timedelta] = {
-    "sepa_debit": timedelta(days=14),
-    "bacs_debit": timedelta(days=7),
-    "customer_balance": timedelta(days=7),
+    method.id: method.settles_within for method in METHODS if method.settles_within is not None
 }
 
 

@@ -17,7 +17,7 @@ NOUNS = {
     "quote", "refund", "sweep", "tenant", "ticket", "webhook", "aftercare", "cancellation", "payout",
     "user", "channel", "method", "link", "intent", "transaction", "passenger", "consent", "checkout",
     "billing", "country", "report", "case", "schema", "decline", "limit", "block", "standing", "due",
-    "settlement", "authorization", "flight", "dispute", "transfer", "books",
+    "settlement", "authorization", "flight", "route", "registry", "delivery", "dispute", "transfer", "books",
 }  # fmt: skip
 PLUMBING = {
     "domain": {"ids", "money", "refusal", "value"},

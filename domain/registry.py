@@ -1,0 +1,173 @@
+"""The methods of payment there are: who offers them, where, in which currencies, and what they can do.
+
+A table of facts, the same for everybody; which of them an organizer's buyers see is found in `domain.route`.
+The names are ours: what a provider calls a method is known to its adapter alone.
+"""
+
+import re
+from datetime import timedelta
+from enum import StrEnum
+
+from domain.value import Value
+
+
+class MethodKind(StrEnum):
+    """With what a buyer pays."""
+
+    CARD = "card"
+    WALLET = "wallet"
+    BANK = "bank"
+    DEBIT = "debit"
+    LATER = "later"
+    CASH = "cash"
+
+
+class Availability(StrEnum):
+    """Whether a method is offered now, not yet, or no more."""
+
+    OFFERED = "offered"
+    PLANNED = "planned"
+    ENDED = "ended"
+
+
+class PaymentMethod(Value):
+    """One method; `providers`, where it is offered now, are those whose adapters know it.
+
+    `countries` (ISO 3166-1) are the buyer's and `currencies` ISO 4217; none named is any. Money that a method
+    `holds` may be authorised first and taken later, else it is taken at once. One that is `recurring` may be
+    stored. One that settles late does so `settles_within` so long.
+    """
+
+    id: str
+    name: str
+    kind: MethodKind
+    providers: tuple[str, ...] = ()
+    countries: frozenset[str] = frozenset()
+    currencies: frozenset[str] = frozenset()
+    brands: tuple[str, ...] = ()
+    holds: bool = False
+    refunds: bool = True
+    partial_refunds: bool = True
+    recurring: bool = False
+    settles_within: timedelta | None = None
+    availability: Availability = Availability.OFFERED
+
+    def serves(self, country: str | None, currency: str) -> bool:
+        """Say whether a buyer from this country (not known: from anywhere) may pay so in this currency."""
+        return (
+            self.availability is Availability.OFFERED
+            and (country is None or not self.countries or country in self.countries)
+            and (not self.currencies or currency in self.currencies)
+        )
+
+
+def _codes(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text))
+
+
+_K = MethodKind
+_EUR = frozenset({"EUR"})
+# Members of the Single Euro Payments Area whose accounts are debited in euros (European Payments Council).
+_SEPA = _codes(
+    "AD AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT LI LT LU LV MC MT NL NO PL PT RO SE SI SK SM"
+)
+# https://developer.paypal.com/reference/currency-codes/, but for those used within one country only.
+_PAYPAL = _codes("AUD CAD CHF CZK DKK EUR GBP HKD HUF ILS JPY MXN NOK NZD PHP PLN SEK SGD THB TWD USD")
+
+METHODS: tuple[PaymentMethod, ...] = (
+    PaymentMethod(
+        id="card",
+        name="Card",
+        kind=_K.CARD,
+        providers=("stripe", "adyen"),
+        brands=("visa", "mastercard", "amex", "maestro"),
+        holds=True,
+        recurring=True,
+    ),
+    PaymentMethod(
+        id="apple_pay", name="Apple Pay", kind=_K.WALLET, providers=("stripe", "adyen"), holds=True
+    ),
+    PaymentMethod(
+        id="google_pay", name="Google Pay", kind=_K.WALLET, providers=("stripe", "adyen"), holds=True
+    ),
+    PaymentMethod(
+        id="paypal",
+        name="PayPal",
+        kind=_K.WALLET,
+        providers=("paypal", "adyen"),
+        currencies=_PAYPAL,
+        holds=True,
+    ),
+    PaymentMethod(
+        id="ideal",
+        name="iDEAL",
+        kind=_K.BANK,
+        providers=("stripe", "adyen"),
+        countries=frozenset({"NL"}),
+        currencies=_EUR,
+    ),
+    PaymentMethod(
+        id="bizum",
+        name="Bizum",
+        kind=_K.BANK,
+        providers=("stripe", "adyen"),
+        countries=frozenset({"ES"}),
+        currencies=_EUR,
+    ),
+    PaymentMethod(
+        id="sepa_debit",
+        name="SEPA Direct Debit",
+        kind=_K.DEBIT,
+        providers=("stripe",),
+        countries=_SEPA,
+        currencies=_EUR,
+        recurring=True,
+        settles_within=timedelta(days=14),
+    ),
+    PaymentMethod(
+        id="bacs_debit",
+        name="Bacs Direct Debit",
+        kind=_K.DEBIT,
+        providers=("stripe",),
+        countries=frozenset({"GB"}),
+        currencies=frozenset({"GBP"}),
+        recurring=True,
+        settles_within=timedelta(days=7),
+    ),
+    PaymentMethod(id="cash", name="Cash", kind=_K.CASH, providers=("cash",)),
+    # Ended on 31 March 2025; Klarna takes its place.
+    PaymentMethod(
+        id="sofort",
+        name="Sofort",
+        kind=_K.BANK,
+        countries=_codes("AT BE DE ES IT NL"),
+        currencies=_EUR,
+        availability=Availability.ENDED,
+    ),
+    PaymentMethod(id="klarna", name="Klarna", kind=_K.LATER, holds=True, availability=Availability.PLANNED),
+    PaymentMethod(
+        id="afterpay", name="Afterpay", kind=_K.LATER, holds=True, availability=Availability.PLANNED
+    ),
+    PaymentMethod(
+        id="bank_transfer",
+        name="Bank transfer",
+        kind=_K.BANK,
+        settles_within=timedelta(days=7),
+        availability=Availability.PLANNED,
+    ),
+)
+
+KNOWN = frozenset(provider for method in METHODS for provider in method.providers)
+
+
+def takes(provider: str, *, method: str | None, country: str | None, currency: str) -> bool:
+    """Say whether a provider takes this currency from a buyer of this country, by this method or by any.
+
+    One that is not in the table is asked and answers for itself.
+    """
+    if provider not in KNOWN:
+        return True
+    return any(
+        provider in each.providers and method in (None, each.id) and each.serves(country, currency)
+        for each in METHODS
+    )
