@@ -12,6 +12,8 @@ BENCHES = {
     "latency": "one booking alone, from request to ticket, and the time to bring the stack up",
     "accept": "bookings accepted a second, hot and spread, against a bare insert",
     "intake": "webhooks taken a second, verified and stored, against a bare insert",
+    "sandbox": "requests a second that the sandbox answers, as our own adapters make them",
+    "gateway": "a checkout opened through each adapter, against a bare POST of the same request",
     "open": "how long a booking takes with 10,000 others open, against none",
     "memory": "what an open booking costs the worker, remembered and forgotten",
     "restart": "10,000 open bookings through a restart of everything: places sellable again, ends reached",
