@@ -17,6 +17,7 @@ from db.schema import (  # noqa: F401 - importing a noun adds its tables
     passenger,
     payment,
     pricing,
+    route,
     sweep,
     tenant,
     ticket,
