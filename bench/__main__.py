@@ -25,7 +25,8 @@ NUMBERS = {
     "bookings": "open and restart: how many bookings are open (10,000)",
     "hold": "restart: after so many seconds from the beginning their time is over (1,200)",
 }
-TAKEN = {"open": {"bookings"}, "restart": {"bookings", "hold"}}
+TAKEN = {"open": {"bookings"}, "restart": {"bookings", "hold"}, "intake": {"provider"}}
+PROVIDERS = ("stripe", "adyen", "paypal")
 
 
 def main() -> int:
@@ -39,8 +40,9 @@ def main() -> int:
     )
     for number, does in NUMBERS.items():
         parser.add_argument(f"--{number}", type=int, help=does)
+    parser.add_argument("--provider", choices=PROVIDERS, help="intake: whose webhooks are taken (stripe)")
     asked = parser.parse_args()
-    chosen = {name: value for name in NUMBERS if (value := getattr(asked, name)) is not None}
+    chosen = {name: value for name in (*NUMBERS, "provider") if (value := getattr(asked, name)) is not None}
     if not chosen.keys() <= TAKEN.get(asked.name, frozenset()):
         parser.error(f"{asked.name or 'all of them'} cannot be told --{' --'.join(chosen)}")
     for name in [asked.name] if asked.name else BENCHES:
