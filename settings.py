@@ -21,6 +21,9 @@ SHORTEST_SECRET = 32
 ED25519_PRIVATE = bytes.fromhex("302e020100300506032b657004220420")
 ED25519_PUBLIC = bytes.fromhex("302a300506032b6570032100")
 
+# How the DER form of an uncompressed public key on P-256 begins (RFC 5480); its two coordinates follow.
+P256_PUBLIC = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+
 
 class SettingsInvalid(Exception):
     """Raised when the environment makes no working configuration: a line for each variable at fault."""
@@ -52,6 +55,15 @@ def public_keys(text: str) -> str:
     text = text.replace("\\n", "\n")
     if text.strip():
         pem_blocks(text, "PUBLIC KEY", ED25519_PUBLIC)
+    return text
+
+
+def verification_keys(text: str) -> str:
+    """Check public keys on the curve P-256, as SendGrid shows them (base64), separated by commas."""
+    for key in listed(text):
+        der = base64.b64decode(key, validate=True)
+        if not der.startswith(P256_PUBLIC) or len(der) != len(P256_PUBLIC) + 64:
+            raise ValueError("not a verification key of SendGrid's")
     return text
 
 
@@ -157,6 +169,11 @@ class Settings(BaseSettings):
     paypal_api_base: Url = Field("http://127.0.0.1:8010/paypal")
     mail_api_key: Secret = Field(description="SendGrid's key")
     mail_from: str = Field("tickets@holdfast.example", pattern=r"^[^@\s]+@[^@\s]+$")
+    sendgrid_webhook_key: Annotated[str, AfterValidator(verification_keys)] = Field(
+        "",
+        description="what its events are signed by; several, separated by commas, while one is replaced; "
+        "empty: it tells us nothing",
+    )
     sendgrid_api_base: Url = Field("http://127.0.0.1:8010/sendgrid")
 
     jwt_private_key: PrivateKey = Field(description="Ed25519 in PEM: signs user tokens")
@@ -236,6 +253,11 @@ class Settings(BaseSettings):
     def paypal_webhook_ids(self) -> tuple[str, ...]:
         """The webhooks that PayPal's deliveries may be signed for."""
         return listed(self.paypal_webhook_id)
+
+    @property
+    def sendgrid_webhook_keys(self) -> tuple[str, ...]:
+        """The keys that SendGrid's events may be signed by."""
+        return listed(self.sendgrid_webhook_key)
 
     @property
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -51,7 +51,9 @@ from observability.trace import StatementWatch
 from providers.adyen_gateway.gateway import AdyenGateway
 from providers.cash import CashGateway
 from providers.gateway import Accounts, Gateway, Gateways
-from providers.mail import Post, SendGrid
+from providers.mail.addressee import Addressees
+from providers.mail.post import Post
+from providers.mail.sendgrid import SendGrid
 from providers.paypal_gateway.gateway import PayPalGateway
 from providers.protection import Guards, Limits
 from providers.stripe_gateway.gateway import StripeGateway
@@ -261,7 +263,8 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
         grace=timedelta(seconds=built.settings.hold_grace_seconds),
     )
     method = MethodActivities(built.payment, built.gateways)
-    notice = NoticeActivities(built.app, built.post, built.tickets, built.links)
+    addressees = Addressees(built.settings.booking_token_secret)
+    notice = NoticeActivities(built.app, built.post, addressees, built.tickets, built.links)
     return {
         names.BOOKINGS: {
             "workflows": WORKFLOWS,

@@ -16,13 +16,21 @@ from domain.ids import LinkId
 from domain.money import Money
 from domain.notice import NoticeKind, SendNotice, SendResult, Sent
 from domain.ticket import Ticket
+from observability.metrics import LETTERS
 from providers import letter
-from providers.gateway import NotExecuted, OutcomeUnknown
+from providers.gateway import NotExecuted, OutcomeUnknown, Refused
 from providers.letter import Admission, Occasion
-from providers.mail import Post
+from providers.mail.addressee import Addressees
+from providers.mail.post import Letter, Post
 from providers.token import LinkTokens, TicketTokens, ticket_claims
 from workflows import steps
 
+# What somebody has to look at, and why.
+NEEDS_PERSON = {
+    SendResult.UNKNOWN: "maybe_sent",
+    SendResult.SUPPRESSED: "suppressed",
+    SendResult.REFUSED: "refused",
+}
 # Where who was declined may still pay.
 UNPAID = (BookingStatus.HELD, BookingStatus.AWAITING_PAYMENT)
 
@@ -30,13 +38,16 @@ UNPAID = (BookingStatus.HELD, BookingStatus.AWAITING_PAYMENT)
 class NoticeActivities:
     """Sends notices, as the booking role."""
 
-    def __init__(self, app: Database, post: Post, tokens: TicketTokens, links: LinkTokens) -> None:
-        self._app, self._post, self._tokens, self._links = app, post, tokens, links
+    def __init__(
+        self, app: Database, post: Post, addressees: Addressees, tokens: TicketTokens, links: LinkTokens
+    ) -> None:
+        self._app, self._post, self._addressees = app, post, addressees
+        self._tokens, self._links = tokens, links
 
     @activity.defn(name=steps.send_notice.name)
     async def send_notice(self, ask: SendNotice) -> Sent:
-        """Hand a notice over once. The mail service knows no repeats, so whoever finds it claimed by somebody
-        leaves it: it may have been sent. Refuses ProviderRefused.
+        """Hand a notice over once. No mail service knows repeats, so whoever finds it claimed by somebody
+        leaves it: it may have been sent. Nothing goes to an address that bounced or complained.
         """
         async with self._app.tenant(ask.tenant_id) as connection:
             notice = await notices.claim(connection, ask)
@@ -48,28 +59,44 @@ class NoticeActivities:
             occasion = await self._occasion(connection, booking, notice)
             if not occasion.email:
                 return await self._settled(connection, ask, notice, SendResult.NO_ADDRESS)
+            addressee = self._addressees.of(ask.tenant_id, occasion.email)
+            if await notices.address(connection, ask, addressee):
+                return await self._settled(connection, ask, notice, SendResult.SUPPRESSED)
         written = await asyncio.to_thread(letter.write, occasion)
-        result = SendResult.ACCEPTED
+        result, message_id = await self._handed_over(ask, written)
+        async with self._app.tenant(ask.tenant_id) as connection:
+            return await self._settled(connection, ask, notice, result, message_id)
+
+    async def _handed_over(self, ask: SendNotice, written: Letter) -> tuple[SendResult, str | None]:
+        """Give the letter to the mail service; one that surely was not sent may be claimed again."""
         try:
-            await self._post.send(written, notice_id=ask.notice_id, tenant_id=ask.tenant_id)
+            message_id = await self._post.send(written, notice_id=ask.notice_id, tenant_id=ask.tenant_id)
         except NotExecuted:
             async with self._app.tenant(ask.tenant_id) as connection:
                 await notices.give_back(connection, ask)
             raise
         except OutcomeUnknown:
-            result = SendResult.UNKNOWN
-        async with self._app.tenant(ask.tenant_id) as connection:
-            return await self._settled(connection, ask, notice, result)
+            return SendResult.UNKNOWN, None
+        except Refused:
+            return SendResult.REFUSED, None
+        return SendResult.ACCEPTED, message_id
 
     async def _settled(
-        self, connection: Connection, ask: SendNotice, notice: Notice, result: SendResult
+        self,
+        connection: Connection,
+        ask: SendNotice,
+        notice: Notice,
+        result: SendResult,
+        message_id: str | None = None,
     ) -> Sent:
-        await notices.settle(connection, ask, result)
-        if result is SendResult.UNKNOWN:
-            kind, booking_id = CaseKind.NOTICE, notice.booking_id
+        settled = await notices.settle(connection, ask, result, message_id)
+        if settled and result in NEEDS_PERSON:
+            kind, booking_id, cause = CaseKind.NOTICE, notice.booking_id, NEEDS_PERSON[result]
             await case.open_case(
-                connection, ask.tenant_id, kind, ask.notice_id, cause="maybe_sent", booking_id=booking_id
+                connection, ask.tenant_id, kind, ask.notice_id, cause=cause, booking_id=booking_id
             )
+        if settled:
+            LETTERS.labels(result.value).inc()
         return Sent(result=result)
 
     async def _occasion(self, connection: Connection, booking: Booking, notice: Notice) -> Occasion:

@@ -37,6 +37,7 @@ from api import (
     key,
     link,
     method,
+    notice,
     page,
     passenger,
     payment,
@@ -56,7 +57,7 @@ from api.intake import Intake
 from api.limit import Limits, RateLimitFields, Rules as LimitRules
 from api.middleware import BodyLimit, SafeHeaders, Watch
 from api.openapi import describer
-from api.operator import block, booking as attended, case, verdict, webhook as inbox
+from api.operator import block, booking as attended, case, notice as messages, verdict, webhook as inbox
 from api.recent import Recent
 from api.waker import Waker
 from db import catalog as sales, event, relay
@@ -71,6 +72,7 @@ from observability.trace import StatementWatch
 from providers.adyen_gateway.gateway import AdyenGateway
 from providers.cash import CashGateway
 from providers.gateway import Accounts, Gateway
+from providers.mail.event import MailEvents
 from providers.paypal_gateway.gateway import PayPalGateway
 from providers.seal import Seal
 from providers.stripe_gateway.gateway import StripeGateway
@@ -101,7 +103,23 @@ PARTS = (
         pricing,
         ticket,
     ),
-    *(refund, webhook, inbox, case, block, attended, verdict, codec, happening, health, key, page, back),
+    *(
+        refund,
+        notice,
+        webhook,
+        inbox,
+        messages,
+        case,
+        block,
+        attended,
+        verdict,
+        codec,
+        happening,
+        health,
+        key,
+        page,
+        back,
+    ),
     report,
 )
 
@@ -143,6 +161,7 @@ def create_app(settings: Settings, further: Sequence[Gateway] = ()) -> FastAPI:
             Middleware(
                 BodyLimit,
                 caps={
+                    f"{BASE}/webhooks/sendgrid": 2 * settings.max_webhook_bytes,  # as it packs its events
                     f"{BASE}/webhooks/": settings.max_webhook_bytes,
                     f"{BASE}/codec/": settings.max_webhook_bytes,
                     "/": settings.max_body_bytes,
@@ -211,6 +230,7 @@ def house(
         payments=payments,
         sagas=Sagas(temporal, settings.queue_prefix, timedelta(seconds=settings.payment_answer_seconds)),
         gateways=accounts,
+        mail_events=mail_events(settings),
         tokens=tokens(settings),
         seal=Seal(settings.field_keys),
         waker=Waker(wake),
@@ -320,6 +340,12 @@ def paypal(settings: Settings, http: aiohttp.ClientSession) -> Iterator[Gateway]
             http=http,
             api=settings.paypal_api_base,
         )
+
+
+def mail_events(settings: Settings) -> Mapping[str, MailEvents]:
+    """Build what verifies the mail service's events, if it tells us any."""
+    keys = settings.sendgrid_webhook_keys
+    return {webhook.MAIN_ACCOUNT: MailEvents(keys)} if keys else {}
 
 
 def tokens(settings: Settings) -> Tokens:

@@ -39,6 +39,7 @@ from domain.limit import BlockKind
 from domain.refusal import Forbidden, InvalidRequest, KeyMissing, SalesClosed, Unauthenticated, Unknown
 from providers import token
 from providers.gateway import Gateways
+from providers.mail.event import MailEvents
 from providers.seal import Seal
 from providers.token import BookingTokens, KeyRing, LinkTokens, TicketTokens, UserTokens
 from workflows.client import Sagas
@@ -183,6 +184,7 @@ class House:
     payments: Database  # as the payment role, for the routes of payments alone
     sagas: Sagas
     gateways: Gateways
+    mail_events: Mapping[str, MailEvents]  # by account
     tokens: Tokens
     seal: Seal
     waker: Waker

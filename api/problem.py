@@ -54,6 +54,7 @@ REFUSALS: Mapping[type[Refusal], tuple[int, str]] = {
     refusal.MethodDeactivated: (409, "This method cannot be paid with"),
     refusal.LinkEnded: (410, "This payment link is over"),
     refusal.NothingToRetry: (409, "No step waits to be retried"),
+    refusal.NoticeUnderway: (409, "The message is still being sent"),
     refusal.EventClosed: (409, "The event is processed or ignored already"),
     refusal.CaseClosed: (409, "The case is closed already"),
     refusal.PaymentRefused: (402, "The payment did not go through"),

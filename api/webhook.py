@@ -90,7 +90,7 @@ async def _take(request: Request, parts: Parts, now: Now, provider: str, account
         raise Unknown
     raw = await request.body()
     try:
-        await gateway.verify(raw, _combined(request.headers), now)
+        await gateway.verify(raw, combined(request.headers), now)
     except BadSignature as no:
         WEBHOOKS.labels(provider, "refused").inc()
         log.warning("webhook refused", provider=provider, account=account, why=str(no))
@@ -107,7 +107,7 @@ async def _take(request: Request, parts: Parts, now: Now, provider: str, account
         log.info("webhook taken", provider=provider, kind=delivery.kind, event_id=delivery.event_id, why=why)
 
 
-def _combined(headers: Headers) -> Mapping[str, str]:
+def combined(headers: Headers) -> Mapping[str, str]:
     """Write a header that came twice as one (RFC 9110, 5.2), so that no second one is passed over."""
     return {name: ",".join(headers.getlist(name)) for name in headers}
 

@@ -14,7 +14,7 @@ from domain.refusal import Unknown
 OWE = """
 insert into notices (tenant_id, id, booking_id, kind, version, data, status)
 values ($1, $2, $3, $4, $5, $6, 'owed')
-on conflict (tenant_id, booking_id, kind, version) do nothing
+on conflict (tenant_id, booking_id, kind, version, sending) do nothing
 """
 
 # Numbered within the booking; two at once are told as one.
@@ -25,7 +25,7 @@ select $1, $2, $3, 'case_opened', coalesce(max(before.version), 0) + 1, $4, 'owe
   left join notices before on before.tenant_id = $1 and before.booking_id = $3 and before.kind = 'case_opened'
  where t.id = $1 and t.operators_email is not null
  group by t.id
-on conflict (tenant_id, booking_id, kind, version) do nothing
+on conflict (tenant_id, booking_id, kind, version, sending) do nothing
 """
 
 CLAIM = """
@@ -36,8 +36,14 @@ returning id
 
 NOTICE = "select booking_id, kind, version, data, status from notices where tenant_id = $1 and id = $2"
 
+# Answers why letters to this address are suppressed, if they are.
+ADDRESS = """
+update notices set addressee = $3 where tenant_id = $1 and id = $2
+returning (select cause from mail_suppressions s where s.tenant_id = $1 and s.addressee = $3)
+"""
+
 SETTLE = """
-update notices set status = $3, settled_at = now()
+update notices set status = $3, settled_at = now(), message_id = $4
  where tenant_id = $1 and id = $2 and status = 'claimed'
 """
 
@@ -95,9 +101,23 @@ async def claim(connection: Connection, request: SendNotice) -> Notice:
     )
 
 
-async def settle(connection: Connection, request: SendNotice, result: SendResult) -> None:
-    """Write what became of a claimed notice; the first word stays."""
-    await connection.execute(SETTLE, request.tenant_id, request.notice_id, result.value)
+async def address(connection: Connection, request: SendNotice, addressee: str) -> str | None:
+    """Write down whom a claimed notice goes to, by the keyed hash of the address; gives why nothing is sent
+    there any more, if that is so.
+    """
+    cause: str | None = await connection.fetchval(ADDRESS, request.tenant_id, request.notice_id, addressee)
+    return cause
+
+
+async def settle(
+    connection: Connection, request: SendNotice, result: SendResult, message_id: str | None = None
+) -> bool:
+    """Write what became of a claimed notice, and the mail service's id of its letter; the first word stays.
+    Says whether this is it.
+    """
+    key = (request.tenant_id, request.notice_id)
+    done: str = await connection.execute(SETTLE, *key, result.value, message_id)
+    return done == "UPDATE 1"
 
 
 async def give_back(connection: Connection, request: SendNotice) -> None:

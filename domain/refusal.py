@@ -24,6 +24,7 @@
     │   ├── MethodDeactivated    the stored method was given up
     │   ├── LinkEnded            the payment link is over: expired, revoked or paid
     │   ├── NothingToRetry       no step is parked
+    │   ├── NoticeUnderway       the message is still being sent
     │   ├── EventClosed          the provider's event is processed or ignored
     │   └── CaseClosed           somebody has closed the case
     └── PaymentRefused       the money
@@ -153,6 +154,10 @@ class LinkEnded(WrongState):
 
 class NothingToRetry(WrongState):
     """Raised when an operator retries a step and none is parked."""
+
+
+class NoticeUnderway(WrongState):
+    """Raised when a notice is to be sent again and its first sending has no end yet; facts: `status`."""
 
 
 class EventClosed(WrongState):

@@ -73,6 +73,14 @@ NEEDS_ATTENTION = Counter(
     registry=REGISTRY,
 )
 
+LETTERS = Counter(
+    "holdfast_letters",
+    "Mail by what came of handing it over (accepted, suppressed, unknown …), and what was told of it since "
+    "(delivered, deferred, blocked, dropped, bounced, spam).",
+    ("outcome",),
+    registry=REGISTRY,
+)
+
 # The database, by role and the statement's first word: texts are many, and may hold values.
 STATEMENT_SECONDS = Histogram(
     "holdfast_db_statement_seconds",

@@ -13,7 +13,7 @@ from domain.money import Money
 from domain.notice import NoticeKind
 from domain.value import Value
 from providers import qr
-from providers.mail import Letter, Picture
+from providers.mail.post import Letter, Picture
 
 TEMPLATES = Path(__file__).parents[1] / "web" / "mail"
 CODE_PIXELS = 520  # twice what the template shows, for sharp screens

@@ -7,7 +7,9 @@ from datetime import timedelta
 import structlog
 
 from activities.relay.loop import BATCH
+from activities.relay.mail import MailNews
 from activities.relay.telling import LEASE, SOON, Sagas, Untold, tell_each
+from activities.relay.verdict import Verdict
 from db import case, relay as due
 from db.payment import fold, read as payments
 from db.payment.read import Address
@@ -23,6 +25,7 @@ from domain.refusal import Unknown
 from domain.settlement import Consequence, Standing, consequence, moves, news_of, standing_of
 from observability.metrics import RELAY_TOLD
 from providers.gateway import Gateways, WebhookEvent
+from providers.mail.event import SENDGRID
 
 log = structlog.get_logger(__name__)
 
@@ -31,26 +34,6 @@ LADDER = tuple(timedelta(seconds=seconds) for seconds in (2, 4, 8, 16, 32))
 
 # What has to be the whole amount that was asked for, or a person looks at it; the run believes the provider.
 PAYS = frozenset({FactKind.AUTHORIZED, FactKind.CAPTURED})
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What became of an event, or, with `again`, why it is put off."""
-
-    status: str
-    cause: str
-    address: Address | None = None
-    again: bool = False
-
-    @property
-    def tenant_id(self) -> TenantId | None:
-        """Whose event it turned out to be."""
-        return self.address.tenant_id if self.address else None
-
-    @property
-    def payment_id(self) -> PaymentId | None:
-        """Which payment it is about."""
-        return self.address.payment_id if self.address else None
 
 
 @dataclass(frozen=True)
@@ -101,7 +84,7 @@ class Inbox:
                 note = f"{verdict.status} when tried again"
                 await case.close(connection, verdict.tenant_id, event.id, closed_by="holdfast", note=note)
 
-    async def _put_off(self, event: Event, verdict: "Verdict") -> None:
+    async def _put_off(self, event: Event, verdict: Verdict) -> None:
         """Try again 2, 4, 8, 16 and 32 seconds later; then it is a person's."""
         again_in = LADDER[event.attempts - 1] if event.attempts <= len(LADDER) else None
         async with self.database.across() as connection:
@@ -115,8 +98,10 @@ class Inbox:
             if again_in is None:
                 await case.open_case(connection, None, CaseKind.WEBHOOK, event.id, cause=verdict.cause)
 
-    async def _verdict(self, event: Event) -> "Verdict":
+    async def _verdict(self, event: Event) -> Verdict:
         """Find out what an event is worth, and tell what is news."""
+        if event.provider == SENDGRID:
+            return await MailNews(self.database).verdict(event)
         gateway = self.gateways.of(event.provider, event.account)
         if gateway is None:
             return Verdict("parked", "unknown_account", again=True)
@@ -134,7 +119,7 @@ class Inbox:
                 break
         return verdict
 
-    async def _told(self, read: WebhookEvent, fact: PaymentFact) -> "Verdict":
+    async def _told(self, read: WebhookEvent, fact: PaymentFact) -> Verdict:
         """Tell one fact to whoever owns the payment."""
         address = await self._address(read.tenant_id, fact)
         if address is None:
@@ -164,7 +149,7 @@ class Inbox:
             return Verdict("parked", "amount_mismatch", address)
         return Verdict("processed", "", address)
 
-    async def _disputed(self, event: Event, charge: str) -> "Verdict":
+    async def _disputed(self, event: Event, charge: str) -> Verdict:
         """Give a payment that the payer's bank wants back to a person."""
         async with self.database.across(shown=charge) as connection:
             found = await payments.by_capture(connection, event.provider, event.account, charge)
@@ -184,7 +169,7 @@ class Inbox:
                 connection, address.tenant_id, kind, subject, cause=cause, booking_id=booking_id
             )
 
-    async def _told_refund(self, address: Address, refund: Refund, fact: PaymentFact) -> "Verdict":
+    async def _told_refund(self, address: Address, refund: Refund, fact: PaymentFact) -> Verdict:
         """Tell the run of the refund that a fact is about, unless it knows."""
         if (fact.kind, refund.status) == (FactKind.REFUNDED, RefundStatus.COMPLETED):
             return Verdict("ignored", "known", address)

@@ -147,7 +147,7 @@ FORBIDDEN: dict[str, list[str]] = {
         "insert into tickets select * from tickets",
         "select * from tickets",
         "update counters set capacity = 1",
-        "update notices set status = 'accepted'",
+        "update notices set data = '{}'",
         "delete from bookings",
     ],
     "readonly": [

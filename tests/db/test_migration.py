@@ -140,7 +140,7 @@ UNIQUE = {
     "uq_payment_operations_operation": "(provider, account, kind, operation) WHERE",
     "uq_ledger_transactions_source": "(tenant_id, source, external_ref)",
     "uq_webhook_events_event_id": "(provider, account, event_id)",
-    "uq_notices_key": "(tenant_id, booking_id, kind, version)",
+    "uq_notices_key": "(tenant_id, booking_id, kind, version, sending)",
     "uq_events_n": "(tenant_id, subject, n)",
     "pk_idempotency_keys": "(tenant_id, caller, route, key)",
 }

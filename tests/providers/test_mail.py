@@ -11,7 +11,8 @@ from devtools.ports import any_free
 from domain.ids import NoticeId, TenantId
 from providers.gateway import GatewayTrouble, NotExecuted, OutcomeUnknown, Refused
 from providers.letter import write
-from providers.mail import Letter, SendGrid
+from providers.mail.post import Letter
+from providers.mail.sendgrid import SendGrid
 from tests.providers.test_letter import occasion
 from tests.support.sandbox import Account
 

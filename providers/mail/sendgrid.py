@@ -1,8 +1,5 @@
-"""Letters, handed over to a mail service.
-
-The service keeps no idempotency keys, so whoever sends claims the notice first, and asks nobody to send again
-what may have been sent. What goes wrong is one of a gateway's troubles: Refused (a person has to look),
-NotExecuted (nothing was sent: later), OutcomeUnknown (it may have been).
+"""Twilio SendGrid's Mail Send API, spoken to directly: its own client connects anew for each mail, without a
+deadline. Its builders write the body.
 """
 
 import base64
@@ -10,57 +7,28 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 import aiohttp
 import structlog
 from sendgrid.helpers import mail
 
 from domain.ids import NoticeId, TenantId
-from domain.value import Value
 from observability.call import outgoing
-from providers.gateway import GatewayTrouble, OutcomeUnknown, Refused
+from providers.gateway import GatewayTrouble, NotExecuted, OutcomeUnknown, Refused
+from providers.mail.post import Letter
 from providers.protection import Guard
 from providers.trouble import of_connection, of_status, wait_asked
 
 API = "https://api.sendgrid.com"
 TIMEOUT = timedelta(seconds=10)
 CONNECT_SECONDS = 3
-MAX_BYTES = 30 * 1024 * 1024
 
 log = structlog.get_logger(__name__)
 
 
-class Picture(Value):
-    """A PNG that the letter's HTML shows as `cid:<name>`; mail programs block `data:` addresses."""
-
-    name: str
-    png: bytes
-
-
-class Letter(Value):
-    """What one person is told, twice: as plain text and as HTML."""
-
-    to_email: str
-    to_name: str = ""
-    subject: str
-    text: str
-    html: str
-    pictures: tuple[Picture, ...] = ()
-
-
-class Post(Protocol):
-    """Somebody who delivers letters."""
-
-    async def send(self, letter: Letter, *, notice_id: NoticeId, tenant_id: TenantId) -> str:
-        """Hand a letter over and give the service's id of it.
-
-        Raises Refused, NotExecuted, OutcomeUnknown.
-        """
-
-
 class SendGrid:
-    """Twilio SendGrid, spoken to directly: its own client connects anew for each mail, without a deadline."""
+    """One account at SendGrid."""
 
     def __init__(
         self,
@@ -127,5 +95,7 @@ def _trouble(answer: aiohttp.ClientResponse, now: datetime) -> GatewayTrouble:
     log.warning("mail not taken", status=answer.status)
     if answer.status < 400:  # not the service's own way to say yes: somebody else has answered
         return OutcomeUnknown("not_understood")
+    if answer.status in (401, 403):  # our key or our sender, not the letter: it waits until that is mended
+        return NotExecuted("not_authorised")
     refused = Refused("too_large" if answer.status == 413 else "invalid_request")
     return of_status(answer.status, wait_asked(answer.headers, now)) or refused
