@@ -12,6 +12,7 @@ from domain.ids import BookingId, OfferId, PaymentId, TenantId
 from domain.money import Money
 from domain.payment import PaymentFact
 from domain.refusal import IllegalMove
+from domain.settlement import Standing
 from domain.value import Value
 
 
@@ -120,6 +121,29 @@ ENDED = frozenset({_S.REJECTED, _S.EXPIRED, _S.FAILED, _S.CANCELLED, _S.REFUNDED
 OPEN = frozenset(
     {_S.INITIATED, _S.HELD, _S.AWAITING_PAYMENT, _S.PAYMENT_REVIEW, _S.PAID, _S.AWAITING_PARTNER}
 )
+
+# Of what has become of a booking without a run, its money is told. One whose run is lost is open in its row:
+# its money counts as if its places were gone.
+_WITHOUT_A_RUN = {
+    _S.CONFIRMED: Standing.PURCHASED,
+    _S.COMPLETED: Standing.PURCHASED,
+    _S.NO_SHOW: Standing.PURCHASED,
+    _S.HELD: Standing.LOST,
+    _S.AWAITING_PAYMENT: Standing.LOST,
+    _S.PAID: Standing.LOST,
+    _S.EXPIRED: Standing.LOST,
+    _S.FAILED: Standing.LOST,
+}
+
+
+def without_a_run(status: BookingStatus) -> Standing:
+    """Say where a booking stands whose run is over or lost; what gives its money back counts as cancelled."""
+    return _WITHOUT_A_RUN.get(status, Standing.CANCELLED)
+
+
+def standing_of(status: BookingStatus) -> Standing:
+    """Say where a booking in this state stands, whose run looks after it while it is open."""
+    return Standing.HELD if status in OPEN else without_a_run(status)
 
 
 def move(state: BookingStatus, trigger: Trigger) -> BookingStatus:

@@ -21,6 +21,7 @@ from pydantic import Field
 
 from domain.ids import BookingId, MethodId, PaymentId, RefundId, TenantId
 from domain.money import Money
+from domain.route import AccountName
 from domain.value import Value
 
 # The provider of what is paid in cash; everywhere else somebody else holds the money.
@@ -199,19 +200,17 @@ def reduce(state: PaymentState, fact: PaymentFact) -> PaymentState:
         sums: dict[str, int] = getattr(state, fact.kind.value)
         key = fact.operation or fact.provider_ref
         changes = {fact.kind.value: {**sums, key: max(sums.get(key, 0), fact.amount.minor)}}
-        if fact.amount.minor != _expected(state, fact.kind, fact.amount.minor):
+        if not is_as_asked(fact, state.asked, state.to_capture):
             status = PaymentStatus.CONFLICTED
     moved = status if status in MOVES[state.status] else state.status
     return state.model_copy(update={**changes, "status": moved})
 
 
-def _expected(state: PaymentState, kind: FactKind, minor: int) -> int:
-    """Say how much an operation should have moved, in minor units; of a refund any part."""
-    if kind is FactKind.REFUNDED:
-        return minor
-    if kind is FactKind.CAPTURED and state.to_capture is not None:
-        return state.to_capture.minor
-    return state.asked.minor
+def is_as_asked(fact: PaymentFact, asked: Money, to_capture: Money | None) -> bool:
+    """Say whether a charge, capture or refund moved what we have asked for; of a refund any part."""
+    if fact.kind is FactKind.CAPTURED and to_capture is not None:
+        return fact.amount == to_capture
+    return fact.kind is FactKind.REFUNDED or fact.amount == asked
 
 
 def fold(asked: Money, facts: Iterable[PaymentFact], *, to_capture: Money | None = None) -> PaymentState:
@@ -252,7 +251,8 @@ class StartPayment(Value):
     with itself. With `method_id` it is tried at once with what the buyer has stored. `manual` only
     authorises: the saga captures right before it confirms. `review` asks a person to accept the payment
     before that. `settles_within` is how long a method that settles late may take. `due` is what was due of
-    the whole booking when the amount was reckoned: when something else is, the wish is refused.
+    the whole booking when the amount was reckoned: when something else is, the wish is refused. `otherwise`
+    are the accounts to turn to, one after the other, while those before them do nothing.
     """
 
     payment_id: PaymentId
@@ -267,6 +267,12 @@ class StartPayment(Value):
     review: bool = False
     settles_within: timedelta | None = None
     due: Money | None = None
+    otherwise: tuple[AccountName, ...] = ()
+
+    def next_account(self, account: AccountName) -> AccountName | None:
+        """Give the account to turn to after this one; nothing after the last."""
+        route = (AccountName(provider=self.provider, name=self.account), *self.otherwise)
+        return dict(zip(route, self.otherwise, strict=False)).get(account)
 
 
 class CreatePayment(Value):
@@ -296,6 +302,7 @@ class Checkout(Value):
 
     payment_id: PaymentId
     provider: str
+    account: str = "default"
     payment_url: str | None = None
     client_secret: str | None = None
     expires_at: datetime | None = None

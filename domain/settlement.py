@@ -1,13 +1,14 @@
-"""What news of a payment means, by where its booking stands: the whole table, as one pure function.
+"""What news of a payment means, by where what it pays for stands: the whole table, as one pure function.
 
-While the hold is active the booking's own run acts on it, afterwards the payment's aftercare. Whoever hears a
-fact asks here whether anybody has to be told (`moves`), and whoever is told what has to be done.
+While the places are held the booking's own run acts on it, afterwards the payment's aftercare. Whoever hears
+a fact asks here whether anybody has to be told (`moves`), and whoever is told what has to be done. Where a
+booking stands is said by `domain.booking`; who only writes down what a provider said does not know it, and
+asks what news may mean anywhere (`may_mean`).
 """
 
 from enum import StrEnum
 
-from domain.booking import OPEN, BookingStatus
-from domain.payment import FactKind, PaymentFact, PaymentReport, PaymentStatus
+from domain.payment import LAPSED, Closing, FactKind, PaymentFact, PaymentReport, PaymentStatus
 
 
 class News(StrEnum):
@@ -76,6 +77,8 @@ TABLE: dict[News, dict[Standing, Consequence]] = {
 
 # Of these nobody has to be told: whether to wait is asked when the time is over.
 _IDLE = frozenset({Consequence.NOTHING, Consequence.WAIT})
+# What somebody has decided against a payment that is waited for.
+_AGAINST = frozenset({Consequence.COUNT, Consequence.RELEASE})
 
 _TELLS = {
     FactKind.DECLINED: News.DECLINED,
@@ -84,17 +87,8 @@ _TELLS = {
     FactKind.REFUND_FAILED: News.REFUND_RETURNED,
 }
 
-# A booking whose run is lost is open in its row: its money counts as if its places were gone.
-STANDINGS = {
-    BookingStatus.CONFIRMED: Standing.PURCHASED,
-    BookingStatus.COMPLETED: Standing.PURCHASED,
-    BookingStatus.NO_SHOW: Standing.PURCHASED,
-    BookingStatus.HELD: Standing.LOST,
-    BookingStatus.AWAITING_PAYMENT: Standing.LOST,
-    BookingStatus.PAID: Standing.LOST,
-    BookingStatus.EXPIRED: Standing.LOST,
-    BookingStatus.FAILED: Standing.LOST,
-}
+# What became of a checkout that we have closed.
+_CLOSED = {Closing.CLOSED: News.LAPSED, Closing.PAID: News.SUCCESS, Closing.PROCESSING: News.PENDING}
 
 
 def consequence(news: News, standing: Standing) -> Consequence:
@@ -102,14 +96,11 @@ def consequence(news: News, standing: Standing) -> Consequence:
     return TABLE[news][standing]
 
 
-def without_a_run(status: BookingStatus) -> Standing:
-    """Say where a booking stands whose run is over or lost; what gives its money back counts as cancelled."""
-    return STANDINGS.get(status, Standing.CANCELLED)
-
-
-def standing_of(status: BookingStatus) -> Standing:
-    """Say where a booking in this state stands, whose run looks after it while it is open."""
-    return Standing.HELD if status in OPEN else without_a_run(status)
+def may_mean(news: News, what: Consequence) -> bool:
+    """Say whether news of a payment means this wherever, or at least somewhere: who asks does not know where
+    its booking stands, or will stand tomorrow.
+    """
+    return what in TABLE[news].values()
 
 
 def news_of(fact: PaymentFact, standing: Standing, *, counted: bool, captured_minor: int) -> News:
@@ -128,6 +119,20 @@ def news_of(fact: PaymentFact, standing: Standing, *, counted: bool, captured_mi
             return News.GIVEN_BACK if whole else News.PARTLY_GIVEN_BACK
         case _:
             return _TELLS.get(fact.kind, News.PENDING)
+
+
+def at_the_deadline(closing: Closing) -> Consequence:
+    """Say what becomes of a hold whose time is over, by what became of the checkout that was open."""
+    return consequence(_CLOSED[closing], Standing.HELD)
+
+
+def is_given_up(report: PaymentReport | None, *, declined: bool) -> bool:
+    """Say whether nothing is to be waited for any more, once the wait was put off for this payment: it has
+    lapsed, or a bank has `declined` meanwhile.
+    """
+    told = [News.DECLINED] if declined else []
+    told += [News.LAPSED] if report is not None and report.status in LAPSED else []
+    return any(consequence(news, Standing.HELD) in _AGAINST for news in told)
 
 
 def moves(news: News, standing: Standing) -> bool:

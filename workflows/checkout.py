@@ -27,6 +27,7 @@ from domain.refusal import (
     PaymentNotCompleted,
     Unknown,
 )
+from domain.settlement import Consequence, at_the_deadline, is_given_up
 from workflows import steps
 from workflows.asking import Asking
 from workflows.deadline import Deadline
@@ -68,8 +69,8 @@ class Checkouts:
         """Say whether nothing can come of the open checkout any more, or a bank has declined since there were
         so many declines.
         """
-        lapsed = self.open is not None and self.payments.lapsed(self.open.payment_id)
-        return not self.settled and (lapsed or self.payments.declines > since)
+        report = self.payments.reports.get(self.open.payment_id) if self.open else None
+        return not self.settled and is_given_up(report, declined=self.payments.declines > since)
 
     def adopt(self, hold: Hold) -> None:
         """Note what is held, and look after what a run that is lost has asked the provider for: as if this
@@ -159,12 +160,12 @@ class Checkouts:
         if self.open is None:
             raise given_up(why)
         try:
-            closing = await self.closed(self.open)
+            becomes = at_the_deadline(await self.closed(self.open))
         except FailureError as error:
             if is_cancelled_exception(error):
                 raise
             raise given_up(why) from None
-        if closing is Closing.PROCESSING and self.put_off < self.most_put_off:
+        if becomes is Consequence.WAIT and self.put_off < self.most_put_off:
             self.put_off += 1
             await self.wait_for_the_bank(self.open.wish)
         elif not self.settled:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from domain.ids import PaymentId
-from domain.payment import LAPSED, PAYABLE, PaymentFact, PaymentReport, PaymentStatus
+from domain.payment import PAYABLE, PaymentFact, PaymentReport, PaymentStatus
 from domain.settlement import moves_after_the_end, surplus_of
 
 
@@ -46,11 +46,6 @@ class Payments:
         self.reports[report.payment_id] = report
         self.secured_minor = report.booking_secured_minor
         self.declines = max(self.declines, report.booking_declines)
-
-    def lapsed(self, payment_id: PaymentId) -> bool:
-        """Say whether nothing can come of a payment any more."""
-        report = self.reports.get(payment_id)
-        return report is not None and report.status in LAPSED
 
     def may_be_paid(self, payment_id: PaymentId) -> bool:
         """Say whether somebody may still pay a payment."""

@@ -17,12 +17,13 @@ from db.refund import read as refunds
 from db.refund.read import Refund
 from db.relay import Event
 from db.session import OUTAGES, Connection, Database
+from domain.booking import standing_of
 from domain.case import CaseKind
-from domain.ids import PaymentId, TenantId
+from domain.ids import TenantId
 from domain.payment import FactKind, PaymentFact
 from domain.refund import RefundStatus
 from domain.refusal import Unknown
-from domain.settlement import Consequence, Standing, consequence, moves, news_of, standing_of
+from domain.settlement import Consequence, Standing, consequence, moves, news_of
 from observability.metrics import RELAY_TOLD
 from providers.gateway import Gateways, WebhookEvent
 from providers.mail.event import SENDGRID
@@ -131,6 +132,7 @@ class Inbox:
             refund = await _refund(connection, address.tenant_id, fact)
             counted = await fold.is_counted(connection, address.tenant_id, fact)
             payment = await payments.find(connection, address.tenant_id, address.payment_id)
+            as_asked = await fold.is_as_asked(connection, address.tenant_id, fact)
         if owner is None:
             return Verdict("parked", "unknown_reference", again=True)
         if refund is not None:
@@ -144,7 +146,7 @@ class Inbox:
             return Verdict("processed", news.value, address)
         await self.sagas.report(fact, owner.request, ended=standing is not Standing.HELD)
         RELAY_TOLD.labels("fact").inc()
-        if fact.kind in PAYS and fact.amount != payment.amount:
+        if fact.kind in PAYS and not as_asked:
             await self._needs_person(address, "amount_mismatch")
             return Verdict("parked", "amount_mismatch", address)
         return Verdict("processed", "", address)

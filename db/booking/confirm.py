@@ -23,6 +23,7 @@ from domain.booking import (
     EndReason,
     Trigger,
     sources,
+    without_a_run,
 )
 from domain.ids import BookingId, PaymentId, TenantId
 from domain.inventory import HoldPlaces
@@ -30,7 +31,7 @@ from domain.money import Money
 from domain.notice import NoticeKind
 from domain.payment import LateMoney, Settled, Settlement
 from domain.refusal import BookingEnded, IllegalMove, NotOnSale, PaymentNotCompleted, Unknown
-from domain.settlement import Consequence, News, Standing, consequence, without_a_run
+from domain.settlement import Consequence, News, Standing, consequence
 
 BOOKING = """
 select b.id, b.status, b.cause, b.slot_id, b.offer_id, b.total_minor, b.due_minor, b.currency, b.terms,

@@ -5,13 +5,23 @@ from db.event import Told
 from db.inventory import sale
 from db.session import Connection, Record
 from domain import event as types
-from domain.booking import OPEN, BookingStatus, EndBooking, Ended, EndReason, Trigger, move, sources
+from domain.booking import (
+    OPEN,
+    BookingStatus,
+    EndBooking,
+    Ended,
+    EndReason,
+    Trigger,
+    move,
+    sources,
+    without_a_run,
+)
 from domain.ids import BookingId, TenantId
 from domain.notice import NoticeKind
 from domain.payment import LateMoney
 from domain.refund import RefundStatus
 from domain.refusal import IllegalMove, Unknown
-from domain.settlement import Consequence, News, consequence, without_a_run
+from domain.settlement import Consequence, News, consequence
 
 # Which moves a reason may make, whatever state the booking was left in.
 TRIGGERS = {

@@ -13,12 +13,13 @@ from db.event import Told
 from db.payment import read
 from db.refund import outcome, read as refunds
 from db.session import Connection, Record
-from domain import event as types, ledger as books
+from domain import event as types, ledger as books, payment as rules
 from domain.case import CaseKind
 from domain.ids import LinkId, PaymentId, TenantId, derived
 from domain.money import Money
-from domain.payment import FactKind, PaymentFact, PaymentReport, PaymentState, PaymentStatus, fold, instrument
+from domain.payment import FactKind, PaymentFact, PaymentReport, PaymentState, PaymentStatus, instrument
 from domain.refusal import Unknown
+from domain.settlement import Consequence, News, may_mean
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,8 @@ select id, booking_id, provider, account, amount_minor, currency, status, declin
   from payments
  where tenant_id = $1 and id = $2 for no key update
 """
+
+ASKED = "select amount_minor, currency, to_capture_minor from payments where tenant_id = $1 and id = $2"
 
 ADD = """
 insert into payment_operations (tenant_id, payment_id, kind, operation, provider, account, provider_ref,
@@ -100,9 +103,8 @@ async def record(
         raise Unknown("There is no such payment.")
     await connection.execute(ADD, tenant_id, payment_id, [_stored(fact) for fact in facts])
     known = [_fact(payment_id, fact) for fact in await connection.fetch(OPERATIONS, tenant_id, payment_id)]
-    asked, taking = Money(minor=row["amount_minor"], currency=row["currency"]), row["to_capture_minor"]
-    to_capture = None if taking is None else Money(minor=taking, currency=row["currency"])
-    state = fold(asked, known, to_capture=to_capture)
+    asked, to_capture = _asked(row)
+    state = rules.fold(asked, known, to_capture=to_capture)
     await _post_captures(connection, tenant_id, payment_id, row, known)
     await outcome.record(connection, tenant_id, row["booking_id"], known)
     await _update(connection, tenant_id, payment_id, row, state, known)
@@ -120,6 +122,12 @@ async def is_known(connection: Connection, tenant_id: TenantId, fact: PaymentFac
 async def is_counted(connection: Connection, tenant_id: TenantId, fact: PaymentFact) -> bool:
     """Say whether the operation that a fact names was recorded as money taken."""
     return await is_known(connection, tenant_id, fact.model_copy(update={"kind": FactKind.CAPTURED}))
+
+
+async def is_as_asked(connection: Connection, tenant_id: TenantId, fact: PaymentFact) -> bool:
+    """Say whether a charge or capture moved what we have asked for."""
+    row = await connection.fetchrow(ASKED, tenant_id, fact.payment_id)
+    return row is not None and rules.is_as_asked(fact, *_asked(row))
 
 
 async def _post_captures(
@@ -172,11 +180,17 @@ async def _update(
             amount = Money(minor=state.captured_minor, currency=state.asked.currency).model_dump()
             told.append(Told(payment_id, types.PAYMENT_COMPLETED, {**data, "amount": amount}))
         await event.append(connection, tenant_id, *told)
-    if state.status is PaymentStatus.CONFLICTED:
+    if state.status is PaymentStatus.CONFLICTED and may_mean(News.CONFLICTED, Consequence.ASK_A_PERSON):
         kind, booking_id = CaseKind.PAYMENT, row["booking_id"]
         await case.open_case(
             connection, tenant_id, kind, payment_id, cause="conflicted", booking_id=booking_id
         )
+
+
+def _asked(row: Record) -> tuple[Money, Money | None]:
+    """Read what was asked for, and what is to be taken of it, if less."""
+    asked, taking = Money(minor=row["amount_minor"], currency=row["currency"]), row["to_capture_minor"]
+    return asked, None if taking is None else Money(minor=taking, currency=asked.currency)
 
 
 def _stored(fact: PaymentFact) -> dict[str, object]:

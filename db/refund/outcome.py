@@ -13,6 +13,7 @@ from domain.ids import BookingId, RefundId, TenantId
 from domain.money import Money
 from domain.payment import FactKind, PaymentFact
 from domain.refund import SOURCES, Hindrance, RefundStatus
+from domain.settlement import Consequence, News, may_mean
 
 # Who was clearly told no has used its key up.
 HINDERED = """
@@ -117,9 +118,10 @@ async def record(
             )
     for fact in facts:
         failed = fact.kind is FactKind.REFUND_FAILED and await _ours(connection, tenant_id, fact)
-        if failed and await answered(
+        news = failed and await answered(
             connection, tenant_id, failed, status=RefundStatus.FAILED, provider_ref=fact.operation
-        ):
+        )
+        if failed and news and may_mean(News.REFUND_RETURNED, Consequence.OWE):
             await run.tell_anew(connection, tenant_id, failed)
 
 

@@ -2,17 +2,9 @@
 
 import pytest
 
-from domain.booking import BookingStatus
+from domain.booking import BookingStatus, without_a_run
 from domain.payment import FactKind, PaymentReport, PaymentStatus
-from domain.settlement import (
-    Consequence,
-    News,
-    Standing,
-    consequence,
-    moves_after_the_end,
-    news_of,
-    without_a_run,
-)
+from domain.settlement import Consequence, News, Standing, consequence, moves_after_the_end, news_of
 from tests.domain.test_payment import PAYMENT, fact
 
 

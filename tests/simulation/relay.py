@@ -4,12 +4,12 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from domain.booking import Judge, Verdict
+from domain.booking import Judge, Verdict, standing_of
 from domain.ids import PaymentId
 from domain.notice import SendNotice
 from domain.payment import AftercareRequest, FactKind, PaymentFact
 from domain.refund import RefundRequest
-from domain.settlement import Standing, moves, news_of, standing_of
+from domain.settlement import Standing, moves, news_of
 from domain.sweep import SweepRequest
 from tests.simulation.clock import Clock
 from tests.simulation.engine import Engine, Run

@@ -13,13 +13,14 @@ from domain.booking import (
     EndReason,
     Trigger,
     sources,
+    without_a_run,
 )
 from domain.inventory import HoldPlaces, HoldStatus
 from domain.notice import NoticeKind
 from domain.payment import HandOver, LateMoney, PaymentStatus, Settled, Settlement
 from domain.refund import RefundStatus
 from domain.refusal import BookingEnded, IllegalMove, NotOnSale, PaymentNotCompleted
-from domain.settlement import Consequence, News, Standing, consequence, without_a_run
+from domain.settlement import Consequence, News, Standing, consequence
 from tests.simulation.step import Outage
 from tests.simulation.world.inventory import OVER, Inventory
 from tests.simulation.world.rows import Booking, Payment, Rows, care
