@@ -6,7 +6,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities.teller import Teller
 from db.booking import confirm, end
 from db.session import Database
-from domain.payment import AftercareRequest, HandOver, LateMoney, Settled
+from domain.aftercare import AftercareRequest, HandOver, LateMoney, Settled
 from workflows import steps
 
 

@@ -13,14 +13,14 @@ from typing import NoReturn
 
 from temporalio import activity
 
+from activities.checkout import Checkouts, gateway_of
 from activities.teller import Teller
-from db import method as methods
 from db.payment import attempt, fold, read as payments
 from db.payment.read import Payment
-from db.session import Connection, Database
+from db.session import Database
+from domain.aftercare import AftercareRequest
 from domain.ids import BookingId, PaymentId, TenantId
 from domain.payment import (
-    AftercareRequest,
     AskPayment,
     CapturePayment,
     Checkout,
@@ -33,12 +33,10 @@ from domain.payment import (
     PaymentReport,
     PaymentStatus,
 )
-from domain.refusal import BookingEnded, MethodDeactivated, PaymentNotCompleted, Unknown
-from providers.gateway import Declined, Gateway, Gateways, NotFound, Opened, Order, Refused, StateConflict
-from providers.vault import Stored
+from domain.refusal import BookingEnded, PaymentNotCompleted, Unknown
+from providers.gateway import Declined, Gateway, Gateways, NotFound, Opened, StateConflict
 from workflows import steps
 
-TRIES_PER_KEY = 2
 SUCCESS = frozenset({FactKind.AUTHORIZED, FactKind.CAPTURED})
 
 
@@ -47,6 +45,7 @@ class PaymentActivities:
 
     def __init__(self, payment: Database, gateways: Gateways, teller: Teller) -> None:
         self._payment, self._gateways, self._teller = payment, gateways, teller
+        self._checkouts = Checkouts(payment, gateways)
 
     @activity.defn(name=steps.create_payment.name)
     async def create_payment(self, ask: CreatePayment) -> Checkout:
@@ -55,20 +54,15 @@ class PaymentActivities:
         Refuses ProviderRefused, PaymentMismatch; of a stored method PaymentDeclined, MethodDeactivated.
         Raises CircuitOpen before anything is written, so that nothing has to be closed.
         """
-        async with self._payment.tenant(ask.tenant_id) as connection:
-            row = await attempt.create(connection, ask)
-            if row.checkout is not None:
-                return row.checkout
-            gateway = gateway_of(self._gateways, row.provider, row.account)
-            gateway.refuse_if_away()
-            calls = await attempt.count_create(connection, ask.tenant_id, row.id)
-            stored = await _stored(connection, ask)
-        opened = await _opened(gateway, ask, calls, stored)
+        found = await self._checkouts.opened(ask)
+        if isinstance(found, Checkout):
+            return found
+        row, gateway, opened = found
         if _is_declined(opened):
             await self._declined(ask, row, opened)
         async with self._payment.tenant(ask.tenant_id) as connection:
             written = await attempt.opened(
-                connection, ask.tenant_id, opened.provider_ref, _checkout(ask, opened)
+                connection, ask.tenant_id, opened.provider_ref, _checkout(ask, row, opened)
             )
             if opened.facts:
                 await fold.record(connection, ask.tenant_id, row.id, opened.facts)
@@ -193,19 +187,6 @@ class PaymentActivities:
             return await fold.record(connection, tenant_id, payment_id, facts)
 
 
-def gateway_of(gateways: Gateways, provider: str, account: str) -> Gateway:
-    """Give the gateway of an account. Raises Refused when this process has none."""
-    gateway = gateways.of(provider, account)
-    if gateway is None:
-        raise Refused("account_not_configured")
-    return gateway
-
-
-def number_of_key(calls: int) -> int:
-    """Number the key of the `calls`-th call (from 1): each key is used twice."""
-    return -(-calls // TRIES_PER_KEY)
-
-
 async def _reference(gateway: Gateway, row: Payment) -> str | None:
     """Name the payment's checkout at the provider, also one that was opened without our hearing of it."""
     if row.provider_ref is not None:
@@ -214,56 +195,18 @@ async def _reference(gateway: Gateway, row: Payment) -> str | None:
     return opened.provider_ref if opened else None
 
 
-async def _stored(connection: Connection, ask: CreatePayment) -> Stored | None:
-    """Take the stored method that the wish names; its token is known from here to the provider alone."""
-    if ask.wish.method_id is None:
-        return None
-    kept = await methods.use(connection, ask.tenant_id, ask.wish.method_id)
-    if kept.customer is None or (kept.provider, kept.account) != (ask.wish.provider, ask.wish.account):
-        raise MethodDeactivated("This method cannot be paid with here.")
-    return Stored(customer=kept.customer, token=kept.token)
-
-
-async def _opened(gateway: Gateway, ask: CreatePayment, calls: int, stored: Stored | None) -> Opened:
-    """Open a checkout, or find what an earlier call has opened; with a stored method, what came of it too."""
-    opened = await gateway.find_checkout(ask.payment_id) if calls > 1 else None
-    if opened is None:
-        op_key = f"{ask.payment_id}:create:{number_of_key(calls)}"
-        opened = await gateway.open_checkout(_order(ask, stored), op_key=op_key)
-    if stored is None or opened.facts:
-        return opened
-    facts = tuple(await gateway.fetch(ask.payment_id, opened.provider_ref))
-    return opened.model_copy(update={"client_secret": None, "facts": facts})
-
-
 def _is_declined(opened: Opened) -> bool:
     """Say whether what was tried at once has failed, and nobody is asked for anything."""
     kinds = {fact.kind for fact in opened.facts}
     return FactKind.DECLINED in kinds and not kinds & SUCCESS and opened.payment_url is None
 
 
-def _order(ask: CreatePayment, stored: Stored | None) -> Order:
-    return Order(
-        tenant_id=ask.tenant_id,
-        booking_id=ask.booking_id,
-        payment_id=ask.payment_id,
-        reference=ask.reference,
-        amount=ask.wish.amount,
-        description=ask.summary or ask.reference,
-        hosted=ask.wish.hosted,
-        return_url=ask.wish.return_url,
-        expires_at=ask.expires_at,
-        manual_capture=ask.wish.manual,
-        method=ask.wish.method,
-        stored=stored,
-    )
-
-
-def _checkout(ask: CreatePayment, opened: Opened) -> Checkout:
+def _checkout(ask: CreatePayment, row: Payment, opened: Opened) -> Checkout:
     """Say how to pay, and until when: the hold ends before a provider's page can be made to lapse."""
     return Checkout(
         payment_id=ask.payment_id,
-        provider=ask.wish.provider,
+        provider=row.provider,
+        account=row.account,
         payment_url=opened.payment_url,
         client_secret=opened.client_secret,
         paid=any(fact.kind in SUCCESS for fact in opened.facts),

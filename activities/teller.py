@@ -2,8 +2,9 @@
 
 from typing import Protocol
 
+from domain.aftercare import AftercareRequest
 from domain.ids import BookingId
-from domain.payment import AftercareRequest, PaymentFact
+from domain.payment import PaymentFact
 
 
 class Teller(Protocol):

@@ -8,17 +8,10 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
+from domain.aftercare import AftercareRequest, LateMoney, Settlement
 from domain.ids import RefundId, derived
 from domain.money import Money
-from domain.payment import (
-    AftercareRequest,
-    AskPayment,
-    LateMoney,
-    PaymentFact,
-    PaymentReport,
-    PaymentStatus,
-    Settlement,
-)
+from domain.payment import AskPayment, PaymentFact, PaymentReport, PaymentStatus
 from domain.refund import RefundPayment
 from domain.refusal import ExceedsCaptured, ProviderRefused, Unknown
 from workflows import names, steps

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from domain.aftercare import HandOver
 from domain.booking import AskJudge, BookingRequest, ConfirmBooking, EndBooking, EndReason, Judge
 from domain.ids import PaymentId
 from domain.inventory import HoldPlaces, KeepPlaces
@@ -13,7 +14,6 @@ from domain.payment import (
     CreatePayment,
     FactKind,
     FactSource,
-    HandOver,
     PaymentFact,
     PaymentReport,
     StartPayment,

@@ -29,11 +29,12 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain import refusal
+from domain.aftercare import AftercareRequest
 from domain.booking import BookingRequest, BookingStatus, CancelBooking, Outcome, Progress, Verdict
 from domain.ids import BookingId, PaymentId
 from domain.method import AskMethod
 from domain.notice import SendNotice
-from domain.payment import AftercareRequest, Checkout, PaymentFact, PaymentReport, StartPayment, TakePayment
+from domain.payment import Checkout, PaymentFact, PaymentReport, StartPayment, TakePayment
 from domain.refund import RefundRequest
 from domain.refusal import BookingEnded
 from workflows import names, steps

@@ -5,8 +5,9 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
+from domain.aftercare import LateMoney
 from domain.ids import RefundId, derived
-from domain.payment import LateMoney, PaymentFact
+from domain.payment import PaymentFact
 from domain.refund import NOTHING_LEFT, RefundPayment, RefundReport, RefundRequest, RefundStatus, pause
 from domain.refusal import ExceedsCaptured
 from workflows import names, steps

@@ -14,21 +14,12 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from domain import refusal
+from domain.aftercare import HandOver, LateMoney, Settled
 from domain.booking import AskJudge, ConfirmBooking, Confirmed, EndBooking, Ended
 from domain.inventory import Hold, HoldPlaces, KeepPlaces, Kept
 from domain.method import AskMethod
 from domain.notice import SendNotice, Sent
-from domain.payment import (
-    AskPayment,
-    CapturePayment,
-    Checkout,
-    Closed,
-    CreatePayment,
-    HandOver,
-    LateMoney,
-    PaymentReport,
-    Settled,
-)
+from domain.payment import AskPayment, CapturePayment, Checkout, Closed, CreatePayment, PaymentReport
 from domain.refund import RefundPayment, RefundReport, RefundRequest
 from domain.refusal import Refusal
 from domain.sweep import ListMissed, SweepRequest, Swept

@@ -13,6 +13,7 @@ from db.event import Told
 from db.inventory import hold as holds, sale
 from db.session import Connection, Record
 from domain import event as types, ledger as books, refusal
+from domain.aftercare import LateMoney, Settled, Settlement
 from domain.booking import (
     ENDED,
     OPEN,
@@ -29,7 +30,6 @@ from domain.ids import BookingId, PaymentId, TenantId
 from domain.inventory import HoldPlaces
 from domain.money import Money
 from domain.notice import NoticeKind
-from domain.payment import LateMoney, Settled, Settlement
 from domain.refusal import BookingEnded, IllegalMove, NotOnSale, PaymentNotCompleted, Unknown
 from domain.settlement import Consequence, News, Standing, consequence
 

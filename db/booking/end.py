@@ -5,6 +5,7 @@ from db.event import Told
 from db.inventory import sale
 from db.session import Connection, Record
 from domain import event as types
+from domain.aftercare import LateMoney
 from domain.booking import (
     OPEN,
     BookingStatus,
@@ -18,7 +19,6 @@ from domain.booking import (
 )
 from domain.ids import BookingId, TenantId
 from domain.notice import NoticeKind
-from domain.payment import LateMoney
 from domain.refund import RefundStatus
 from domain.refusal import IllegalMove, Unknown
 from domain.settlement import Consequence, News, consequence

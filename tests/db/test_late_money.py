@@ -12,11 +12,11 @@ from db.booking.place import place
 from db.booking.read import Booking, Contact, find
 from db.inventory import hold as holds
 from db.refund import intent, outcome
+from domain.aftercare import LateMoney, Settled, Settlement
 from domain.booking import BookingStatus, ConfirmBooking, EndBooking, EndReason
 from domain.ids import PaymentId, RefundId
 from domain.inventory import HoldPlaces
 from domain.money import Money
-from domain.payment import LateMoney, Settled, Settlement
 from domain.refund import RefundPayment, RefundStatus
 from domain.refusal import Unknown
 from tests.support.database import Databases, superuser

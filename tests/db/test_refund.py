@@ -18,11 +18,12 @@ from db.booking.read import Booking, find
 from db.payment import fold, read as payments
 from db.refund import intent, outcome, read as refunds, run
 from db.refund.read import Refund
+from domain.aftercare import LateMoney
 from domain.booking import BookingStatus, ConfirmBooking
 from domain.case import CaseKind
 from domain.ids import PaymentId, RefundId
 from domain.money import Money
-from domain.payment import FactKind, LateMoney, PaymentFact, PaymentReport
+from domain.payment import FactKind, PaymentFact, PaymentReport
 from domain.refund import Hindrance, RefundPayment, RefundRequest, RefundStatus
 from domain.refusal import ExceedsCaptured, Refusal, Unknown
 from tests.support.database import Databases, Urls, superuser

@@ -30,10 +30,11 @@ from db.booking.place import place
 from db.booking.read import Booking
 from db.inventory import hold as holds, wait
 from db.payment import attempt, fold
+from domain.aftercare import LateMoney, Settlement
 from domain.booking import BookingStatus, ConfirmBooking, EndBooking, EndReason
 from domain.ids import BookingId, PaymentId
 from domain.inventory import HoldPlaces, KeepPlaces
-from domain.payment import CreatePayment, FactKind, LateMoney, Settlement, StartPayment
+from domain.payment import CreatePayment, FactKind, StartPayment
 from domain.refusal import Refusal
 from tests.model.rules import Model, Sale, Time
 from tests.support.database import Databases, Urls, connected

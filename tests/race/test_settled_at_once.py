@@ -6,8 +6,8 @@ import pytest
 
 from db.booking.confirm import Moved, confirm, settle_late_money
 from db.booking.place import place
+from domain.aftercare import LateMoney, Settled, Settlement
 from domain.booking import ConfirmBooking, Confirmed
-from domain.payment import LateMoney, Settled, Settlement
 from tests.db.test_late_money import ended
 from tests.support.database import Databases, superuser
 from tests.support.shop import keep, open_shop, pay

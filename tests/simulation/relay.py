@@ -4,10 +4,11 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+from domain.aftercare import AftercareRequest
 from domain.booking import Judge, Verdict, standing_of
 from domain.ids import PaymentId
 from domain.notice import SendNotice
-from domain.payment import AftercareRequest, FactKind, PaymentFact
+from domain.payment import FactKind, PaymentFact
 from domain.refund import RefundRequest
 from domain.settlement import Standing, moves, news_of
 from domain.sweep import SweepRequest

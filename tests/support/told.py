@@ -1,9 +1,10 @@
 """Whoever tells sagas, where none run: it writes down what they would have been told."""
 
+from domain.aftercare import AftercareRequest
 from domain.booking import BookingRequest
 from domain.ids import BookingId
 from domain.notice import SendNotice
-from domain.payment import AftercareRequest, PaymentFact
+from domain.payment import PaymentFact
 from domain.refund import RefundRequest
 
 

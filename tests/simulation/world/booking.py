@@ -3,6 +3,7 @@
 from functools import partial
 
 from db.booking import confirm as pivot, end
+from domain.aftercare import HandOver, LateMoney, Settled, Settlement
 from domain.booking import (
     OPEN,
     BookingStatus,
@@ -17,7 +18,7 @@ from domain.booking import (
 )
 from domain.inventory import HoldPlaces, HoldStatus
 from domain.notice import NoticeKind
-from domain.payment import HandOver, LateMoney, PaymentStatus, Settled, Settlement
+from domain.payment import PaymentStatus
 from domain.refund import RefundStatus
 from domain.refusal import BookingEnded, IllegalMove, NotOnSale, PaymentNotCompleted
 from domain.settlement import Consequence, News, Standing, consequence

@@ -7,13 +7,13 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from db.inventory.wait import JUDGED
+from domain.aftercare import AftercareRequest
 from domain.booking import MOVES, BookingRequest, BookingStatus, Judge
 from domain.ids import BookingId, NoticeId, PaymentId, TenantId, derived
 from domain.inventory import HoldStatus
 from domain.money import Money
 from domain.notice import NoticeKind, SendNotice, SendResult
 from domain.payment import (
-    AftercareRequest,
     Checkout,
     FactKind,
     PaymentFact,
