@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from activities.payment import gateway_of, number_of_key
+from activities.checkout import gateway_of, number_of_key
 from db import method as methods
 from db.method import Kept
 from db.session import Database
@@ -10,7 +10,7 @@ from domain.ids import MethodId, TenantId
 from domain.method import AskMethod
 from domain.refusal import Unknown
 from providers.gateway import Declined, Gateways, Refused
-from providers.vault import KeptMethod, Vault
+from providers.vault import KeptMethod, Stored, Vault
 from workflows import steps
 
 
@@ -52,7 +52,9 @@ class MethodActivities:
             return
         async with self._payment.tenant(ask.tenant_id) as connection:
             await methods.deactivate(connection, ask.tenant_id, ask.method_id)
-        await self._vault(row).forget_method(row.token, op_key=f"{ask.method_id}:forget:1")
+        if row.customer is not None:
+            kept = Stored(customer=row.customer, token=row.token)
+            await self._vault(row).forget_method(kept, op_key=f"{ask.method_id}:forget:1")
 
     async def _stored(self, ask: AskMethod, row: Kept) -> KeptMethod:
         vault = self._vault(row)

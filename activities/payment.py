@@ -148,7 +148,7 @@ class PaymentActivities:
         """Write down that a stored method was declined, with nothing left to be paid. Raises Declined."""
         row = row._replace(provider_ref=opened.provider_ref)
         _, facts = await self._close(row, f"{row.id}:close:declined")
-        report = await self._record(ask.tenant_id, row.id, facts)
+        report = await self._record(ask.tenant_id, row.id, [*opened.facts, *facts])
         raise Declined(report.decline_code or "card_declined")
 
     async def _close(self, row: Payment, op_key: str) -> tuple[Closing, Sequence[PaymentFact]]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import structlog
 from temporalio import activity
 
-from activities.payment import gateway_of
+from activities.checkout import gateway_of
 from db.payment import fold
 from db.refund import intent, outcome, read as refunds
 from db.refund.read import Refund

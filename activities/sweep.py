@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 from temporalio import activity
 
-from activities.payment import gateway_of
+from activities.checkout import gateway_of
 from activities.relay.telling import Sagas, tell_each
 from db import relay as due, sweep as open_things, webhook as inbox
 from db.payment import fold, read as payments

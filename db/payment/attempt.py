@@ -12,6 +12,7 @@ from domain.ids import PaymentId, TenantId
 from domain.money import Money
 from domain.payment import Checkout, CreatePayment
 from domain.refusal import PaymentMismatch
+from domain.route import AccountName
 
 WRITE = """
 insert into payments (tenant_id, id, booking_id, provider, account, method, hosted, return_url, amount_minor,
@@ -47,6 +48,13 @@ update payments set to_capture_minor = $3
 
 COUNT_CREATE = """
 update payments set create_calls = create_calls + 1 where tenant_id = $1 and id = $2 returning create_calls
+"""
+
+# Only while nothing can have happened at the account before: it was asked no more often than we know of.
+TURN = """
+update payments set provider = $5, account = $6, create_calls = 0, changed_at = now()
+ where tenant_id = $1 and id = $2 and provider = $3 and account = $4
+   and create_calls = $7 and provider_ref is null and status = 'pending'
 """
 
 
@@ -115,6 +123,28 @@ async def count_create(connection: Connection, tenant_id: TenantId, payment_id: 
     """Count, before the call, that the provider is asked to open this payment's checkout; gives how often."""
     calls: int = await connection.fetchval(COUNT_CREATE, tenant_id, payment_id)
     return calls
+
+
+async def turn_to(
+    connection: Connection, payment: read.Payment, tenant_id: TenantId, account: AccountName, *, calls: int
+) -> read.Payment | None:
+    """Have another account open a payment's checkout, for the one it stands at did nothing in `calls` calls.
+
+    Nothing where somebody else has called it, too, or the payment was opened or given up meanwhile.
+    """
+    turned = await connection.execute(
+        TURN,
+        tenant_id,
+        payment.id,
+        payment.provider,
+        payment.account,
+        account.provider,
+        account.name,
+        calls,
+    )
+    if turned == "UPDATE 0":
+        return None
+    return payment._replace(provider=account.provider, account=account.name)
 
 
 async def opened(

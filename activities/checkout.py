@@ -1,0 +1,159 @@
+"""Opening a payment's checkout, at the first account of its route that does it (PAY-06).
+
+A payment turns to the next account only while nothing can have happened at the one before: that one is known
+to be away before it is asked, or says of its first call that it did nothing. Whoever gave no answer may yet
+open the page, so that payment stays where it is. The row says where, before the next account hears of it.
+"""
+
+from typing import NamedTuple
+
+import structlog
+
+from db import method as methods
+from db.payment import attempt
+from db.payment.read import Payment
+from db.session import Connection, Database
+from domain.payment import Checkout, CreatePayment
+from domain.refusal import MethodDeactivated
+from domain.route import AccountName
+from providers.gateway import CircuitOpen, Gateway, Gateways, NotExecuted, Opened, Order, Refused
+from providers.vault import Stored
+
+log = structlog.get_logger(__name__)
+
+TRIES_PER_KEY = 2
+
+
+class OpenedAt(NamedTuple):
+    """What was opened, by whom."""
+
+    row: Payment
+    gateway: Gateway
+    opened: Opened
+
+
+class _Begun(NamedTuple):
+    row: Payment
+    gateway: Gateway
+    calls: int
+    stored: Stored | None
+
+
+class Checkouts:
+    """Opens checkouts, as the payment role."""
+
+    def __init__(self, payment: Database, gateways: Gateways) -> None:
+        self._payment, self._gateways = payment, gateways
+
+    async def opened(self, ask: CreatePayment) -> OpenedAt | Checkout:
+        """Write the payment's row and open its checkout; one that was opened before is given as it stands.
+
+        Raises CircuitOpen before anything is written, where all accounts of the route are away.
+        """
+        while True:
+            begun = await self._begun(ask)
+            if isinstance(begun, Checkout):
+                return begun
+            try:
+                return OpenedAt(begun.row, begun.gateway, await _opened(ask, begun))
+            except NotExecuted as trouble:
+                async with self._payment.tenant(ask.tenant_id) as connection:
+                    await _turned(connection, ask, begun.row, trouble, calls=begun.calls)
+
+    async def _begun(self, ask: CreatePayment) -> _Begun | Checkout:
+        """Choose who is to be asked, and count the call."""
+        async with self._payment.tenant(ask.tenant_id) as connection:
+            row = await attempt.create(connection, ask)
+            if row.checkout is not None:
+                return row.checkout
+            row, gateway = await self._present(connection, ask, row)
+            calls = await attempt.count_create(connection, ask.tenant_id, row.id)
+            return _Begun(row, gateway, calls, await _stored(connection, ask))
+
+    async def _present(
+        self, connection: Connection, ask: CreatePayment, row: Payment
+    ) -> tuple[Payment, Gateway]:
+        """Give the first gateway that is not away. Raises CircuitOpen where there is none."""
+        while True:
+            gateway = gateway_of(self._gateways, row.provider, row.account)
+            try:
+                gateway.refuse_if_away()
+            except CircuitOpen as away:
+                row = await _turned(connection, ask, row, away, calls=0)
+            else:
+                return row, gateway
+
+
+def gateway_of(gateways: Gateways, provider: str, account: str) -> Gateway:
+    """Give the gateway of an account. Raises Refused when this process has none."""
+    gateway = gateways.of(provider, account)
+    if gateway is None:
+        raise Refused("account_not_configured")
+    return gateway
+
+
+def number_of_key(calls: int) -> int:
+    """Number the key of the `calls`-th call (from 1): each key is used twice."""
+    return -(-calls // TRIES_PER_KEY)
+
+
+async def _turned(
+    connection: Connection, ask: CreatePayment, row: Payment, trouble: NotExecuted, *, calls: int
+) -> Payment:
+    """Turn to the next account, for this one did nothing in `calls` calls. Raises `trouble` where that is not
+    known for sure, or nobody comes next.
+    """
+    there = ask.wish.next_account(AccountName(provider=row.provider, name=row.account))
+    if there is None or calls > 1:
+        raise trouble
+    turned = await attempt.turn_to(connection, row, ask.tenant_id, there, calls=calls)
+    if turned is None:
+        raise trouble
+    log.warning(
+        "a payment turns to the next account",
+        payment_id=str(row.id),
+        provider=turned.provider,
+        account=turned.account,
+        why=trouble.reason,
+    )
+    return turned
+
+
+async def _stored(connection: Connection, ask: CreatePayment) -> Stored | None:
+    """Take the stored method that the wish names; its token is known from here to the provider alone."""
+    if ask.wish.method_id is None:
+        return None
+    kept = await methods.use(connection, ask.tenant_id, ask.wish.method_id)
+    if kept.customer is None or (kept.provider, kept.account) != (ask.wish.provider, ask.wish.account):
+        raise MethodDeactivated("This method cannot be paid with here.")
+    return Stored(customer=kept.customer, token=kept.token)
+
+
+async def _opened(ask: CreatePayment, begun: _Begun) -> Opened:
+    """Open a checkout, or find what an earlier call has opened; with a stored method, what came of it too."""
+    gateway = begun.gateway
+    opened = await gateway.find_checkout(ask.payment_id) if begun.calls > 1 else None
+    if opened is None:
+        op_key = f"{ask.payment_id}:create:{number_of_key(begun.calls)}"
+        opened = await gateway.open_checkout(_order(ask, begun.stored), op_key=op_key)
+    if begun.stored is None or opened.facts:
+        return opened
+    facts = tuple(await gateway.fetch(ask.payment_id, opened.provider_ref))
+    return opened.model_copy(update={"client_secret": None, "facts": facts})
+
+
+def _order(ask: CreatePayment, stored: Stored | None) -> Order:
+    return Order(
+        tenant_id=ask.tenant_id,
+        booking_id=ask.booking_id,
+        payment_id=ask.payment_id,
+        reference=ask.reference,
+        amount=ask.wish.amount,
+        description=ask.summary or ask.reference,
+        hosted=ask.wish.hosted,
+        return_url=ask.wish.return_url,
+        expires_at=ask.expires_at,
+        manual_capture=ask.wish.manual,
+        method=ask.wish.method,
+        stored=stored,
+    )
