@@ -4,14 +4,12 @@ Handlers note what callers wish and providers say; `run` acts, one thing at a ti
 booking overlap and their order is decided in one place.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 from uuid import UUID
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError
 
 from domain import refusal
 from domain.booking import BookingRequest, BookingStatus, CancelBooking, Judge, Outcome, Progress, Verdict
@@ -33,28 +31,8 @@ from workflows.asking import Asking
 from workflows.checkout import Checkouts
 from workflows.deadline import Deadline
 from workflows.payment import Payments
-from workflows.saga import CANCELLED, EXPIRED, Saga, given_up, is_refusal, reason, regardless
-
-T = TypeVar("T")
-
-# A no to a wish to pay that is a no to the whole booking.
-FATAL = {"HoldEnded", "BookingEnded", "ProviderRefused"}
-
-
-@dataclass(eq=False)
-class Wish:
-    """A wish to pay whose caller waits for the answer."""
-
-    ask: StartPayment
-    answer: "asyncio.Future[Checkout]" = field(default_factory=asyncio.Future)
-
-
-@dataclass(eq=False)
-class Errand:
-    """Something to be done about one payment between two steps, whose caller waits for the answer."""
-
-    work: Callable[[], Awaitable[PaymentReport]]
-    answer: "asyncio.Future[PaymentReport]" = field(default_factory=asyncio.Future)
+from workflows.saga import CANCELLED, EXPIRED, Saga, given_up, reason, regardless
+from workflows.wish import FATAL, Errand, Wish, answered
 
 
 @workflow.defn(name="BookingWorkflow")
@@ -145,28 +123,15 @@ class BookingWorkflow:
     # --- the money
 
     async def open_checkout(self, wish: Wish) -> None:
-        no = await self.answer(wish.answer, self.checkouts.open_one(wish.ask))
+        no = await answered(wish.answer, self.checkouts.open_one(wish.ask))
         if no and reason(no) in FATAL:
             raise no
         self.wishes.remove(wish)
 
     async def run_errand(self) -> None:
         errand = self.errands[0]
-        await self.answer(errand.answer, errand.work())
+        await answered(errand.answer, errand.work())
         self.errands.remove(errand)
-
-    async def answer(self, answer: "asyncio.Future[T]", work: Awaitable[T]) -> FailureError | None:
-        """Answer a caller with what comes of `work`; gives the no, if it is one."""
-        try:
-            answer.set_result(await work)
-        except FailureError as error:
-            if is_cancelled_exception(error):
-                raise
-            away = given_up(steps.PROVIDER_AWAY, "The payment provider did not answer.")
-            no = error if is_refusal(error) else away
-            answer.set_exception(steps.passed_on(no))
-            return no
-        return None
 
     # --- who else must accept
 

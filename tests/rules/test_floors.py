@@ -21,7 +21,7 @@ NOUNS = {
 }  # fmt: skip
 PLUMBING = {
     "domain": {"ids", "money", "refusal", "value"},
-    "workflows": {"names", "schedule", "steps", "saga", "asking", "deadline", "ending", "client", "codec"},
+    "workflows": {"names", "schedule", "steps", "saga", "asking", "deadline", "ending", "wish", "client", "codec"},
     "providers": {
         *(
             "gateway",
