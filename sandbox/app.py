@@ -15,9 +15,10 @@ from sandbox import checkout, debit, dispute, payment, refund
 from sandbox.adyen import modification
 from sandbox.adyen.door import AdyenDoor
 from sandbox.adyen.face import AdyenFace
-from sandbox.control import bank, buyer, look, operate
+from sandbox.control import bank, buyer, desk, look, operate
 from sandbox.control.operate import Operate
 from sandbox.pages import mailbox, overview, pay
+from sandbox.paypal import payout
 from sandbox.paypal.door import PayPalDoor
 from sandbox.paypal.face import PayPalFace
 from sandbox.schedule import Schedule
@@ -39,6 +40,8 @@ JOBS = {
     "refund.fail": refund.fail,
     "checkout.expire": checkout.expire_in_time,
     modification.JOB: modification.perform,
+    payout.PROCESS_JOB: payout.process,
+    payout.RETURN_JOB: payout.return_in_time,
 }
 
 
@@ -72,6 +75,7 @@ class Sandbox:
             look.routes(world),
             buyer.routes(world),
             bank.routes(world),
+            desk.routes(world),
             pay.routes(world),
             mailbox.routes(world),
             overview.routes(operator),

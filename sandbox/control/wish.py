@@ -111,3 +111,9 @@ class Ruling(Wish):
     """Whom a buyer's bank decides for."""
 
     won: bool
+
+
+class Return(Wish):
+    """How much goes back, in minor units; null for all that is left."""
+
+    amount: int | None = Field(default=None, gt=0)

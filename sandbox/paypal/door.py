@@ -131,12 +131,10 @@ class Visit:
     def _asked(self, matched: Route) -> Any:
         if self.request.method == "GET":
             return None
-        if not self.body and matched.shape not in (shape.OrderWish, shape.HookWish, shape.Proof):
-            return matched.body.validate_python({}) if isinstance(matched.shape, type) else []
-        if not self.request.headers.get("content-type", "").startswith(JSON_TYPE):
+        if self.body and not self.request.headers.get("content-type", "").startswith(JSON_TYPE):
             raise PayPalError("UNSUPPORTED_MEDIA_TYPE")
         try:
-            text = self.body.decode()
+            text = self.body.decode() or matched.empty
             json.dumps(json.loads(text), ensure_ascii=False).encode()  # a lone surrogate cannot be stored
         except (ValueError, RecursionError):
             raise invalid("MALFORMED_REQUEST_JSON", "The request JSON is not well formed.") from None

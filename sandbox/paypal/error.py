@@ -20,6 +20,8 @@ NAMES: Mapping[str, tuple[int, str]] = {
         "The requested action could not be performed, semantically incorrect, or failed business validation.",
     ),
     "RATE_LIMIT_REACHED": (429, "Too many requests. Blocked due to rate limiting."),
+    "USER_BUSINESS_ERROR": (400, "User business error."),
+    "INSUFFICIENT_FUNDS": (422, "Sender does not have sufficient funds. Please add funds and retry."),
     "INTERNAL_SERVER_ERROR": (500, "An internal server error has occurred."),
 }
 
@@ -39,6 +41,7 @@ ISSUES: Mapping[str, str] = {
     "DECIMALS_NOT_SUPPORTED": "Currency does not support decimals.",
     "DUPLICATE_INVOICE_ID": "Duplicate invoice ID detected. To avoid a potential duplicate transaction your "
     "account setting requires that invoice ID be unique for each transaction.",
+    "INVALID_DISPUTE_STATUS": "The dispute is not in a state that allows this action.",
     "INSTRUMENT_DECLINED": "The instrument presented was either declined by the processor or bank, or it "
     "can't be used for this payment.",
     "ITEM_TOTAL_REQUIRED": "If item details are specified, item_total is required.",
@@ -55,6 +58,7 @@ ISSUES: Mapping[str, str] = {
     "not yet been refunded.",
     "REFUND_FAILED_INSUFFICIENT_FUNDS": "Capture could not be refunded due to insufficient funds.",
     "REFUND_TIME_LIMIT_EXCEEDED": "You are over the time limit to perform a refund on this capture.",
+    "TRANSACTION_DISPUTED": "Refunds cannot be offered because there is an open case on this transaction.",
     "TRANSACTION_REFUSED": "PayPal's internal controls prevent authorization from being captured.",
 }
 HELP = "https://developer.paypal.com/api/rest/reference/orders/v2/errors/"

@@ -11,7 +11,7 @@ from sandbox.checkout import Checkout
 from sandbox.event import Endpoint
 from sandbox.identifier import derive
 from sandbox.payment import Attempt, Payment
-from sandbox.paypal import amount, money, notification, order
+from sandbox.paypal import amount, dispute, money, notification, order, payout
 from sandbox.paypal.call import instant
 from sandbox.paypal.certificate import PATH, Certificates
 from sandbox.paypal.error import PayPalError, failed, unprocessable
@@ -39,6 +39,18 @@ def _refund(work: Work, record: Any) -> Json:
     return money.show_refund(work, record)
 
 
+def _dispute(work: Work, record: Any) -> Json:
+    return dispute.render(work, record)
+
+
+def _batch(work: Work, record: Any) -> Json:
+    return payout.show_header(work, record)
+
+
+def _item(work: Work, record: Any) -> Json:
+    return payout.show_item(work, record)
+
+
 Show = Callable[[Work, Any], Json]
 # What happened, the event that tells it, and the object it shows.
 EVENTS: Mapping[str, tuple[str, str, Show]] = {
@@ -52,7 +64,20 @@ EVENTS: Mapping[str, tuple[str, str, Show]] = {
     "attempt.pending": ("PAYMENT.CAPTURE.PENDING", "capture", _capture),
     "attempt.failed": ("PAYMENT.CAPTURE.DECLINED", "capture", _capture),
     "refund.succeeded": ("PAYMENT.CAPTURE.REFUNDED", "refund", _refund),
+    "refund.reversed": ("PAYMENT.CAPTURE.REVERSED", "refund", _refund),
     "refund.failed": ("PAYMENT.REFUND.FAILED", "refund", _refund),
+    "dispute.created": ("CUSTOMER.DISPUTE.CREATED", "dispute", _dispute),
+    "dispute.updated": ("CUSTOMER.DISPUTE.UPDATED", "dispute", _dispute),
+    "dispute.funds_withdrawn": ("CUSTOMER.DISPUTE.UPDATED", "dispute", _dispute),
+    "dispute.funds_reinstated": ("CUSTOMER.DISPUTE.UPDATED", "dispute", _dispute),
+    "dispute.closed": ("CUSTOMER.DISPUTE.RESOLVED", "dispute", _dispute),
+    "payout_batch.processing": ("PAYMENT.PAYOUTSBATCH.PROCESSING", "payouts", _batch),
+    "payout_batch.success": ("PAYMENT.PAYOUTSBATCH.SUCCESS", "payouts", _batch),
+    "payout_batch.denied": ("PAYMENT.PAYOUTSBATCH.DENIED", "payouts", _batch),
+    **{
+        f"payout_item.{name.lower()}": (f"PAYMENT.PAYOUTS-ITEM.{name}", "payouts_item", _item)
+        for name in ("SUCCEEDED", "FAILED", "UNCLAIMED", "HELD", "BLOCKED", "RETURNED", "DENIED")
+    },
 }
 
 
@@ -66,8 +91,10 @@ class PayPalFace:
         self.world, self.certificates = world, Certificates(world.store, world.clock)
 
     def spelled(self, kind: str, letters: str, /) -> str:
-        """Return seventeen capitals and digits; of an event, the two parts that its ids have."""
+        """Return seventeen capitals and digits; of some kinds, as their ids are written."""
         plain = letters.upper()
+        if kind == "dispute":
+            return f"PP-D-{plain[:12]}"
         return f"WH-{plain[:17]}-{plain[7:24]}" if kind == "event" else plain[:17]
 
     def account_key(self, key: str) -> str | None:
@@ -136,6 +163,8 @@ def _told_as(happening: str, record: Record) -> str:
     arrived; a card that is declined at once is only answered.
     """
     if isinstance(record, Refund) and happening == "refund.created":
+        if record.about.get("reversed"):
+            return "refund.reversed"
         return "refund.succeeded" if record.status == "succeeded" else happening
     if isinstance(record, Attempt) and happening == "attempt.failed":
         return happening if record.by_debit else ""

@@ -35,6 +35,12 @@ class Capture(Record):
         return self.attempt
 
 
+def balance(work: Work, currency: str) -> int:
+    """Return what is held for the account, all of which can be used at once."""
+    held = ledger.balances(work).get(currency, {"available": 0, "pending": 0})
+    return int(held["available"] + held["pending"])
+
+
 def capture_of(work: Work, attempt: Attempt) -> Capture:
     """Return the capture of a try whose money was taken, or is on its way; written down when first seen."""
     known = work.store.children(Capture, attempt.id)
@@ -124,9 +130,11 @@ def refund(call: Call) -> Refund:
     work, wish = call.work, call.body
     attempt = work.get(Attempt, captured(call).attempt)
     payment = work.get(Payment, attempt.payment)
-    left = attempt.captured - attempt.refunded
+    left = payment.left
     if attempt.status == "pending":
         raise unprocessable("PENDING_CAPTURE")
+    if payment.disputed:
+        raise unprocessable("TRANSACTION_DISPUTED")
     if left <= 0:
         raise unprocessable("CAPTURE_FULLY_REFUNDED")
     if work.now > attempt.created + REFUNDABLE_SECONDS:

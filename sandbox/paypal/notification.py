@@ -1,14 +1,13 @@
 """Webhooks: registering them, looking events up, and asking whether a delivery is authentic."""
 
 import json
-import re
 import zlib
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 from sandbox.event import Endpoint, Event
-from sandbox.paypal import shape
+from sandbox.paypal import query, shape
 from sandbox.paypal.call import Call, instant, link
 from sandbox.paypal.error import invalid
 from sandbox.record import Json, NotFound
@@ -16,7 +15,6 @@ from sandbox.work import Work
 
 WEBHOOKS, EVENTS = "/v1/notifications/webhooks", "/v1/notifications/webhooks-events"
 MAX_WEBHOOKS = 10
-_PAGE = re.compile(r"[1-9]\d{0,2}")
 _QUERY = frozenset({"page_size", "start_time", "end_time", "event_type", "next_token"})
 
 
@@ -94,58 +92,35 @@ def event_text(work: Work, event_id: str, event_type: str, resource_type: str, r
 
 def events(call: Call) -> Json:
     """List events, newest first; `next_token` goes on where a page has ended."""
-    work, query = call.work, call.query
-    _check_query(query)
-    size = int(query.get("page_size", "10"))
-    where = [
-        (f"created {sign} ?", _time(query[name], name))
+    work, asked = call.work, call.query
+    query.check_names(asked, _QUERY)
+    size = query.count(asked, "page_size", 10, 300)
+    where: list[tuple[str, Any]] = [
+        (f"created {sign} ?", query.seconds(asked, name))
         for name, sign in (("start_time", ">="), ("end_time", "<="))
-        if name in query
+        if name in asked
     ]
-    if "event_type" in query:
-        where.append(("json_extract(body, '$.type') = ?", query["event_type"]))
+    if "event_type" in asked:
+        where.append(("json_extract(body, '$.type') = ?", asked["event_type"]))
     try:
         page, more = work.store.page(
-            Event, work.account.id, limit=size, where=where, after=query.get("next_token")
+            Event, work.account.id, limit=size, where=where, after=asked.get("next_token")
         )
     except NotFound:
-        raise _wrong("next_token") from None
-    onward = [link(work, f"{EVENTS}?{_onward(query, page[-1].id)}", "next")] if more else []
+        raise query.wrong("next_token") from None
+    onward = [link(work, f"{EVENTS}?{_onward(asked, page[-1].id)}", "next")] if more else []
     return {"events": [json.loads(each.body) for each in page], "count": len(page), "links": onward}
 
 
-def _onward(query: Any, last: str) -> str:
+def _onward(asked: Mapping[str, str], last: str) -> str:
     """Write the query of the next page: what was asked for, from where this page has ended."""
-    return urlencode({**query, "next_token": last})
+    return urlencode({**asked, "next_token": last})
 
 
 def event(call: Call) -> Json:
     """Return one event."""
     told: Json = json.loads(call.work.get(Event, call.id).body)
     return told
-
-
-def _check_query(query: Any) -> None:
-    for name in query:
-        if name not in _QUERY:
-            raise invalid("PARAMETER_UNKNOWN", "The sandbox knows no such parameter.", name, "query")
-    if not _PAGE.fullmatch(query.get("page_size", "10")) or int(query.get("page_size", "10")) > 300:
-        raise _wrong("page_size")
-
-
-def _time(text: str, name: str) -> Any:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise _wrong(name) from None
-    if at.tzinfo is None:
-        raise _wrong(name)
-    return int(at.timestamp())
-
-
-def _wrong(name: str) -> Exception:
-    text = "The value of a field does not conform to the expected format."
-    return invalid("INVALID_PARAMETER_SYNTAX", text, name, "query")
 
 
 def verify(call: Call) -> Json:

@@ -10,15 +10,16 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sandbox.checkout import Checkout
+from sandbox.dispute import Dispute
 from sandbox.event import Endpoint
 from sandbox.payment import Attempt
-from sandbox.paypal import money, notification, order, shape
+from sandbox.paypal import dispute, money, notification, order, payout, reporting, shape
 from sandbox.paypal.call import Call
 from sandbox.record import Json, Record
 from sandbox.refund import Refund
 from sandbox.work import Work
 
-ORDER_KEY_SECONDS, PAYMENT_KEY_SECONDS = 6 * 3600, 45 * 24 * 3600
+ORDER_KEY_SECONDS, PAYMENT_KEY_SECONDS, PAYOUT_KEY_SECONDS = 6 * 3600, 45 * 24 * 3600, 30 * 24 * 3600
 
 # How each kind of thing is shown.
 SHOWN: dict[type[Record], Callable[[Work, Any], Json]] = {
@@ -27,6 +28,9 @@ SHOWN: dict[type[Record], Callable[[Work, Any], Json]] = {
     money.Capture: money.show_capture,
     Refund: money.show_refund,
     Endpoint: notification.render,
+    Dispute: dispute.render,
+    payout.Batch: payout.show_header,
+    payout.Item: payout.show_item,
 }
 KINDS: dict[str, type[Record]] = {each.kind: each for each in SHOWN}
 
@@ -51,9 +55,15 @@ class Route:
         object.__setattr__(self, "pattern", re.compile(steps))
         object.__setattr__(self, "body", TypeAdapter(self.shape))
 
+    @property
+    def empty(self) -> str:
+        """Return what a missing body stands for."""
+        return "{}" if isinstance(self.shape, type) else "[]"
+
 
 ORDER = money.ORDERS + "/{id}"
 AUTHORIZATION, CAPTURE = money.AUTHORIZATIONS + "/{id}", money.CAPTURES + "/{id}"
+DISPUTE, ITEM = dispute.DISPUTES + "/{id}", payout.ITEMS + "/{id}"
 SHORT, LONG = ORDER_KEY_SECONDS, PAYMENT_KEY_SECONDS
 
 ROUTES = (
@@ -69,6 +79,18 @@ ROUTES = (
     Route("GET", CAPTURE, money.captured),
     Route("POST", CAPTURE + "/refund", money.refund, shape.RefundWish, 201, LONG),
     Route("GET", money.REFUNDS + "/{id}", money.refunded),
+    Route("POST", payout.BATCHES, payout.create, shape.BatchWish, 201, PAYOUT_KEY_SECONDS),
+    Route("GET", payout.BATCHES + "/{id}", payout.retrieve),
+    Route("GET", ITEM, payout.item),
+    Route("POST", ITEM + "/cancel", payout.cancel),
+    Route("GET", dispute.DISPUTES, dispute.list_all),
+    Route("GET", DISPUTE, dispute.retrieve),
+    Route("POST", DISPUTE + "/provide-evidence", dispute.provide_evidence, shape.EvidenceWish),
+    Route("POST", DISPUTE + "/accept-claim", dispute.accept_claim, shape.ClaimWish),
+    Route("POST", DISPUTE + "/escalate", dispute.escalate, shape.EscalationWish),
+    Route("POST", DISPUTE + "/adjudicate", dispute.adjudicate, shape.Adjudication),
+    Route("GET", reporting.BALANCES, reporting.balances),
+    Route("GET", reporting.TRANSACTIONS, reporting.transactions),
     Route("POST", notification.WEBHOOKS, notification.create, shape.HookWish, 201),
     Route("GET", notification.WEBHOOKS, notification.list_all),
     Route("GET", notification.WEBHOOKS + "/{id}", notification.retrieve),

@@ -201,6 +201,71 @@ class Proof(Shape):
     webhook_event: dict[str, Any]
 
 
+class PayoutAmount(Shape):
+    """How much of what, in the words of payouts."""
+
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    value: Annotated[str, Field(pattern=r"^([0-9]+|[0-9]*\.[0-9]+)$", max_length=32)]
+
+
+class PayoutWish(Shape):
+    """Pay one receiver."""
+
+    recipient_type: Literal["EMAIL", "PHONE", "PAYPAL_ID", "USER_HANDLE"] | None = None
+    amount: PayoutAmount
+    receiver: Short
+    note: Annotated[str, Field(max_length=4000)] | None = None
+    sender_item_id: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    recipient_wallet: Literal["PAYPAL", "VENMO"] | None = None
+
+
+class BatchHeader(Shape):
+    """What all payments of a batch have in common."""
+
+    sender_batch_id: Annotated[str, Field(min_length=1, max_length=256)]
+    recipient_type: Literal["EMAIL", "PHONE", "PAYPAL_ID", "USER_HANDLE"] | None = None
+    email_subject: Name | None = None
+    email_message: Annotated[str, Field(max_length=1000)] | None = None
+
+
+class BatchWish(Shape):
+    """Pay many receivers at once."""
+
+    sender_batch_header: BatchHeader
+    items: Annotated[list[PayoutWish], Field(min_length=1, max_length=15_000)]
+
+
+class Evidence(Shape):
+    """One thing that speaks for the merchant."""
+
+    evidence_type: Literal["PROOF_OF_FULFILLMENT", "PROOF_OF_REFUND", "OTHER"]
+    notes: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+
+
+class EvidenceWish(Shape):
+    """Hand evidence in."""
+
+    evidences: Annotated[list[Evidence], Field(min_length=1, max_length=100)]
+
+
+class ClaimWish(Shape):
+    """Let the buyer have the money."""
+
+    note: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class EscalationWish(Shape):
+    """Make a claim of an inquiry."""
+
+    note: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class Adjudication(Shape):
+    """Settle a dispute, as only PayPal's own sandbox lets one."""
+
+    adjudication_outcome: Literal["BUYER_FAVOR", "SELLER_FAVOR"]
+
+
 # Pydantic's kinds of trouble, and PayPal's issue for each; everything else is a matter of syntax.
 _ISSUES = {
     "missing": ("MISSING_REQUIRED_PARAMETER", "A required field is missing."),
