@@ -32,6 +32,7 @@ from temporalio.worker import Interceptor, PollerBehaviorAutoscaling, Unsandboxe
 from activities.aftercare import AftercareActivities
 from activities.booking import BookingActivities
 from activities.case import Cases
+from activities.dispute import DisputeActivities
 from activities.failure import Failures
 from activities.health import Check, told_on
 from activities.heartbeat import Heartbeats
@@ -64,6 +65,7 @@ from workflows.aftercare import AftercareWorkflow
 from workflows.booking import BookingWorkflow
 from workflows.client import Sagas
 from workflows.codec import converter
+from workflows.dispute import DisputeWorkflow
 from workflows.method import MethodWorkflow
 from workflows.notice import NoticeWorkflow
 from workflows.refund import RefundWorkflow
@@ -79,7 +81,7 @@ QUEUES = (*names.QUEUES, RELAY)
 ACCOUNT = "default"
 
 WORKFLOWS = [BookingWorkflow, AftercareWorkflow, MethodWorkflow, NoticeWorkflow]
-MONEY_WORKFLOWS = [RefundWorkflow, SweepWorkflow]
+MONEY_WORKFLOWS = [DisputeWorkflow, RefundWorkflow, SweepWorkflow]
 # Nothing stands between a run and its code: rules and replays hold that it is deterministic (decision 0014).
 RUNNER = UnsandboxedWorkflowRunner()
 # What connecting raises; RuntimeError comes from Temporal's client.
@@ -254,6 +256,7 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
     aftercare = AftercareActivities(built.app, built.sagas)
     payment = PaymentActivities(built.payment, built.gateways, built.sagas)
     refund = RefundActivities(built.payment, built.gateways)
+    dispute = DisputeActivities(built.payment, built.app, built.gateways)
     sweep = SweepActivities(
         built.app,
         built.relay,
@@ -296,6 +299,7 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
                 method.store_method,
                 method.forget_method,
                 refund.refund_payment,
+                dispute.follow_dispute,
                 sweep.list_missed,
                 sweep.ask_open_payments,
             ]

@@ -10,6 +10,7 @@ class CaseKind(StrEnum):
     STEP = "step"
     PAYMENT = "payment"
     REFUND = "refund"
+    DISPUTE = "dispute"
     NOTICE = "notice"
     REVIEW = "review"
     PARTNER = "partner"

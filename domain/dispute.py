@@ -11,7 +11,7 @@ sometimes after it has ended. Words of no provider.
 from datetime import datetime
 from enum import StrEnum
 
-from domain.ids import PaymentId
+from domain.ids import BookingId, DisputeId, PaymentId, TenantId
 from domain.money import Money
 from domain.value import Value
 
@@ -60,3 +60,26 @@ class DisputeFact(Value):
     payment_id: PaymentId | None = None
     evidence_due: datetime | None = None
     funds: tuple[FundsMoved, ...] = ()
+
+
+class DisputeRequest(Value):
+    """Follow a dispute of a payment: `provider_ref` names it at the provider, `reference` the booking to
+    people.
+    """
+
+    tenant_id: TenantId
+    booking_id: BookingId
+    payment_id: PaymentId
+    dispute_id: DisputeId
+    provider: str
+    account: str
+    provider_ref: str
+    reference: str
+
+
+class DisputeReport(Value):
+    """Where a dispute stands, as of the last look; `taken` is what it has taken of us and not given back."""
+
+    state: DisputeState
+    amount: Money
+    taken: Money

@@ -31,6 +31,9 @@ BOOKING_REFUNDED = "booking.refunded"
 REFUND_INITIATED = "refund.initiated"
 REFUND_COMPLETED = "refund.completed"
 REFUND_FAILED = "refund.failed"
+DISPUTE_OPENED = "dispute.opened"
+DISPUTE_CHANGED = "dispute.changed"
+DISPUTE_CLOSED = "dispute.closed"
 
 
 class Event(Value):

@@ -6,6 +6,8 @@
     booking confirmed   customer_deposits → organizer_payable:pending, platform_fee
     refund decided      whoever has earned it, else customer_deposits → refund_payable
     refund completed    refund_payable → provider_clearing:<account>
+    dispute takes money dispute_receivable, dispute_fee_expense → provider_clearing:<account>; or back
+    dispute lost        whoever has earned it, else customer_deposits → dispute_receivable
 
 A refund that failed takes its completion back: the money is owed again. It stays so until another refund of
 the payment is decided, which releases the old one first.
@@ -13,7 +15,8 @@ the payment is decided, which releases the old one first.
 
 from collections.abc import Mapping, Sequence
 
-from domain.ids import BookingId, PaymentId, RefundId
+from domain.dispute import FundsMoved
+from domain.ids import BookingId, DisputeId, PaymentId, RefundId
 from domain.money import Money, allocate
 from domain.payment import CASH
 from domain.value import Value
@@ -22,8 +25,10 @@ CUSTOMER_DEPOSITS = "customer_deposits"
 ORGANIZER_PENDING = "organizer_payable:pending"
 PLATFORM_FEE = "platform_fee"
 REFUND_PAYABLE = "refund_payable"
-# What lies here is the buyers'; what lies elsewhere, somebody has earned.
-BUYERS = frozenset({CUSTOMER_DEPOSITS, REFUND_PAYABLE})
+DISPUTE_RECEIVABLE = "dispute_receivable"
+DISPUTE_FEE_EXPENSE = "dispute_fee_expense"
+# What lies here is the buyers', or in dispute; what lies elsewhere, somebody has earned.
+NOBODYS = frozenset({CUSTOMER_DEPOSITS, REFUND_PAYABLE, DISPUTE_RECEIVABLE})
 
 
 class Entry(Value):
@@ -74,14 +79,8 @@ def refund_decided(refund_id: RefundId, amount: Money, earned: Mapping[str, int]
     nobody has earned lies in the buyer's deposits. Whoever gives all back, in however many parts, gives each
     unit once.
     """
-    given = Money(minor=min(amount.minor, sum(earned.values())), currency=amount.currency)
-    shares = allocate(given, [*earned.values()]) if given else []
-    unearned = amount - given
-    return _posting(
-        refund_source(refund_id, "decided"),
-        str(refund_id),
-        [*zip(earned, shares, strict=False), (CUSTOMER_DEPOSITS, unearned), (REFUND_PAYABLE, -amount)],
-    )
+    sides = [*_given_by(earned, amount), (REFUND_PAYABLE, -amount)]
+    return _posting(refund_source(refund_id, "decided"), str(refund_id), sides)
 
 
 def refund_completed(refund_id: RefundId, operation: str, clearing: str, amount: Money) -> Posting:
@@ -89,6 +88,36 @@ def refund_completed(refund_id: RefundId, operation: str, clearing: str, amount:
     return _posting(
         refund_source(refund_id, "completed"), operation, [(REFUND_PAYABLE, amount), (clearing, -amount)]
     )
+
+
+def dispute_moved(dispute_id: DisputeId, moved: FundsMoved, clearing: str) -> Posting:
+    """Post what a dispute has taken of our balance, or given back: it stays a claim until it is decided. The
+    fee is posted as the provider reports it, also one that it gives back.
+    """
+    sides = [
+        (DISPUTE_RECEIVABLE, -moved.amount),
+        (DISPUTE_FEE_EXPENSE, moved.fee),
+        (clearing, moved.amount - moved.fee),
+    ]
+    return _posting(f"dispute:{dispute_id}:moved", moved.reference, sides)
+
+
+def dispute_lost(dispute_id: DisputeId, n: int, amount: Money, earned: Mapping[str, int]) -> Posting:
+    """Post that `amount` is lost, for the `n`-th time; it is given as a refund's is, by who has `earned`."""
+    sides = [*_given_by(earned, amount), (DISPUTE_RECEIVABLE, -amount)]
+    return _posting(dispute_source(dispute_id, n, "lost"), str(dispute_id), sides)
+
+
+def dispute_source(dispute_id: DisputeId, n: int, what: str) -> str:
+    """Name the transaction of a dispute's `n`-th decision against us: `lost`, or `regained` (taken back)."""
+    return f"dispute:{dispute_id}:{what}:{n}"
+
+
+def _given_by(earned: Mapping[str, int], amount: Money) -> list[tuple[str, Money]]:
+    """Share `amount` among who has it by now; what nobody has earned lies in the buyer's deposits."""
+    given = Money(minor=min(amount.minor, sum(earned.values())), currency=amount.currency)
+    shares = allocate(given, [*earned.values()]) if given else []
+    return [*zip(earned, shares, strict=False), (CUSTOMER_DEPOSITS, amount - given)]
 
 
 def refund_source(refund_id: RefundId, what: str) -> str:

@@ -31,6 +31,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain import refusal
 from domain.aftercare import AftercareRequest
 from domain.booking import BookingRequest, BookingStatus, CancelBooking, Outcome, Progress, Verdict
+from domain.dispute import DisputeRequest
 from domain.ids import BookingId, PaymentId
 from domain.method import AskMethod
 from domain.notice import SendNotice
@@ -40,6 +41,7 @@ from domain.refusal import BookingEnded
 from workflows import names, steps
 from workflows.aftercare import AftercareWorkflow
 from workflows.booking import BookingWorkflow
+from workflows.dispute import DisputeWorkflow
 from workflows.method import MethodWorkflow
 from workflows.notice import NoticeWorkflow
 from workflows.refund import RefundWorkflow
@@ -237,6 +239,26 @@ class Sagas:
                 ),
                 rpc_timeout=TELLING,
                 **told,
+            )
+        )
+
+    async def dispute(self, request: DisputeRequest) -> None:
+        """Tell the run that follows a dispute that there is news; it is begun if none runs. Raises Away."""
+        await _reached(
+            self.client.start_workflow(
+                DisputeWorkflow.run,
+                request,
+                id=names.dispute(request.dispute_id),
+                task_queue=f"{self.prefix}{names.PAYOUTS}",
+                start_signal="dispute_reported",
+                static_summary=f"{request.reference}: a payer's bank wants money back",
+                search_attributes=TypedSearchAttributes(
+                    [
+                        SearchAttributePair(names.TENANT_ID, str(request.tenant_id)),
+                        SearchAttributePair(names.BOOKING_REFERENCE, request.reference),
+                    ]
+                ),
+                rpc_timeout=TELLING,
             )
         )
 

@@ -41,6 +41,11 @@ def refund(refund_id: UUID) -> str:
     return f"refund:{refund_id}"
 
 
+def dispute(dispute_id: UUID) -> str:
+    """Name the workflow that follows one dispute."""
+    return f"dispute:{dispute_id}"
+
+
 def sweep(provider: str, account: str) -> str:
     """Name the schedule, and the workflows, that look for what a provider's account has not told us."""
     return f"sweep:{provider}:{account}"

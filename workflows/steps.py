@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from domain import refusal
 from domain.aftercare import HandOver, LateMoney, Settled
 from domain.booking import AskJudge, ConfirmBooking, Confirmed, EndBooking, Ended
+from domain.dispute import DisputeReport, DisputeRequest
 from domain.inventory import Hold, HoldPlaces, KeepPlaces, Kept
 from domain.method import AskMethod
 from domain.notice import SendNotice, Sent
@@ -190,6 +191,17 @@ refund_payment = Step[RefundRequest, RefundReport](
 # taken one, and a booking that is `refunding` becomes `refunded` once they are done. A repeat changes
 # nothing.
 record_refund = Step[LateMoney, None]("record_refund", type(None))
+
+# Asks the provider where a dispute stands and writes it: the money that it moved is booked, a case is opened
+# for it, and closed when it has ended. A repeat changes nothing that is known. Refuses Unknown.
+follow_dispute = Step[DisputeRequest, DisputeReport](
+    "follow_dispute",
+    DisputeReport,
+    queue=names.PROVIDERS,
+    start_to_close=PROVIDER_CALL,
+    schedule_to_close=ALARM,
+    about=lambda ask: ask.provider_ref,
+)
 
 # Puts what the provider says it has told since an instant into the inbox, under the names it has there, so
 # that what has arrived before is no news.

@@ -19,7 +19,8 @@ from db.relay import Event
 from db.session import OUTAGES, Connection, Database
 from domain.booking import standing_of
 from domain.case import CaseKind
-from domain.ids import TenantId
+from domain.dispute import DisputeRequest
+from domain.ids import DisputeId, TenantId, derived
 from domain.payment import FactKind, PaymentFact
 from domain.refund import RefundStatus
 from domain.refusal import Unknown
@@ -112,7 +113,7 @@ class Inbox:
         if read.live is not self.live:
             return Verdict("parked", "wrong_mode")
         if read.disputed:
-            return await self._disputed(event, read.disputed)
+            return await self._disputed(event, read.disputed, read.dispute)
         verdict = Verdict("ignored", "moves_nothing")
         for fact in read.facts:
             verdict = await self._told(read, fact)
@@ -151,8 +152,8 @@ class Inbox:
             return Verdict("parked", "amount_mismatch", address)
         return Verdict("processed", "", address)
 
-    async def _disputed(self, event: Event, charge: str) -> Verdict:
-        """Give a payment that the payer's bank wants back to a person."""
+    async def _disputed(self, event: Event, charge: str, dispute: str | None) -> Verdict:
+        """Have a dispute followed; where its provider cannot be asked, give its payment to a person."""
         async with self.database.across(shown=charge) as connection:
             found = await payments.by_capture(connection, event.provider, event.account, charge)
         if found is None:
@@ -160,8 +161,24 @@ class Inbox:
         tenant_id, payment_id = found
         async with self.database.tenant(tenant_id) as connection:
             payment = await payments.find(connection, tenant_id, payment_id)
+            owner = await due.owner(connection, tenant_id, payment.booking_id, grace=self.grace)
         address = Address(tenant_id, payment.booking_id, payment_id)
-        await self._needs_person(address, "disputed")
+        gateway = self.gateways.of(event.provider, event.account)
+        if dispute is None or owner is None or gateway is None or gateway.disputes is None:
+            await self._needs_person(address, "disputed")
+            return Verdict("processed", "disputed", address)
+        request = DisputeRequest(
+            tenant_id=tenant_id,
+            booking_id=payment.booking_id,
+            payment_id=payment_id,
+            dispute_id=DisputeId(derived(payment_id, dispute)),
+            provider=event.provider,
+            account=event.account,
+            provider_ref=dispute,
+            reference=owner.request.reference,
+        )
+        await self.sagas.dispute(request)
+        RELAY_TOLD.labels("dispute").inc()
         return Verdict("processed", "disputed", address)
 
     async def _needs_person(self, address: Address, cause: str) -> None:

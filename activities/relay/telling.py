@@ -10,6 +10,7 @@ import structlog
 from activities.teller import Teller
 from db.session import OUTAGES
 from domain.booking import BookingRequest
+from domain.dispute import DisputeRequest
 from domain.ids import TenantId
 from domain.notice import SendNotice
 from domain.payment import PaymentFact
@@ -37,6 +38,9 @@ class Sagas(Teller, Protocol):
 
     async def refund(self, request: RefundRequest, fact: PaymentFact | None = None) -> None:
         """Start a refund's run; with a fact, tell it."""
+
+    async def dispute(self, request: DisputeRequest) -> None:
+        """Tell the run of a dispute that there is news, beginning it if none runs."""
 
     async def notify(self, notice: SendNotice) -> None:
         """Start the sending of a notice; begun or done already is as good."""

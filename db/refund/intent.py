@@ -7,7 +7,7 @@ from domain.ids import RefundId, TenantId
 from domain.refund import RefundPayment
 from domain.refusal import ExceedsCaptured, Unknown
 
-# Never more than was taken and has not been given back.
+# Never more than was taken and has not been given back, or taken from us by a dispute.
 ASK = """
 insert into refunds (tenant_id, id, booking_id, payment_id, n, reference, original_ref, amount_minor,
                      currency, status, cause, reason, initiated_by, retry_of)
@@ -18,7 +18,9 @@ select $1, $2, p.booking_id, p.id, rest.refunds + 1,
   from payments p
   cross join lateral (select coalesce(p.captured_currency, p.currency) as currency) taken
   cross join lateral (
-      select p.captured_minor - coalesce(sum(r.amount_minor) filter (where r.status <> 'failed'), 0) as minor,
+      select p.captured_minor - coalesce(sum(r.amount_minor) filter (where r.status <> 'failed'), 0)
+           - (select coalesce(sum(d.taken_minor), 0)
+                from disputes d where d.tenant_id = $1 and d.payment_id = $3) as minor,
              coalesce(max(r.n), 0) as refunds
         from refunds r where r.tenant_id = $1 and r.payment_id = $3
   ) rest

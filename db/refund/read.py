@@ -11,9 +11,11 @@ from domain.refusal import Unknown
 
 LEFT = """
 select p.captured_minor
-     - coalesce(sum(r.amount_minor) filter (where r.status <> 'failed'), 0)::bigint as minor
+     - coalesce(sum(r.amount_minor) filter (where r.status <> 'failed'), 0)::bigint
+     - (select coalesce(sum(d.taken_minor), 0)::bigint
+          from disputes d where d.tenant_id = p.tenant_id and d.payment_id = p.id) as minor
   from payments p left join refunds r on r.tenant_id = p.tenant_id and r.payment_id = p.id
- where p.tenant_id = $1 and p.id = $2 group by p.captured_minor
+ where p.tenant_id = $1 and p.id = $2 group by p.tenant_id, p.id
 """
 
 REFUND = """
@@ -105,7 +107,9 @@ async def covers(connection: Connection, tenant_id: TenantId, payment_id: Paymen
 
 
 async def left(connection: Connection, tenant_id: TenantId, payment_id: PaymentId) -> int:
-    """Reckon what is left of a payment, in minor units, when all that is on its way has gone back."""
+    """Reckon what is left of a payment, in minor units, when all that is on its way has gone back; what a
+    dispute has taken is gone.
+    """
     minor: int | None = await connection.fetchval(LEFT, tenant_id, payment_id)
     return minor or 0
 

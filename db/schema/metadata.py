@@ -7,6 +7,7 @@ from db.schema import (  # noqa: F401 - importing a noun adds its tables
     case,
     catalog,
     consent,
+    dispute,
     event,
     inventory,
     ledger,

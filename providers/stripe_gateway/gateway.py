@@ -33,6 +33,8 @@ from providers.gateway import (
 from providers.protection import Guard
 from providers.stripe_gateway import fact, trouble, webhook
 from providers.stripe_gateway.amount import from_stripe, to_stripe
+from providers.stripe_gateway.books import StripeBooks
+from providers.stripe_gateway.dispute import StripeDisputes
 from providers.stripe_gateway.fact import Heard, Json
 from providers.stripe_gateway.order import intent_wish, opened_intent, opened_session, session_wish
 from providers.stripe_gateway.vault import StripeVault
@@ -90,9 +92,9 @@ class StripeGateway:
             ),
         ).v1
         self.vault: Vault | None = StripeVault(self._stripe, self._call)
-        self.books: Books | None = None
+        self.books: Books | None = StripeBooks(self._stripe, self._call)
         self.transfers: Transfers | None = None
-        self.disputes: Disputes | None = None
+        self.disputes: Disputes | None = StripeDisputes(self._stripe, self._call)
 
     def refuse_if_away(self) -> None:
         """Say before anything is written that asking is of no use now. Raises CircuitOpen."""
@@ -238,7 +240,11 @@ class StripeGateway:
 
     async def missed(self, since: datetime, *, onward: str = "", most: int = PAGE) -> Missed:
         """List the events that say something of money; Stripe keeps them for thirty days."""
-        params: Any = {"created": {"gte": int(since.timestamp())}, "types": sorted(fact.TELLS), "limit": most}
+        params: Any = {
+            "created": {"gte": int(since.timestamp())},
+            "types": sorted({*fact.TELLS, *webhook.DISPUTES}),
+            "limit": most,
+        }
         if onward:
             params["starting_after"] = onward
         page = await self._call("missed", self._stripe.events.list_async(params))

@@ -18,7 +18,11 @@ from providers.gateway import BadSignature, WebhookEvent
 from providers.stripe_gateway.fact import PROVIDER, TELLS, Heard, Json, id_of, instant
 
 HEADER = "stripe-signature"
-DISPUTED = "charge.dispute.created"
+# Whatever is told of a dispute, where it stands is asked for.
+DISPUTES = frozenset(
+    f"charge.dispute.{what}"
+    for what in ("created", "updated", "funds_withdrawn", "funds_reinstated", "closed")
+)
 
 
 def verify(
@@ -67,7 +71,8 @@ def parse(raw: bytes, account: str) -> Sequence[WebhookEvent]:
             tenant_id=_uuid(TenantId, named.get("tenant")),
             booking_id=_uuid(BookingId, named.get("booking_id")),
             payment_id=_uuid(PaymentId, named.get("payment_id")),
-            disputed=id_of(about["charge"]) if event["type"] == DISPUTED else None,
+            disputed=id_of(about["charge"]) if event["type"] in DISPUTES else None,
+            dispute=id_of(about) if event["type"] in DISPUTES else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
         return ()

@@ -2,6 +2,7 @@
 
 from domain.aftercare import AftercareRequest
 from domain.booking import BookingRequest
+from domain.dispute import DisputeRequest
 from domain.ids import BookingId
 from domain.notice import SendNotice
 from domain.payment import PaymentFact
@@ -9,12 +10,13 @@ from domain.refund import RefundRequest
 
 
 class Told:
-    """Facts for runs of bookings (`runs`), for aftercares and for refunds, in their order."""
+    """Facts for runs of bookings (`runs`), for aftercares and for refunds, and disputes, in their order."""
 
     def __init__(self) -> None:
         self.runs: list[PaymentFact] = []
         self.aftercares: list[PaymentFact] = []
         self.refunds: list[PaymentFact | None] = []
+        self.disputes: list[DisputeRequest] = []
 
     async def begin(self, request: BookingRequest) -> None:
         """Begin nothing."""
@@ -26,6 +28,10 @@ class Told:
     async def refund(self, request: RefundRequest, fact: PaymentFact | None = None) -> None:  # noqa: ARG002 - the protocol's
         """Write down that a refund's run is begun, or told."""
         self.refunds.append(fact)
+
+    async def dispute(self, request: DisputeRequest) -> None:
+        """Write down which dispute is followed."""
+        self.disputes.append(request)
 
     async def notify(self, notice: SendNotice) -> None:
         """Send nothing."""

@@ -1,0 +1,56 @@
+"""Disputes: what payers' banks want back. Only the payment role writes these."""
+
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index
+
+from db.schema.base import (
+    CurrencyCode,
+    Id,
+    MaybeInstant,
+    Minor,
+    MinorSum,
+    Stamped,
+    Tally,
+    TenantRow,
+    Words,
+    one_of,
+    refers_to,
+)
+from domain.dispute import DisputeState
+
+
+class Dispute(TenantRow, table=True):
+    """One dispute, as the provider told it last.
+
+    `taken_minor` is what it has taken of us and not given back, in minor units of `currency`; `fee_minor`
+    what the provider keeps for it. `losses` counts how often it was decided against us: a bank may turn.
+    """
+
+    __tablename__ = "disputes"
+    __table_args__ = (
+        one_of("state", DisputeState),
+        CheckConstraint("amount_minor > 0", name="some_amount"),
+        refers_to("payments", "payment_id"),
+        Index("uq_disputes_provider_ref", "tenant_id", "provider", "account", "provider_ref", unique=True),
+        Index(None, "tenant_id", "payment_id"),
+        Index(None, "tenant_id", "booking_id"),
+    )
+
+    id: Id
+    booking_id: UUID
+    payment_id: UUID
+    provider: Words
+    account: Words
+    provider_ref: Words
+    state: Words
+    amount_minor: Minor
+    currency: CurrencyCode
+    reason: Words
+    evidence_due: MaybeInstant
+    taken_minor: MinorSum
+    fee_minor: MinorSum
+    losses: Tally
+    opened_at: Stamped
+    changed_at: Stamped
+    closed_at: MaybeInstant
