@@ -21,10 +21,23 @@ NOUNS = {
 }  # fmt: skip
 PLUMBING = {
     "domain": {"ids", "money", "refusal", "value"},
-    "workflows": {"names", "schedule", "steps", "saga", "asking", "deadline", "ending", "wish", "client", "codec"},
+    "workflows": {
+        "names",
+        "schedule",
+        "steps",
+        "saga",
+        "asking",
+        "deadline",
+        "ending",
+        "wish",
+        "client",
+        "codec",
+    },
     "providers": {
         *(
             "gateway",
+            "account",
+            "credential",
             "vault",
             "cash",
             "stripe_gateway",
