@@ -22,7 +22,9 @@ from sandbox.paypal import payout
 from sandbox.paypal.door import PayPalDoor
 from sandbox.paypal.face import PayPalFace
 from sandbox.schedule import Schedule
-from sandbox.sendgrid.door import SendGridDoor, SendGridFace
+from sandbox.sendgrid import letter
+from sandbox.sendgrid.door import SendGridDoor
+from sandbox.sendgrid.face import SendGridFace
 from sandbox.stripe.door import StripeDoor
 from sandbox.stripe.face import StripeFace
 from sandbox.webhook import Deliverer
@@ -40,6 +42,7 @@ JOBS = {
     "refund.fail": refund.fail,
     "checkout.expire": checkout.expire_in_time,
     modification.JOB: modification.perform,
+    letter.JOB: letter.carry,
     payout.PROCESS_JOB: payout.process,
     payout.RETURN_JOB: payout.return_in_time,
 }

@@ -1,5 +1,6 @@
-"""Mail that was handed over, as the mailbox shows it."""
+"""Mail that was handed over, as the mailbox shows it, and what becomes of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -29,7 +30,26 @@ class Mail(Record):
         return next((part["value"] for part in self.contents if part["type"] == content_type), None)
 
 
-def shown(mail: Mail) -> Json:
+@dataclass(kw_only=True)
+class Recipient(Record):
+    """One address that a mail goes to, and how far it has come: processed, deferred, delivered, bounced,
+    blocked, dropped or complained of; `reason` is why it was dropped.
+    """
+
+    kind: ClassVar[str] = "recipient"
+
+    mail: str
+    email: str
+    status: str = "processed"
+    reason: str = ""
+
+    @property
+    def parent(self) -> str:
+        """Return the mail."""
+        return self.mail
+
+
+def shown(mail: Mail, recipients: Sequence[Recipient]) -> Json:
     """Return a mail as the mailbox's JSON tells it, attachments by name and size."""
     return {
         "id": mail.id,
@@ -46,6 +66,7 @@ def shown(mail: Mail) -> Json:
         "custom_args": mail.custom_args,
         "categories": mail.categories,
         "headers": mail.headers,
+        "deliveries": [{"email": each.email, "status": each.status} for each in recipients],
         "attachments": [
             {
                 "filename": each["filename"],

@@ -10,7 +10,7 @@ from sandbox.checkout import Checkout
 from sandbox.control.operate import resolve
 from sandbox.event import Event
 from sandbox.ledger import Movement
-from sandbox.mail import Mail
+from sandbox.mail import Mail, Recipient
 from sandbox.payment import Payment
 from sandbox.record import Json
 from sandbox.refund import Refund
@@ -116,7 +116,8 @@ class Look:
 
     async def mailbox(self, key: str) -> list[Json]:
         """List mails, oldest first."""
-        return [mail.shown(each) for each in self.world.store.all(Mail, self._checked(key).id)]
+        owner, children = self._checked(key).id, self.world.store.children
+        return [mail.shown(each, children(Recipient, each.id)) for each in self.world.store.all(Mail, owner)]
 
     def _checked(self, key: str) -> Account:
         account = resolve(self.world, key)

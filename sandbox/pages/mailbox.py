@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from sandbox import mail
 from sandbox.control.buyer import owner
 from sandbox.control.operate import resolve
-from sandbox.mail import Mail
+from sandbox.mail import Mail, Recipient
 from sandbox.pages.page import render
 from sandbox.work import World
 
@@ -56,15 +56,15 @@ class Mailbox:
             if to is None or any(to.lower() == one["email"].lower() for one in each.to + each.cc + each.bcc)
         ][:limit]
         if wants_page(request):
-            return render("mailbox.html", mails=mails, when=_when, account=account, to=to)
-        return JSONResponse({"mails": [mail.shown(each) for each in mails]})
+            return render("mailbox.html", mails=mails, fates=self._fates, when=_when, account=account, to=to)
+        return JSONResponse({"mails": [mail.shown(each, self._recipients(each)) for each in mails]})
 
     async def read(self, mail_id: str, request: Request) -> Response:
         """Show one mail."""
         found = self._find(mail_id)
         if wants_page(request):
-            return render("mail.html", mail=found, when=_when)
-        return JSONResponse(mail.shown(found))
+            return render("mail.html", mail=found, recipients=self._recipients(found), when=_when)
+        return JSONResponse(mail.shown(found, self._recipients(found)))
 
     async def body(self, mail_id: str) -> Response:
         """Show the HTML of a mail as a mail program would: no scripts, inline pictures filled in."""
@@ -91,6 +91,12 @@ class Mailbox:
         return Response(
             base64.b64decode(found["content"]), media_type="application/octet-stream", headers=headers
         )
+
+    def _recipients(self, found: Mail) -> list[Recipient]:
+        return self.world.store.children(Recipient, found.id)
+
+    def _fates(self, found: Mail) -> list[str]:
+        return sorted({each.status for each in self._recipients(found)})
 
     def _find(self, mail_id: str) -> Mail:
         return self.world.store.get(Mail, owner(self.world, Mail, mail_id).id, mail_id)

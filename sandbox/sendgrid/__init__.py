@@ -1,1 +1,1 @@
-"""SendGrid as its own builders see it: `POST /v3/mail/send`, judged strictly, kept in the mailbox."""
+"""SendGrid as its own package sees it: mail is judged, kept in the mailbox and followed to its end."""

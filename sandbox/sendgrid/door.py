@@ -1,8 +1,7 @@
-"""Where SendGrid's API comes in."""
+"""Where SendGrid's API comes in: who calls, which call it is, and doing it."""
 
 import json
-import re
-import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -13,41 +12,14 @@ from sandbox import door
 from sandbox.account import Account
 from sandbox.answer import Answer
 from sandbox.door import Instead
-from sandbox.mail import Mail
-from sandbox.record import Json
-from sandbox.sendgrid import shape
-from sandbox.work import Work, World
+from sandbox.sendgrid import route
+from sandbox.sendgrid.call import Call, Refused, refused
+from sandbox.sendgrid.face import SendGridFace
+from sandbox.sendgrid.shape import error
+from sandbox.work import World
 
-KEY = re.compile(r"SG\.[A-Za-z0-9._-]{3,200}")
 MAX_BODY = 30 * 1024 * 1024
-JSON_TYPE = {"Content-Type": "application/json"}
-
-
-class SendGridFace:
-    """What the core asks of SendGrid."""
-
-    provider = "sendgrid"
-
-    def spelled(self, _kind: str, letters: str, /) -> str:
-        """Return the letters as they are."""
-        return letters
-
-    def account_key(self, key: str) -> str | None:
-        """Return the key itself if it looks like one of SendGrid's."""
-        return key if KEY.fullmatch(key) else None
-
-    def failure(self, status: int) -> Answer:
-        """Return SendGrid's own failure, or its throttling for 429."""
-        if status != 429:
-            return refused(status, shape.error("An internal server error occurred.", None))
-        answer = refused(status, shape.error("too many requests", None))
-        limits = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 1)}
-        return Answer(status, answer.body, {**answer.headers, **limits})
-
-
-def refused(status: int, *errors: Json) -> Answer:
-    """Return a refusal in SendGrid's form."""
-    return Answer(status, json.dumps({"errors": list(errors)}).encode(), JSON_TYPE)
+BODYLESS = ("GET", "HEAD")
 
 
 class SendGridDoor:
@@ -66,64 +38,58 @@ class SendGridDoor:
         owner = self.face.account_key(key) if scheme.lower() == "bearer" else None
         if owner is None:
             return refused(
-                401, shape.error("The provided authorization grant is invalid, expired, or revoked", None)
+                401, error("The provided authorization grant is invalid, expired, or revoked", None)
             )
         path = request.scope["path"].removeprefix("/sendgrid")
-        if path != "/v3/mail/send":
-            return refused(404, shape.error("not found", None))
-        if request.method != "POST":
-            return refused(405, shape.error("method not allowed", None))
+        found, names, known = route.find(request.method, path)
+        if found is None:
+            return refused(405, error("method not allowed", None)) if known else _nowhere()
         try:
             body = await door.read(request, MAX_BODY)
         except door.TooLarge:
-            return refused(413, shape.error("The total size of your email must be less than 30MB.", None))
+            return refused(413, error("The total size of your email must be less than 30MB.", None))
         account = self.world.account("sendgrid", owner)
-        send = partial(self._send, request.headers.get("content-type", ""), body, account)
-        return await door.with_faults(self.world, account, f"POST {path}", request, send)
+        do = partial(self._do, request, body, account, partial(_called, found, names, request))
+        return await door.with_faults(self.world, account, f"{request.method} {path}", request, do)
 
-    def _send(
-        self, content_type: str, body: bytes, account: Account, instead: Instead | None = None
+    def _do(
+        self,
+        request: Request,
+        body: bytes,
+        account: Account,
+        called: Callable[..., Answer],
+        instead: Instead | None = None,
     ) -> Answer:
+        """Do the work; `instead` is answered in place of the outcome, or of the work."""
         if instead is not None and not instead.after:
             return instead.answer
-        if not content_type.startswith("application/json"):
-            return refused(415, shape.error("Content-Type should be application/json.", None))
         try:
-            mail: Any = json.loads(body.decode())
-            # A lone surrogate can be neither stored nor shown.
-            json.dumps(mail, ensure_ascii=False).encode()
-        except (ValueError, RecursionError):
-            return refused(400, shape.error("Bad Request", None))
-        errors = shape.judge(mail, self.world.now(account))
-        if errors:
-            return refused(400, *errors)
-        if mail.get("mail_settings", {}).get("sandbox_mode", {}).get("enable"):
-            return Answer(200, b"")
-        with self.world.work(account) as work:
-            message_id = keep(work, mail)
-        return Answer(202, b"", {"X-Message-Id": message_id}) if instead is None else instead.answer
+            asked = _asked(request, body)
+            with self.world.work(account) as work:
+                answer = called(work=work, body=asked)
+        except Refused as no:
+            return no.answer
+        return answer if instead is None else instead.answer
 
 
-def keep(work: Work, body: Json) -> str:
-    """Put a message per personalization into the mailbox and return the id they share."""
-    message_id = work.account.next_id(work.world.seed, "", length=22)
-    for position, each in enumerate(body["personalizations"]):
-        work.add(
-            Mail(
-                id=message_id if position == 0 else f"{message_id}.{position}",
-                account=work.account.id,
-                created=work.now,
-                sender=each.get("from", body["from"]),
-                to=each["to"],
-                cc=each.get("cc", []),
-                bcc=each.get("bcc", []),
-                reply_to=body.get("reply_to"),
-                subject=each.get("subject", body.get("subject", "")),
-                contents=body.get("content", []),
-                attachments=body.get("attachments", []),
-                custom_args={**body.get("custom_args", {}), **each.get("custom_args", {})},
-                categories=body.get("categories", []),
-                headers={**body.get("headers", {}), **each.get("headers", {})},
-            )
-        )
-    return message_id
+def _called(found: route.Route, names: tuple[str, ...], request: Request, **given: Any) -> Answer:
+    return found.answer(Call(names=names, query=request.query_params, **given))
+
+
+def _asked(request: Request, body: bytes) -> Any:
+    """Read the JSON that was sent; where nothing has to be sent, nothing is an empty object."""
+    if request.method in BODYLESS or (request.method == "DELETE" and not body):
+        return {}
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        raise Refused(415, error("Content-Type should be application/json.", None))
+    try:
+        asked: Any = json.loads(body.decode())
+        # A lone surrogate can be neither stored nor shown.
+        json.dumps(asked, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise Refused(400, error("Bad Request", None)) from None
+    return asked
+
+
+def _nowhere() -> Answer:
+    return refused(404, error("not found", None))

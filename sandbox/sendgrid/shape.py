@@ -44,6 +44,13 @@ def address(value: Any, field: str) -> Iterator[Json]:
         yield error("Does not contain a valid address.", f"{field}.email")
 
 
+def address_text(value: Any, field: str) -> Iterator[Json]:
+    """Check an e-mail address that stands alone."""
+    yield from string(value, field)
+    if isinstance(value, str) and not _is_address(value):
+        yield error("Does not contain a valid address.", field)
+
+
 def _is_address(text: str) -> bool:
     name, at, host = text.rpartition("@")
     plain = all(ord(letter) >= 33 and letter not in '",;<>()' for letter in text) and len(text) <= 320
