@@ -16,6 +16,17 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, AliasChoices, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from providers import credential
+from providers.credential import (
+    HMAC_KEYS,
+    LOGIN,
+    AdyenCredential,
+    Credential,
+    PayPalCredential,
+    StripeCredential,
+    listed,
+)
+
 SHORTEST_SECRET = 32
 # How the DER form of an Ed25519 key begins (RFC 8410); 32 bytes of key follow.
 ED25519_PRIVATE = bytes.fromhex("302e020100300506032b657004220420")
@@ -79,11 +90,6 @@ def web_url(text: str) -> str:
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", text):
         raise ValueError("must look like https://host/path")
     return text.rstrip("/")
-
-
-def listed(text: str) -> tuple[str, ...]:
-    """Take a list apart that is written with commas."""
-    return tuple(each.strip() for each in text.split(",") if each.strip())
 
 
 def networks(text: str) -> str:
@@ -151,11 +157,10 @@ class Settings(BaseSettings):
     adyen_api_key: Secret
     adyen_merchant_account: str = Field(min_length=1)
     adyen_hmac_key: Secret = Field(
-        pattern=r"^([0-9A-Fa-f]{2})+(,([0-9A-Fa-f]{2})+)*$",
-        description="hexadecimal; several, separated by commas, while one is rotated",
+        pattern=HMAC_KEYS, description="hexadecimal; several, separated by commas, while one is rotated"
     )
     adyen_webhook_login: Secret = Field(
-        "", pattern=r"^([^:]+:.+)?$", description="name:password that notifications have to show; empty: none"
+        "", pattern=LOGIN, description="name:password that notifications have to show; empty: none"
     )
     adyen_theme: str = Field("default", min_length=1, description="the theme of Adyen's hosted page")
     adyen_client_key: str = Field(pattern="^(test|live)_")
@@ -167,6 +172,9 @@ class Settings(BaseSettings):
         "/etc/ssl/certs/ca-certificates.crt", description="PEM file: who certifies PayPal's webhooks"
     )
     paypal_api_base: Url = Field("http://127.0.0.1:8010/paypal")
+    further_accounts: Annotated[Secret, AfterValidator(credential.checked)] = Field(
+        "[]", description="a JSON list of more accounts at these providers, each with a name and its own keys"
+    )
     mail_api_key: Secret = Field(description="SendGrid's key")
     mail_from: str = Field("tickets@holdfast.example", pattern=r"^[^@\s]+@[^@\s]+$")
     sendgrid_webhook_key: Annotated[str, AfterValidator(verification_keys)] = Field(
@@ -240,19 +248,34 @@ class Settings(BaseSettings):
             raise SettingsInvalid(_explained(error)) from None
 
     @property
-    def stripe_webhook_secrets(self) -> tuple[str, ...]:
-        """The secrets that Stripe's signatures may be made with."""
-        return listed(self.stripe_webhook_secret)
+    def credentials(self) -> tuple[Credential, ...]:
+        """What our accounts at payment providers are reached with, the main ones first."""
+        return (*self._main_accounts(), *credential.read(self.further_accounts))
 
     @property
-    def adyen_hmac_keys(self) -> tuple[str, ...]:
-        """The keys that Adyen's notifications may be signed with."""
-        return listed(self.adyen_hmac_key)
+    def provider_apis(self) -> dict[str, str]:
+        """The base addresses of payment providers."""
+        return {"stripe": self.stripe_api_base, "adyen": self.adyen_api_base, "paypal": self.paypal_api_base}
 
-    @property
-    def paypal_webhook_ids(self) -> tuple[str, ...]:
-        """The webhooks that PayPal's deliveries may be signed for."""
-        return listed(self.paypal_webhook_id)
+    def _main_accounts(self) -> Iterator[Credential]:
+        yield StripeCredential(
+            secret_key=self.stripe_secret_key,
+            publishable_key=self.stripe_publishable_key,
+            webhook_secret=self.stripe_webhook_secret,
+        )
+        yield AdyenCredential(
+            api_key=self.adyen_api_key,
+            merchant_account=self.adyen_merchant_account,
+            hmac_key=self.adyen_hmac_key,
+            webhook_login=self.adyen_webhook_login,
+            client_key=self.adyen_client_key,
+        )
+        if self.paypal_client_id:
+            yield PayPalCredential(
+                client_id=self.paypal_client_id,
+                client_secret=self.paypal_client_secret,
+                webhook_id=self.paypal_webhook_id,
+            )
 
     @property
     def sendgrid_webhook_keys(self) -> tuple[str, ...]:
@@ -274,6 +297,7 @@ class Settings(BaseSettings):
         faults = [
             *self._mixed_modes(),
             *self._half_a_paypal(),
+            *self._stray_accounts(),
             *(self._unfit() if self.holdfast_env == "production" else self._too_real()),
         ]
         if faults:
@@ -299,6 +323,14 @@ class Settings(BaseSettings):
             if not getattr(self, name):
                 yield f"{name.upper()}: must be given with PAYPAL_CLIENT_ID"
         if not Path(self.paypal_roots).is_file():
+            yield "PAYPAL_ROOTS: there is no such file"
+
+    def _stray_accounts(self) -> Iterator[str]:
+        """Further accounts have names of their own, and keys of the mode that everything is of."""
+        further = credential.read(self.further_accounts)
+        mode = "live" if self.holdfast_env == "production" else "test"
+        yield from (f"FURTHER_ACCOUNTS: {fault}" for fault in credential.faults(further, mode))
+        if any(each.provider == "paypal" for each in further) and not Path(self.paypal_roots).is_file():
             yield "PAYPAL_ROOTS: there is no such file"
 
     def _too_real(self) -> Iterator[str]:

@@ -49,15 +49,13 @@ from domain.sweep import SweepRequest
 from observability import log as logs, trace
 from observability.metrics import sdk_runtime
 from observability.trace import StatementWatch
-from providers.adyen_gateway.gateway import AdyenGateway
-from providers.cash import CashGateway
+from providers import account
+from providers.account import Shared
 from providers.gateway import Accounts, Gateway, Gateways
 from providers.mail.addressee import Addressees
 from providers.mail.post import Post
 from providers.mail.sendgrid import SendGrid
-from providers.paypal_gateway.gateway import PayPalGateway
 from providers.protection import Guards, Limits
-from providers.stripe_gateway.gateway import StripeGateway
 from providers.token import KeyRing, LinkTokens, TicketTokens
 from settings import Settings, SettingsInvalid
 from workflows import names
@@ -187,45 +185,17 @@ def gateways(
     further: Sequence[Gateway],
 ) -> Gateways:
     """Build the gateways of our accounts at payment providers."""
-    stripe = StripeGateway(
-        account=ACCOUNT,
-        api_key=settings.stripe_secret_key,
-        secrets=settings.stripe_webhook_secrets,
+    shared = Shared(
         http=http,
-        api=settings.stripe_api_base,
+        apis=settings.provider_apis,
+        guards=guards,
+        memory=partial(Told, payments),
         timeout=timedelta(seconds=settings.provider_timeout_seconds),
-        guard=guards.of("stripe", ACCOUNT),
+        adyen_theme=settings.adyen_theme,
+        paypal_roots=Path(settings.paypal_roots),
         tolerance=timedelta(seconds=settings.webhook_tolerance_seconds),
     )
-    adyen = AdyenGateway(
-        account=ACCOUNT,
-        merchant=settings.adyen_merchant_account,
-        api_key=settings.adyen_api_key,
-        keys=settings.adyen_hmac_keys,
-        memory=Told(payments, "adyen", ACCOUNT),
-        api=settings.adyen_api_base,
-        login=settings.adyen_webhook_login,
-        theme=settings.adyen_theme,
-        timeout=timedelta(seconds=settings.provider_timeout_seconds),
-        guard=guards.of("adyen", ACCOUNT),
-    )
-    return Accounts(stripe, adyen, *paypal(settings, http, guards), CashGateway(ACCOUNT), *further)
-
-
-def paypal(settings: Settings, http: aiohttp.ClientSession, guards: Guards) -> Iterator[Gateway]:
-    """Build the gateway to PayPal, if we have an account there."""
-    if settings.paypal_client_id:
-        yield PayPalGateway(
-            account=ACCOUNT,
-            client_id=settings.paypal_client_id,
-            secret=settings.paypal_client_secret,
-            webhook_ids=settings.paypal_webhook_ids,
-            roots=Path(settings.paypal_roots).read_bytes(),
-            http=http,
-            api=settings.paypal_api_base,
-            timeout=timedelta(seconds=settings.provider_timeout_seconds),
-            guard=guards.of("paypal", ACCOUNT),
-        )
+    return Accounts(*account.gateways(settings.credentials, shared), *further)
 
 
 def limits(settings: Settings) -> Limits:
@@ -362,8 +332,8 @@ async def working(
 async def sweeping(built: Parts) -> None:
     """Have every account swept from now on, whichever worker begins."""
     every = timedelta(seconds=built.settings.sweep_seconds)
-    for provider, account in built.gateways.names:
-        request = SweepRequest(provider=provider, account=account, every=every)
+    for provider, name in built.gateways.names:
+        request = SweepRequest(provider=provider, account=name, every=every)
         prefix = built.settings.queue_prefix
         await patiently("temporal", partial(keep_sweeping, built.temporal, request, prefix=prefix))
 

@@ -19,6 +19,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.middleware import Middleware
 from fastapi.middleware.cors import CORSMiddleware
+from functools import partial
 from fastapi.staticfiles import StaticFiles
 from temporalio.client import Client, RetryConfig
 from temporalio.contrib.opentelemetry import TracingInterceptor
@@ -69,13 +70,12 @@ from domain.ids import OfferId, SlotId, TenantId
 from domain.limit import Policy
 from observability import log as logs, trace
 from observability.trace import StatementWatch
-from providers.adyen_gateway.gateway import AdyenGateway
-from providers.cash import CashGateway
+from providers import account
+from providers.account import Shared
 from providers.gateway import Accounts, Gateway
 from providers.mail.event import MailEvents
-from providers.paypal_gateway.gateway import PayPalGateway
+from providers.protection import Guards
 from providers.seal import Seal
-from providers.stripe_gateway.gateway import StripeGateway
 from providers.token import BookingTokens, KeyRing, LinkTokens, TicketTokens, UserTokens
 from settings import Settings, SettingsInvalid
 from workflows.client import Sagas
@@ -122,6 +122,8 @@ PARTS = (
     ),
     report,
 )
+# Of bookings that are written in one transaction.
+LARGEST_GROUP = 64
 
 # A server that is down must not make callers wait: by default the SDK tries for ten seconds.
 SOON_AWAY = RetryConfig(
@@ -203,7 +205,7 @@ async def opened(settings: Settings, further: Sequence[Gateway] = ()) -> AsyncIt
         http = await closing.enter_async_context(aiohttp.ClientSession())
         temporal = await client(settings)
         made = house(settings, database, payments, temporal, gateways(settings, http, payments, further))
-        for work in (made.waker.run, made.intake.run, made.feed.run):
+        for work in (made.waker.run, made.feed.run):
             await closing.enter_async_context(running(work()))
         yield made
 
@@ -241,9 +243,7 @@ def house(
             api_url=settings.api_url,
             grace=timedelta(seconds=settings.hold_grace_seconds),
             publishable_keys={
-                "stripe": settings.stripe_publishable_key,
-                "adyen": settings.adyen_client_key,
-                "paypal": settings.paypal_client_id,
+                (each.provider, each.name): each.publishable_key for each in settings.credentials
             },
             live=settings.holdfast_env == "production",
             ui_origin="/".join(settings.temporal_ui_url.split("/")[:3]),
@@ -308,38 +308,17 @@ def gateways(
     """Build the gateways whose webhooks are taken here; but for the list of a user's stored methods, nothing
     here asks a provider anything.
     """
-    stripe = StripeGateway(
-        account=webhook.MAIN_ACCOUNT,
-        api_key=settings.stripe_secret_key,
-        secrets=settings.stripe_webhook_secrets,
+    shared = Shared(
         http=http,
-        api=settings.stripe_api_base,
+        apis=settings.provider_apis,
+        guards=Guards(),
+        memory=partial(Told, payments),
+        timeout=timedelta(seconds=settings.provider_timeout_seconds),
         tolerance=timedelta(seconds=settings.webhook_tolerance_seconds),
     )
-    adyen = AdyenGateway(
-        account=webhook.MAIN_ACCOUNT,
-        merchant=settings.adyen_merchant_account,
-        api_key=settings.adyen_api_key,
-        keys=settings.adyen_hmac_keys,
-        memory=Told(payments, "adyen", webhook.MAIN_ACCOUNT),
-        api=settings.adyen_api_base,
-        login=settings.adyen_webhook_login,
-    )
-    return Accounts(stripe, adyen, *paypal(settings, http), CashGateway(webhook.MAIN_ACCOUNT), *further)
-
-
-def paypal(settings: Settings, http: aiohttp.ClientSession) -> Iterator[Gateway]:
-    """Build the gateway to PayPal, if we have an account there."""
-    if settings.paypal_client_id:
-        yield PayPalGateway(
-            account=webhook.MAIN_ACCOUNT,
-            client_id=settings.paypal_client_id,
-            secret=settings.paypal_client_secret,
-            webhook_ids=settings.paypal_webhook_ids,
-            roots=Path(settings.paypal_roots).read_bytes(),
-            http=http,
-            api=settings.paypal_api_base,
-        )
+        adyen_theme=settings.adyen_theme,
+        paypal_roots=Path(settings.paypal_roots),
+    return Accounts(*account.gateways(settings.credentials, shared), *further)
 
 
 def mail_events(settings: Settings) -> Mapping[str, MailEvents]:

@@ -31,6 +31,7 @@ from api.recent import Recent
 from api.waker import Waker
 from db import tenant as tenants
 from db.catalog import Sale
+from db.booking.place import Placed, Placement
 from db.session import Database
 from db.tenant import Channel
 from domain.catalog import SHOWN, SaleStatus
@@ -164,13 +165,13 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings that routes go by: `publishable_keys` by payment provider, `live` when money is real;
+    """The settings that routes go by: `publishable_keys` by provider and account, `live` when money is real;
     `ui_origin` is where the Temporal Web UI's pages come from, `codec_ticket` what opens payloads to them.
     """
 
     api_url: str
     grace: timedelta
-    publishable_keys: Mapping[str, str]
+    publishable_keys: Mapping[tuple[str, str], str]
     live: bool
     ui_origin: str
     codec_ticket: str

@@ -348,7 +348,9 @@ def _answer(parts: House, checkout: Checkout, status: PaymentStatus = PaymentSta
     return PaymentAnswer(
         **checkout.model_dump(),
         status=status,
-        publishable_key=parts.rules.publishable_keys.get(checkout.provider) if secret else None,
+        publishable_key=parts.rules.publishable_keys.get((checkout.provider, checkout.account))
+        if secret
+        else None,
     )
 
 

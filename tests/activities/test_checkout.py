@@ -41,7 +41,7 @@ class Scripted(Dummy):
 
     def __init__(self, at: AccountName, *troubles: GatewayTrouble, away: bool = False) -> None:
         super().__init__()
-        self.provider, self.account = at.provider, at.name  # type: ignore[misc] # one class, many accounts
+        self.provider, self.account = at.provider, at.name
         self.troubles, self.away = list(troubles), away
         self.calls: list[str] = []
         self.meanwhile: Meanwhile | None = None

@@ -10,7 +10,7 @@ import pytest
 
 from api.app import create_app
 from tests.api.conftest import Door
-from tests.providers.test_adyen import envelope, item, signed
+from tests.providers.adyen_item import envelope, item, signed
 
 PATH = "/api/v1/webhooks/adyen"
 
@@ -21,7 +21,7 @@ async def deliver(door: Door, raw: bytes, path: str = PATH, **headers: str) -> h
 
 def notification(door: Door, psp: str, **more: Any) -> dict[str, Any]:
     """Write an item of our merchant, signed as this door wants it."""
-    merchant, key = door.settings.adyen_merchant_account, door.settings.adyen_hmac_keys[0]
+    merchant, key = door.settings.adyen_merchant_account, door.settings.adyen_hmac_key
     return signed(item("AUTHORISATION", pspReference=psp, merchantAccountCode=merchant, **more), key)
 
 
@@ -60,7 +60,7 @@ async def test_garbage_is_invalid_and_an_unknown_account_unknown(door: Door) -> 
 
 @pytest.mark.row("WHK-05", partly="unknown codes are accepted and do nothing; each code: tests/providers")
 async def test_what_we_do_not_know_is_accepted_and_kept(door: Door) -> None:
-    merchant, key = door.settings.adyen_merchant_account, door.settings.adyen_hmac_keys[0]
+    merchant, key = door.settings.adyen_merchant_account, door.settings.adyen_hmac_key
     raw = envelope(signed(item("A_KIND_OF_TOMORROW", merchantAccountCode=merchant), key))
 
     answer = await deliver(door, raw)
@@ -70,7 +70,7 @@ async def test_what_we_do_not_know_is_accepted_and_kept(door: Door) -> None:
 
 
 async def test_what_is_real_or_anothers_waits_for_a_person(door: Door) -> None:
-    key = door.settings.adyen_hmac_keys[0]
+    key = door.settings.adyen_hmac_key
     real = envelope(notification(door, "A"), live="true")
     anothers = envelope(signed(item("AUTHORISATION", pspReference="B", merchantAccountCode="Another"), key))
 

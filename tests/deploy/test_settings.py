@@ -91,7 +91,7 @@ def test_several_webhook_secrets_are_believed(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch, {**DEVELOPMENT, "STRIPE_WEBHOOK_SECRET": f"whsec_old{LONG}, whsec_new{LONG}"}
     )
 
-    assert settings.stripe_webhook_secrets == (f"whsec_old{LONG}", f"whsec_new{LONG}")
+    assert settings.credentials[0].secrets == (f"whsec_old{LONG}", f"whsec_new{LONG}")
 
 
 @pytest.mark.row("DEP-09")
