@@ -58,7 +58,15 @@ from api.intake import Intake
 from api.limit import Limits, RateLimitFields, Rules as LimitRules
 from api.middleware import BodyLimit, SafeHeaders, Watch
 from api.openapi import describer
-from api.operator import block, booking as attended, case, notice as messages, verdict, webhook as inbox
+from api.operator import (
+    block,
+    booking as attended,
+    case,
+    dispute,
+    notice as messages,
+    verdict,
+    webhook as inbox,
+)
 from api.recent import Recent
 from api.waker import Waker
 from db import catalog as sales, event, relay
@@ -120,6 +128,7 @@ PARTS = (
         page,
         back,
     ),
+    dispute,
     report,
 )
 # Of bookings that are written in one transaction.

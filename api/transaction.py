@@ -16,6 +16,7 @@ from api.operator.desk import ADMIN, Operator, place, turned
 from api.shape import Answer, Cursor, Instant, Limit, Shape, WrittenInstant
 from db.payment import read as payments
 from db.payment.read import Payment
+from domain.dispute import DisputeState
 from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import PaymentStatus, RiskResult
@@ -38,7 +39,8 @@ class TransactionFilter(Shape):
 
 class TransactionAnswer(Answer):
     """A payment as its record has it; what was taken and went back in minor units of `captured_currency`,
-    which is another than `amount`'s only where a provider took what nobody asked for.
+    which is another than `amount`'s only where a provider took what nobody asked for. `dispute` says that the
+    payer's bank wants, or has taken, money back, and how far it has come.
     """
 
     id: UUID
@@ -51,6 +53,7 @@ class TransactionAnswer(Answer):
     captured_currency: str
     refunded_minor: int
     status: PaymentStatus
+    dispute: DisputeState | None
     method: str | None
     card_brand: str | None
     card_last4: str | None

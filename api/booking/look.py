@@ -115,6 +115,7 @@ async def show(
         attempts_left=_attempts_left(booking, tried),
         decline=await _decline(connection, booking, tried, language),
         payment=_payable(parts, booking, tried),
+        dispute=next((each.dispute for each in reversed(tried) if each.dispute), None),
         paid_by=_paid_by(booking, tried),
         tickets=await ticket.of(connection, parts, booking),
     )

@@ -14,6 +14,7 @@ from api.shape import Answer, Email, Instant, Locale, MoneyShape, Name, Phone, S
 from api.ticket import TicketAnswer
 from db.booking.read import Booking
 from domain.booking import OPEN, BookingStatus
+from domain.dispute import DisputeState
 from domain.ids import BookingId
 from domain.money import Money
 from domain.payment import PaymentStatus
@@ -159,7 +160,8 @@ class BookingAnswer(BookingSummary):
     """How a booking stands, for a client that comes back: what to do next and how long there is for it.
 
     `step` is that in a word: pay, wait, done or ended. `payment` is the attempt that can be paid now,
-    `decline` why the last try did not go through, `paid_by` what a confirmed booking was paid with.
+    `decline` why the last try did not go through, `paid_by` what a confirmed booking was paid with, `dispute`
+    how far the payer's bank has come that wants the money back.
     """
 
     step: Literal["pay", "wait", "done", "ended"]
@@ -175,6 +177,7 @@ class BookingAnswer(BookingSummary):
     attempts_left: int
     decline: DeclineAnswer | None = None
     payment: PaymentAnswer | None
+    dispute: DisputeState | None = None
     paid_by: tuple[PaidAnswer, ...]
     tickets: tuple[TicketAnswer, ...]
 

@@ -34,7 +34,7 @@ alter table disputes force row level security;
 create policy everything on disputes for select to holdfast_readonly using (true);
 create policy own on disputes to holdfast_app, holdfast_payment, holdfast_relay
     using (tenant_id = current_tenant()) with check (tenant_id = current_tenant());
-grant select on disputes to holdfast_app, holdfast_readonly;
+grant select on disputes to holdfast_app, holdfast_relay, holdfast_readonly;
 grant select, insert, update on disputes to holdfast_payment;
 
 alter table cases drop constraint ck_cases_kind_known;

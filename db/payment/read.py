@@ -6,37 +6,27 @@ from typing import NamedTuple
 from uuid import UUID
 
 from db.session import Connection, Record
+from domain.dispute import DisputeState
 from domain.ids import BookingId, PaymentId, TenantId
 from domain.money import Money
 from domain.payment import Checkout, PaymentReport, PaymentStatus, RiskResult
 from domain.refusal import Unknown
 
-PAYMENT = """
+SHOWN = """
 select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
        captured_minor, coalesce(captured_currency, currency) as captured_currency, refunded_minor, declines,
-       decline_code, provider_ref, checkout, transaction_reference,
-       manual,
-       card_brand, card_last4, risk_score, risk_result, created_at, authorized_at, captured_at
-  from payments where tenant_id = $1 and id = $2
-"""
+       decline_code, provider_ref, checkout, transaction_reference, manual, card_brand, card_last4,
+       risk_score, risk_result, created_at, authorized_at, captured_at,
+       (select d.state from disputes d where d.tenant_id = p.tenant_id and d.payment_id = p.id
+         order by d.opened_at desc, d.id desc limit 1) as dispute
+  from payments p"""
 
-OF_BOOKING = """
-select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
-       captured_minor, coalesce(captured_currency, currency) as captured_currency, refunded_minor, declines,
-       decline_code, provider_ref, checkout, transaction_reference,
-       manual,
-       card_brand, card_last4, risk_score, risk_result, created_at, authorized_at, captured_at
-  from payments where tenant_id = $1 and booking_id = $2 order by created_at, id
-"""
+PAYMENT = f"{SHOWN} where tenant_id = $1 and id = $2"
+
+OF_BOOKING = f"{SHOWN} where tenant_id = $1 and booking_id = $2 order by created_at, id"
 
 # Newest first: an id is made when its payment is wished for. $6 is the last of the page before.
-PAGE = """
-select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
-       captured_minor, coalesce(captured_currency, currency) as captured_currency, refunded_minor, declines,
-       decline_code, provider_ref, checkout, transaction_reference,
-       manual,
-       card_brand, card_last4, risk_score, risk_result, created_at, authorized_at, captured_at
-  from payments
+PAGE = f"""{SHOWN}
  where tenant_id = $1 and ($2::text is null or user_id = $2) and ($3::text is null or status = $3)
    and ($4::timestamptz is null or created_at >= $4) and ($5::timestamptz is null or created_at < $5)
    and ($6::uuid is null or id < $6)
@@ -83,7 +73,9 @@ select p.id, p.status, coalesce(p.captured_currency, p.currency) as currency, p.
 
 
 class Payment(NamedTuple):
-    """One attempt as it stands; `checkout` is where or with what to pay, once the provider has answered."""
+    """One attempt as it stands; `checkout` is where or with what to pay, once the provider has answered;
+    `dispute` how far the payer's bank has come that wants the money back.
+    """
 
     id: PaymentId
     booking_id: BookingId
@@ -110,6 +102,7 @@ class Payment(NamedTuple):
     created_at: datetime
     authorized_at: datetime | None
     captured_at: datetime | None
+    dispute: DisputeState | None
 
 
 class Address(NamedTuple):
@@ -197,10 +190,12 @@ def _payment(row: Record) -> Payment:
     columns = dict(row)
     amount = Money(minor=columns.pop("amount_minor"), currency=columns.pop("currency"))
     checkout, status, risk = columns.pop("checkout"), columns.pop("status"), columns.pop("risk_result")
+    dispute = columns.pop("dispute")
     return Payment(
         **columns,
         amount=amount,
         status=PaymentStatus(status),
         checkout=Checkout.model_validate(checkout) if checkout else None,
         risk_result=RiskResult(risk) if risk else None,
+        dispute=DisputeState(dispute) if dispute else None,
     )
