@@ -10,6 +10,7 @@ from domain.due import LATE_SETTLING, payable, settles_within
 from domain.ids import MethodId, PaymentId
 from domain.money import Money
 from domain.payment import PaymentStatus, StartPayment
+from domain.route import AccountName
 
 
 def secured(tried: Sequence[Payment]) -> int:
@@ -29,8 +30,7 @@ async def asked(
     tried: Sequence[Payment],
     *,
     payment_id: PaymentId,
-    provider: str,
-    account: str,
+    accounts: tuple[AccountName, ...],
     return_url: str,
     hosted: bool,
     method: str | None,
@@ -46,8 +46,9 @@ async def asked(
     """
     return StartPayment(
         payment_id=payment_id,
-        provider=provider,
-        account=account,
+        provider=accounts[0].provider,
+        account=accounts[0].name,
+        otherwise=accounts[1:],
         amount=payable(booking.due, booking.total, secured(tried), booking.terms, amount),
         hosted=hosted,
         return_url=return_url,

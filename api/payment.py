@@ -21,7 +21,9 @@ from api.back import BackUrl, allowed, through_us
 from api.billing import BillingWish, keep, refuse_unbillable
 from api.body import StrictRoute
 from api.deps import BASE, Caller, House, Now, Parts, Permission, RequiredKey, fingerprint, may
+from api.passenger import Country
 from api.paying import asked
+from api.route import Sold, routed
 from api.shape import Answer, Code, Instant, MoneyShape, Shape, example
 from db import idempotency, method as methods, tenant
 from db.booking.read import Booking, find
@@ -31,9 +33,8 @@ from db.payment import read as payments
 from db.payment.attempt import Asker, note
 from db.payment.read import Payment
 from db.session import Connection
-from db.tenant import Account
 from domain.booking import OPEN, BookingStatus
-from domain.ids import ChannelId, MethodId, PaymentId, TenantId
+from domain.ids import MethodId, PaymentId, TenantId
 from domain.payment import CASH, Checkout, PaymentStatus
 from domain.refusal import (
     AlreadyPaid,
@@ -54,6 +55,7 @@ from domain.refusal import (
     Unauthenticated,
     Unknown,
 )
+from domain.route import AccountName, Purchase
 from workflows.client import ProviderAway
 
 ROUTE = "POST /bookings/{booking}/payments"
@@ -94,22 +96,30 @@ Asking = Annotated[Asker, Depends(asker)]
 class PaymentWish(Shape):
     """How to pay: at a page of the provider (`hosted`), or with a secret that the client pays with itself.
 
-    With `method_id` one of the caller's own stored methods is tried at once; there is an address to go to
-    only where their bank asks them. The buyer comes back to `return_url`, which is ours or on the channel's
-    list; an app's own scheme will do. `amount` is a part of what is due, where the offer may be paid in
-    parts, or all of the price where a deposit would do. Paying by `card` needs the holder's name in
-    `billing`, some products a billing address.
+    Which provider is asked follows from the organizer's rules, unless one is named, and may depend on the
+    buyer's `country` (unless said, that of the billing address). With `method_id` one of the caller's own
+    stored methods is tried at once; there is an address to go to only where their bank asks them. The buyer
+    comes back to `return_url`, which is ours or on the channel's list; an app's own scheme will do. `amount`
+    is a part of what is due, where the offer may be paid in parts, or all of the price where a deposit would
+    do. Paying by `card` needs the holder's name in `billing`, some products a billing address.
     """
 
     model_config = example(return_url="https://shop.example/thanks", hosted=True)
 
     provider: Code | None = None
     method: Code | None = None
+    country: Country | None = None
     method_id: UUID | None = None
     return_url: BackUrl
     hosted: StrictBool = True
     amount: MoneyShape | None = None
     billing: BillingWish | None = None
+
+    @property
+    def from_country(self) -> str | None:
+        """The buyer's country, as far as the wish tells."""
+        address = self.billing.address if self.billing else None
+        return self.country or (address.country if address else None)
 
 
 class PaymentAnswer(Answer):
@@ -194,20 +204,14 @@ async def paid_under(
         return problem.replayed(before.answer)
     stored_method = await _stored_method(parts, found.tenant_id, user_id, wish)
     async with parts.database.tenant(found.tenant_id) as connection:
-        account = await payable_through(
-            connection,
-            parts,
-            found.tenant_id,
-            found.channel_id,
-            wish,
-            stored=stored_method,
-            takes_cash=takes_cash,
+        accounts = await payable_through(
+            connection, parts, sold(found), wish, stored=stored_method, takes_cash=takes_cash
         )
         refuse_unbillable(wish.billing, found.terms, wish.method)
         claim = await idempotency.claim(connection, found.tenant_id, used, uuid7())
         payment_id = PaymentId(claim.subject)
         await keep(connection, found.tenant_id, found.id, payment_id, wish.billing)
-        suspicious = account.provider != CASH and await parts.limits.count_payment(
+        suspicious = accounts[0].provider != CASH and await parts.limits.count_payment(
             connection, request, found.tenant_id, payment_id, user_id
         )
     if claim.answer is not None:
@@ -215,7 +219,7 @@ async def paid_under(
     async with parts.payments.tenant(found.tenant_id) as connection:
         await note(connection, found.tenant_id, payment_id, asker, user_id=user_id, metadata=metadata)
     try:
-        answered = await opened(parts, found, wish, account, payment_id, now=now, suspicious=suspicious)
+        answered = await opened(parts, found, wish, accounts, payment_id, now=now, suspicious=suspicious)
     except ProviderAway:
         async with parts.database.tenant(found.tenant_id) as connection:
             await idempotency.free(connection, found.tenant_id, used)
@@ -233,32 +237,41 @@ async def paid_under(
 async def payable_through(
     connection: Connection,
     parts: House,
-    tenant_id: TenantId,
-    channel_id: ChannelId,
+    sold: Sold,
     wish: PaymentWish,
     *,
     at: str = "",
     stored: Method | None = None,
     takes_cash: bool = False,
-) -> Account:
-    """Choose the account a wish goes to: the one that keeps the `stored` method, the named provider's, else
-    the preferred one. Cash is never chosen unless it is named by who takes it.
+) -> tuple[AccountName, ...]:
+    """Choose the accounts that a wish may go to, the first to be asked first: the one that keeps the `stored`
+    method, else what the organizer's rules say. Cash is never chosen unless it is named by who takes it.
 
-    Refuses InvalidRequest for a provider the tenant has no account at, and for an address of return that is
-    neither ours nor on the channel's list; `at` is where in the body the wish stands.
+    Refuses InvalidRequest for a provider or a method that is not offered, and for an address of return that
+    is neither ours nor on the channel's list; `at` is where in the body the wish stands.
     """
-    channel = await tenant.channel_by_id(connection, tenant_id, channel_id)
+    channel = await tenant.channel_by_id(connection, sold.tenant_id, sold.channel_id)
     origins = (parts.rules.api_url, *(channel.return_origins if channel else ()))
     if not allowed(wish.return_url, origins):
-        raise _not_allowed(f"{at}/return_url", "Ours, or on the channel's list of addresses of return.")
-    for account in await tenant.accounts(connection, tenant_id):
-        known = parts.gateways.of(account.provider, account.name)
-        if account.provider == CASH and not (takes_cash and wish.provider == CASH):
-            continue
-        fits = stored is None or (stored.provider, stored.account) == (account.provider, account.name)
-        if known is not None and fits and wish.provider in (None, account.provider):
-            return account
-    raise _not_allowed(f"{at}/provider", "Payments go through no such provider here.")
+        error: JsonValue = {
+            "pointer": f"{at}/return_url",
+            "code": "not_allowed",
+            "detail": "Ours, or on the channel's list of addresses of return.",
+        }
+        raise InvalidRequest("The wish to pay breaks a rule.", errors=[error])
+    purchase = Purchase(
+        offer_id=sold.offer_id, currency=sold.currency, country=wish.from_country, method=wish.method
+    )
+    return await routed(
+        connection,
+        parts,
+        sold.tenant_id,
+        purchase,
+        provider=wish.provider,
+        stored=stored,
+        cash=takes_cash and wish.provider == CASH,
+        at=at,
+    )
 
 
 async def _stored_method(
@@ -283,7 +296,7 @@ async def opened(
     parts: House,
     booking: Booking,
     wish: PaymentWish,
-    account: Account,
+    accounts: tuple[AccountName, ...],
     payment_id: PaymentId,
     *,
     now: datetime,
@@ -303,8 +316,7 @@ async def opened(
         booking,
         tried,
         payment_id=payment_id,
-        provider=account.provider,
-        account=account.name,
+        accounts=accounts,
         return_url=through_us(
             wish.return_url,
             api_url=parts.rules.api_url,
@@ -325,6 +337,11 @@ async def opened(
             refuse_unpayable(await find(connection, booking.tenant_id, booking.id))
         raise
     return _answer(parts, checkout, PaymentStatus.PROCESSING if checkout.paid else PaymentStatus.PENDING)
+
+
+def sold(booking: Booking) -> Sold:
+    """Say what a payment of a booking is for."""
+    return Sold(booking.tenant_id, booking.channel_id, booking.offer_id, booking.due.currency)
 
 
 def refuse_unpayable(booking: Booking) -> None:
@@ -352,8 +369,3 @@ def _answer(parts: House, checkout: Checkout, status: PaymentStatus = PaymentSta
         if secret
         else None,
     )
-
-
-def _not_allowed(pointer: str, detail: str) -> InvalidRequest:
-    error: JsonValue = {"pointer": pointer, "code": "not_allowed", "detail": detail}
-    return InvalidRequest("The wish to pay breaks a rule.", errors=[error])

@@ -27,10 +27,10 @@ class AccountName(Value):
 
 
 class Purchase(Value):
-    """What a payment is for, as far as its route depends on it; the country and method may not be known."""
+    """What a payment is for, as far as its route depends on it; all but the currency may not be known."""
 
-    offer_id: OfferId
     currency: str
+    offer_id: OfferId | None = None
     country: str | None = None
     method: str | None = None
 

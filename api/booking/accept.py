@@ -23,7 +23,7 @@ from db.booking import read
 from db.booking.place import Placed, Placement, place
 from db.catalog import Sale
 from db.payment import attempt
-from db.tenant import Account, Channel
+from db.tenant import Channel
 from domain.booking import BookingStatus
 from domain.ids import BookingId, PaymentId, QuoteId
 from domain.inventory import places_wanted
@@ -156,7 +156,9 @@ async def _placement(
         raise _broken("/expected_total", "price_changed", "This is not our price.", total=chosen.total)
     offer, slot = chosen.sale.offer, chosen.sale.slot
     if wish.payment is not None:
-        await _account(parts, channel, wish.payment)
+        paid_for = Sold(channel.tenant_id, channel.id, offer.id, offer.currency)
+        async with parts.database.tenant(channel.tenant_id) as connection:
+            await payable_through(connection, parts, paid_for, wish.payment, at="/payment")
         refuse_unbillable(wish.payment.billing, offer.terms, wish.payment.method, at="/payment")
     to_pay = due(chosen.total, offer.terms)
     booking_id = BookingId(uuid7())
@@ -215,11 +217,6 @@ async def _quoted(
     return Chosen(sale, quote.lines, quote.total, quote.id)
 
 
-async def _account(parts: House, channel: Channel, wish: PaymentWish) -> Account:
-    async with parts.database.tenant(channel.tenant_id) as connection:
-        return await payable_through(connection, parts, channel.tenant_id, channel.id, wish, at="/payment")
-
-
 async def _made_before(parts: House, caller: Caller, used: idempotency.Key | None) -> Placed | None:
     """Find the booking that the key made, if it made one. Refuses KeyReused."""
     if used is None:
@@ -267,9 +264,7 @@ async def _payment(
     mark = fingerprint(PAYMENT_ROUTE, wish)
     used = idempotency.Key(caller=f"booking:{booking.id}", route=PAYMENT_ROUTE, key="1", fingerprint=mark)
     async with parts.database.tenant(booking.tenant_id) as connection:
-        account = await payable_through(
-            connection, parts, booking.tenant_id, booking.channel_id, wish, at="/payment"
-        )
+        accounts = await payable_through(connection, parts, sold(booking), wish, at="/payment")
         claim = await idempotency.claim(connection, booking.tenant_id, used, uuid7())
         payment_id, refused = PaymentId(claim.subject), None
         await keep(connection, booking.tenant_id, booking.id, payment_id, wish.billing)
@@ -286,7 +281,7 @@ async def _payment(
                 await asker(request, parts),
                 user_id=booking.user_id,
             )
-        return await opened(parts, booking, wish, account, payment_id, now=now, suspicious=suspicious)
+        return await opened(parts, booking, wish, accounts, payment_id, now=now, suspicious=suspicious)
     except ProviderAway:
         async with parts.database.tenant(booking.tenant_id) as connection:
             await idempotency.free(connection, booking.tenant_id, used)
@@ -295,7 +290,8 @@ async def _payment(
     except Refusal as no:
         refused = no.code
     status = PaymentStatus.FAILED if refused else PaymentStatus.PENDING
-    return PaymentAnswer(payment_id=payment_id, status=status, provider=account.provider, refused=refused)
+    provider = accounts[0].provider
+    return PaymentAnswer(payment_id=payment_id, status=status, provider=provider, refused=refused)
 
 
 def _broken(pointer: str, code: str, detail: str, total: Money | None = None) -> InvalidRequest:
