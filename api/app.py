@@ -324,9 +324,9 @@ def gateways(
         memory=partial(Told, payments),
         timeout=timedelta(seconds=settings.provider_timeout_seconds),
         tolerance=timedelta(seconds=settings.webhook_tolerance_seconds),
-    )
         adyen_theme=settings.adyen_theme,
         paypal_roots=Path(settings.paypal_roots),
+    )
     return Accounts(*account.gateways(settings.credentials, shared), *further)
 
 
