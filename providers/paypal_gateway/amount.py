@@ -38,3 +38,11 @@ def from_paypal(written: Amount) -> Money:
         return Money(minor=0, currency=amount.UNCOUNTABLE)
     decimals = match[2] or ""
     return amount.read(int(match[1] + decimals), written["currency_code"], len(decimals))
+
+
+def signed_from_paypal(written: Amount) -> Money:
+    """Read an amount that may be less than nothing."""
+    value = written["value"]
+    if not value.startswith("-"):
+        return from_paypal(written)
+    return -from_paypal({**written, "value": value[1:]})

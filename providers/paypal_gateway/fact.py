@@ -73,6 +73,13 @@ class Heard:
             refund_id=_label(about) if kind in (FactKind.REFUNDED, FactKind.REFUND_FAILED) else None,
         )
 
+    def declined(self, order: Json, code: str) -> PaymentFact:
+        """Write down that the buyer's bank said no when the money was to be held."""
+        operation = f"{self.order_id}/authorize"
+        return self.fact(FactKind.DECLINED, order, operation=operation).model_copy(
+            update={"decline_code": code}
+        )
+
 
 def instant(text: str) -> datetime:
     """Read a time. Raises ValueError for one without an offset."""
@@ -161,6 +168,12 @@ def is_closed(order: Json) -> bool:
     """Say whether we have given the order up."""
     whose = labels(order["purchase_units"][0].get("custom_id"))
     return whose is not None and whose.closed
+
+
+def is_to_be_held(order: Json) -> bool:
+    """Say whether an order is approved, and its money to be held and not held yet."""
+    ours = order["intent"] == "AUTHORIZE" and not is_closed(order)
+    return ours and order["status"] == "APPROVED" and not payments(order)
 
 
 def _amount(about: Json) -> Money:

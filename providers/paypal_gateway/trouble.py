@@ -15,6 +15,7 @@ from providers.gateway import Declined, GatewayTrouble, NeedsFunds, NotFound, Re
 
 _CONFLICTS = frozenset(
     {
+        "ACTION_NOT_ALLOWED_IN_CURRENT_DISPUTE_STATE",
         "AUTHORIZATION_ALREADY_CAPTURED",
         "AUTHORIZATION_DENIED",
         "AUTHORIZATION_EXPIRED",
@@ -28,6 +29,7 @@ _CONFLICTS = frozenset(
         "ORDER_NOT_APPROVED",
         "PENDING_CAPTURE",
         "PREVIOUSLY_VOIDED",
+        "TRANSACTION_DISPUTED",
     }
 )
 # The buyer's side says no, and what the buyer is told.
@@ -48,27 +50,52 @@ DECLINES: Mapping[str, Decline] = {
 _WORD = re.compile(r"[A-Z0-9_]{1,64}")
 
 
+class MadeBefore(StateConflict):
+    """Raised when a payout was made under this id before; `payout_batch_id` is PayPal's name of it, empty
+    where PayPal does not say it.
+    """
+
+    def __init__(self, payout_batch_id: str) -> None:
+        super().__init__("made_before")
+        self.payout_batch_id = payout_batch_id
+
+
 def of_answer(status: int, answer: Any, wait: timedelta | None) -> GatewayTrouble:
     """Say what an answer that is no success means for us; `wait` is what PayPal asks for."""
     if status == 404:
         return NotFound("resource_missing")
-    return trouble.of_status(status, wait) or _by_issue(_issue(answer))
+    return trouble.of_status(status, wait) or _by_body(answer)
 
 
-def _by_issue(issue: str) -> GatewayTrouble:
+def _by_body(answer: Any) -> GatewayTrouble:
+    issue, name = _word(answer, "details", 0, "issue"), _word(answer, "name")
     if issue in DECLINES:
         return Declined(DECLINES[issue].value)
     if issue in _CONFLICTS:
         return StateConflict(issue.lower())
-    if issue == "REFUND_FAILED_INSUFFICIENT_FUNDS":
+    if issue == "REFUND_FAILED_INSUFFICIENT_FUNDS" or name == "INSUFFICIENT_FUNDS":
         return NeedsFunds("balance_insufficient")
+    if name == "USER_BUSINESS_ERROR" and _word(answer, "details", 0, "field") == "SENDER_BATCH_ID":
+        return MadeBefore(_last_step(_at(answer, "details", 0, "link", 0, "href")))
     return Refused(issue.lower() or "invalid_request")
 
 
-def _issue(answer: Any) -> str:
-    """Read the first issue; nothing from an answer of another shape."""
+def _at(answer: Any, *steps: str | int) -> Any:
+    """Follow the steps into an answer; nothing where it is of another shape."""
     try:
-        issue = answer["details"][0]["issue"]
+        for step in steps:
+            answer = answer[step]
     except (KeyError, IndexError, TypeError):
-        return ""
-    return issue if isinstance(issue, str) and _WORD.fullmatch(issue) else ""
+        return None
+    return answer
+
+
+def _word(answer: Any, *steps: str | int) -> str:
+    """Read a word of PayPal's; its sentences are none."""
+    found = _at(answer, *steps)
+    return found if isinstance(found, str) and _WORD.fullmatch(found) else ""
+
+
+def _last_step(address: Any) -> str:
+    found = str(address or "").rpartition("/")[2]
+    return found if _WORD.fullmatch(found) else ""

@@ -21,7 +21,10 @@ from providers.paypal_gateway.order import PAYPAL, labels
 ALGORITHM = "SHA256withRSA"
 # PayPal tries for three days, under the stamp of its first try.
 OLDEST, AHEAD = timedelta(days=4), timedelta(minutes=5)
-DISPUTED = "CUSTOMER.DISPUTE.CREATED"
+# Whatever is told of a dispute, where it stands is asked for.
+DISPUTES = frozenset(f"CUSTOMER.DISPUTE.{what}" for what in ("CREATED", "UPDATED", "RESOLVED"))
+# What an event has to be about for somebody to be told.
+TOLD = DISPUTES | TELLS.keys()
 LONGEST_HEADER = 2000
 
 
@@ -92,7 +95,8 @@ def parse(raw: bytes, account: str, *, live: bool) -> Sequence[WebhookEvent]:
             tenant_id=whose.tenant_id if whose else None,
             booking_id=whose.booking_id if whose else None,
             payment_id=whose.payment_id if whose else None,
-            disputed=_disputed(about) if kind == DISPUTED else None,
+            disputed=_disputed(about) if kind in DISPUTES else None,
+            dispute=str(about["dispute_id"]) if kind in DISPUTES else None,
         )
         facts = tuple(_facts(read, about, account))
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError):
@@ -124,7 +128,9 @@ def _unread(raw: bytes, *, live: bool) -> Sequence[WebhookEvent]:
 
 
 def _label(about: Json) -> object:
-    """Give the labels of an order, or of an authorization, capture or refund."""
+    """Give the labels of an order or a dispute, or of an authorization, capture or refund."""
+    if "disputed_transactions" in about:
+        return about["disputed_transactions"][0].get("custom")
     return (
         about["purchase_units"][0].get("custom_id") if "purchase_units" in about else about.get("custom_id")
     )

@@ -16,6 +16,7 @@ from sandbox.record import Json, NotFound
 from sandbox.work import Work
 
 DISPUTES = "/v1/customer/disputes"
+NOT_ALLOWED = "ACTION_NOT_ALLOWED_IN_CURRENT_DISPUTE_STATE"
 # What a bank calls it, and PayPal; anything else stands for itself.
 REASONS: Mapping[str, str] = {
     "fraudulent": "UNAUTHORISED",
@@ -75,6 +76,8 @@ def provide_evidence(call: Call) -> Json:
     """Hand evidence in, once."""
     wish: shape.EvidenceWish = call.body
     dispute = retrieve(call)
+    if dispute.status != "needs_response":
+        raise unprocessable(NOT_ALLOWED)
     dispute.evidence = wish.model_dump(exclude_none=True)
     return _done(call, dispute, disputes.submit)
 
@@ -93,7 +96,7 @@ def adjudicate(call: Call) -> Json:
     """Settle a dispute that is under review, as an agent of PayPal's does."""
     dispute, won = retrieve(call), call.body.adjudication_outcome == "SELLER_FAVOR"
     if dispute.status != "under_review":
-        raise unprocessable("INVALID_DISPUTE_STATUS")
+        raise unprocessable(NOT_ALLOWED)
     return _done(call, dispute, lambda work, it: disputes.decide(work, it, won=won))
 
 
@@ -101,7 +104,7 @@ def _done(call: Call, dispute: Dispute, do: Callable[[Work, Dispute], None]) -> 
     try:
         do(call.work, dispute)
     except Decided:
-        raise unprocessable("INVALID_DISPUTE_STATUS") from None
+        raise unprocessable(NOT_ALLOWED) from None
     return {"links": [link(call.work, f"{DISPUTES}/{dispute.id}", "self")]}
 
 
@@ -110,6 +113,9 @@ def render(work: Work, dispute: Dispute) -> Json:
     status, state = STANDS[dispute.status]
     outcome, path = OUTCOMES.get(dispute.status), f"{DISPUTES}/{dispute.id}"
     waits = dispute.status in ("inquiry", "needs_response")
+    actions = (
+        ("escalate", "accept-claim") if dispute.status == "inquiry" else ("provide-evidence", "accept-claim")
+    )
     return without_empty(
         dispute_id=dispute.id,
         create_time=instant(dispute.created),
@@ -130,11 +136,7 @@ def render(work: Work, dispute: Dispute) -> Json:
         seller_response_due_date=instant(dispute.due) if waits else None,
         links=[
             link(work, path, "self"),
-            *(
-                link(work, f"{path}/{each}", each.replace("-", "_"), "POST")
-                for each in ("provide-evidence", "accept-claim")
-                if waits
-            ),
+            *(link(work, f"{path}/{each}", each.replace("-", "_"), "POST") for each in actions if waits),
         ],
     )
 

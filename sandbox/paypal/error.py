@@ -28,6 +28,7 @@ NAMES: Mapping[str, tuple[int, str]] = {
 # What is wrong, in PayPal's word and its sentence. All of these are 422, and can be asked for by name with
 # the header PayPal-Mock-Response.
 ISSUES: Mapping[str, str] = {
+    "ACTION_NOT_ALLOWED_IN_CURRENT_DISPUTE_STATE": "This action is not allowed for this dispute.",
     "AMOUNT_MISMATCH": "Should equal item_total + tax_total + shipping + handling + insurance - discounts.",
     "AUTHORIZATION_ALREADY_CAPTURED": "Authorization has already been captured.",
     "AUTHORIZATION_EXPIRED": "Authorization has expired.",
@@ -41,7 +42,6 @@ ISSUES: Mapping[str, str] = {
     "DECIMALS_NOT_SUPPORTED": "Currency does not support decimals.",
     "DUPLICATE_INVOICE_ID": "Duplicate invoice ID detected. To avoid a potential duplicate transaction your "
     "account setting requires that invoice ID be unique for each transaction.",
-    "INVALID_DISPUTE_STATUS": "The dispute is not in a state that allows this action.",
     "INSTRUMENT_DECLINED": "The instrument presented was either declined by the processor or bank, or it "
     "can't be used for this payment.",
     "ITEM_TOTAL_REQUIRED": "If item details are specified, item_total is required.",
