@@ -16,8 +16,9 @@ from api.body import StrictRoute
 from api.booking.people import people
 from api.booking.shape import AcceptedBooking, BookingWish
 from api.deps import BASE, Caller, House, Key, Now, Parts, Permission, fingerprint, may
-from api.payment import PaymentAnswer, PaymentWish, asker, opened, payable_through
+from api.payment import PaymentAnswer, PaymentWish, asker, opened, payable_through, sold
 from api.pricing import choices, lines
+from api.route import Sold
 from db import idempotency, pricing as quotes
 from db.booking import read
 from db.booking.place import Placed, Placement, place
