@@ -53,6 +53,7 @@ from api import (
 )
 from api.booking import accept, alias, claim, decide, look
 from api.deps import BASE, House, Rules, Tokens
+    registry,
 from api.feed import Feed
 from api.intake import Intake
 from api.limit import Limits, RateLimitFields, Rules as LimitRules
@@ -73,6 +74,7 @@ from db import catalog as sales, event, relay
 from db.catalog import Sale
 from db.session import OUTAGES, Database
 from db.webhook import Told
+    route as routing,
 from domain.event import Event
 from domain.ids import OfferId, SlotId, TenantId
 from domain.limit import Policy
@@ -146,6 +148,8 @@ log = structlog.get_logger("api")
 
 def create_app(settings: Settings, further: Sequence[Gateway] = ()) -> FastAPI:
     """Make the application, with `further` gateways beside our own; its parts are opened when a server starts
+# Of bookings that are written in one transaction.
+LARGEST_GROUP = 64
     it, and closed when it stops.
     """
 
