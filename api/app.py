@@ -132,6 +132,8 @@ PARTS = (
     ),
     dispute,
     report,
+    registry,
+    routing,
 )
 # Of bookings that are written in one transaction.
 LARGEST_GROUP = 64
