@@ -142,6 +142,12 @@ class Provider:
             checkout.state = State.EXPIRED  # a hosted page is left behind for good
             self._happens(checkout, FactKind.DECLINED, f"de_{ref}_{len(checkout.facts)}")
 
+    def lapse(self, ref: str) -> None:
+        """Let what the bank has not decided lapse."""
+        checkout = self.checkouts[ref]
+        checkout.state = State.EXPIRED
+        self._happens(checkout, FactKind.EXPIRED, "")
+
     def send_back(self, ref: str, refund: str) -> None:
         """Let the buyer's bank send a refund back."""
         checkout = self.checkouts[ref]
