@@ -1,7 +1,9 @@
 """Events in a provider's words, and the endpoints that want them."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sandbox.record import Json, Record
 
@@ -31,3 +33,20 @@ class Event(Record):
 
     type: str
     body: str
+
+    def retold(self, event_id: str, changes: Mapping[str, Any]) -> str:
+        """Return the text with other values at dotted paths such as `data.object.amount`, told as an event of
+        another id; KeyError for a path that leads nowhere.
+        """
+        told = json.loads(self.body)
+        if told.get("id") == self.id:
+            told["id"] = event_id
+        for path, value in changes.items():
+            *way, last = path.split(".")
+            place = told
+            for step in way:
+                place = place[int(step) if isinstance(place, list) else step]
+            if last not in place:
+                raise KeyError(path)
+            place[last] = value
+        return json.dumps(told)

@@ -156,7 +156,9 @@ class Deliverer:
         ladder = ladder if self.retry_seconds is None else self.retry_seconds
         due = row["due"]
         if status == "failed" and len(history) <= len(ladder):
-            status, due = "pending", self.world.clock.wall() + ladder[len(history) - 1]
+            wait = ladder[len(history) - 1]
+            history[-1] = {**note, "again_seconds": wait}
+            status, due = "pending", self.world.clock.wall() + wait
         self.world.store.db.execute(
             "UPDATE deliveries SET status = ?, due = ?, log = ? WHERE seq = ?",
             (status, due, json.dumps(history), row["seq"]),

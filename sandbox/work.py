@@ -127,6 +127,18 @@ class Work:
         event_id, wanting = self.new_id("event"), self.wanting(event_type)
         body = self.teller.event_body(self, event_id, event_type, payload, len(wanting))
         event = Event(id=event_id, account=self.account.id, created=self.now, type=event_type, body=body)
+        self._send(event, wanting)
+
+    def retell(self, event: Event, changes: Json) -> Event:
+        """Tell an event as another one that says something else; KeyError for a path that leads nowhere."""
+        event_id = self.new_id("event")
+        body = event.retold(event_id, changes)
+        other = Event(id=event_id, account=self.account.id, created=self.now, type=event.type, body=body)
+        self._send(other, self.wanting(event.type))
+        self.told = True
+        return other
+
+    def _send(self, event: Event, wanting: Iterable[Endpoint]) -> None:
         self.add(event)
         for endpoint in wanting:
             self._plan(event, endpoint)

@@ -4,7 +4,7 @@ import json
 
 from fastapi import APIRouter
 
-from sandbox import ledger, mail
+from sandbox import coverage, ledger, mail
 from sandbox.account import Account
 from sandbox.checkout import Checkout
 from sandbox.control.operate import resolve
@@ -19,16 +19,17 @@ from sandbox.work import World
 
 def routes(world: World) -> APIRouter:
     """Return the routes of this part."""
-    part, router = Look(world), APIRouter(prefix="/_sandbox/accounts")
+    part, router = Look(world), APIRouter(prefix="/_sandbox")
     for path, answer in (
-        ("", part.accounts),
-        ("/{key}", part.account),
-        ("/{key}/payments", part.payments),
-        ("/{key}/checkouts", part.checkouts),
-        ("/{key}/refunds", part.refunds),
-        ("/{key}/events", part.events),
-        ("/{key}/statement", part.statement),
-        ("/{key}/mailbox", part.mailbox),
+        ("/calls", part.calls),
+        ("/accounts", part.accounts),
+        ("/accounts/{key}", part.account),
+        ("/accounts/{key}/payments", part.payments),
+        ("/accounts/{key}/checkouts", part.checkouts),
+        ("/accounts/{key}/refunds", part.refunds),
+        ("/accounts/{key}/events", part.events),
+        ("/accounts/{key}/statement", part.statement),
+        ("/accounts/{key}/mailbox", part.mailbox),
     ):
         router.add_api_route(path, answer, methods=["GET"], response_model=None)
     return router
@@ -40,6 +41,13 @@ class Look:
     def __init__(self, world: World) -> None:
         self.world = world
 
+    async def calls(self) -> list[Json]:
+        """List every call that is played."""
+        return [
+            {"provider": provider, "method": method, "path": path}
+            for provider, method, path in coverage.calls()
+        ]
+
     async def accounts(self) -> list[Json]:
         """List all accounts."""
         return [self._summary(account) for account in self.world.accounts()]
@@ -49,7 +57,9 @@ class Look:
         return self._summary(self._checked(key))
 
     async def payments(self, key: str) -> list[Json]:
-        """List payments with what was authorized, captured and refunded, in minor units, oldest first."""
+        """List payments with what was authorized, captured, refunded and disputed, in minor units, oldest
+        first.
+        """
         account = self._checked(key)
         references = {each.payment: each.reference for each in self.world.store.all(Checkout, account.id)}
         return [
@@ -62,6 +72,7 @@ class Look:
                 "authorized": each.authorized,
                 "captured": each.captured,
                 "refunded": each.refunded,
+                "disputed": each.disputed,
                 "checkout": each.checkout,
                 "reference": references.get(each.id),
                 "decline": each.decline,

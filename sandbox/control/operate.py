@@ -6,7 +6,7 @@ from fastapi import APIRouter, HTTPException
 
 from sandbox import bank, fault, webhook
 from sandbox.account import Account
-from sandbox.control.wish import Advance, Bank, Hook, Reset, Retries, Seed, Trouble, Wait
+from sandbox.control.wish import Advance, Bank, Hook, Reset, Retold, Retries, Seed, Trouble, Wait
 from sandbox.event import Endpoint, Event
 from sandbox.fault import Fault
 from sandbox.record import Json
@@ -37,6 +37,7 @@ def routes(part: "Operate") -> APIRouter:
         ("POST", "/deliveries/release", part.release),
         ("POST", "/deliveries/{number}/redeliver", part.redeliver),
         ("POST", "/events/{event_id}/redeliver", part.redeliver_event),
+        ("POST", "/events/{event_id}/retell", part.retell_event),
     ):
         router.add_api_route(path, answer, methods=[method], response_model=None)
     return router
@@ -210,6 +211,18 @@ class Operate:
         if self.world.store.owner(Event, event_id) is None:
             raise HTTPException(404, f"no such event: {event_id[:80]}")
         return self._again("event = ?", event_id)
+
+    async def retell_event(self, event_id: str, wish: Retold) -> Json:
+        """Tell an event as another one that is signed as well and says something else."""
+        account = self.world.account_by_id(self.world.store.owner(Event, event_id) or "")
+        if account is None:
+            raise HTTPException(404, f"no such event: {event_id[:80]}")
+        with self.world.work(account) as work:
+            try:
+                told = work.retell(work.get(Event, event_id), wish.changes)
+            except (KeyError, IndexError, ValueError, TypeError):
+                raise HTTPException(422, "a path of the changes leads nowhere in this event") from None
+        return {"event": told.id}
 
     def _again(self, where: str, value: object) -> Json:
         sql = f"UPDATE deliveries SET status = 'pending', due = ?, trick = '{{}}' WHERE {where}"  # noqa: S608

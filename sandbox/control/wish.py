@@ -1,6 +1,6 @@
 """What may be asked of the control API, as shapes."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -64,6 +64,12 @@ class Trouble(Wish):
         return self.model_dump(include=said, exclude_none=True)
 
 
+class Retold(Wish):
+    """What an event is to say instead, by dotted paths such as `data.object.amount`."""
+
+    changes: dict[str, Any] = Field(default={}, max_length=20)
+
+
 class Purchase(Wish):
     """What a buyer types: number, token or name of a test card, or IBAN, token or name of a bank account."""
 
@@ -117,3 +123,9 @@ class Return(Wish):
     """How much goes back, in minor units; null for all that is left."""
 
     amount: int | None = Field(default=None, gt=0)
+
+
+class Closing(Wish):
+    """Whose batch is to be closed."""
+
+    merchant: str = Field(min_length=1, max_length=80)

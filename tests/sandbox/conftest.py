@@ -5,7 +5,7 @@ import re
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,9 @@ import aiohttp
 import pytest
 import stripe
 from aiohttp import web
+
+from tests.sandbox.merchant import Merchant
+from tests.sandbox.paypal_merchant import PayPalMerchant
 
 stripe.enable_telemetry = False
 
@@ -162,21 +165,38 @@ async def shop(sandbox: Process, http: aiohttp.ClientSession, transport: stripe.
     return Shop(sandbox.url, http, transport)
 
 
+@pytest.fixture
+async def paypal(sandbox: Process, http: aiohttp.ClientSession) -> PayPalMerchant:
+    """Open an account at PayPal that nobody has used, logged in."""
+    new = PayPalMerchant(sandbox.url, http)
+    await new.log_in()
+    return new
+
+
 @dataclass
 class Receiver:
-    """Somebody's webhook endpoint: keeps what comes and answers with the statuses it was given, then 200."""
+    """Somebody's webhook endpoint: keeps what comes and answers with the statuses it was given, then 200.
+
+    While it is `down` it answers 503 and keeps nothing.
+    """
 
     url: str = ""
     answers: list[int] = field(default_factory=list)
+    down: bool = False
     deliveries: list[tuple[bytes, str]] = field(default_factory=list)
+    headers: list[Mapping[str, str]] = field(default_factory=list)
     came: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def take(self, request: web.Request) -> web.Response:
         """Take one delivery."""
+        if self.down:
+            return web.Response(status=503)
         self.deliveries.append((await request.read(), request.headers.get("Stripe-Signature", "")))
+        self.headers.append(request.headers)
         self.came.set()
         status = self.answers.pop(0) if self.answers else 200
-        return web.Response(status=status, headers={"Location": self.url} if 300 <= status < 400 else {})
+        elsewhere = {"Location": self.url} if 300 <= status < 400 else {}
+        return web.Response(status=status, text="[accepted]", headers=elsewhere)
 
     def verified(self, secret: str) -> list[Any]:
         """Return the events, each checked by Stripe's own verifier."""
@@ -195,4 +215,22 @@ async def receiver() -> AsyncIterator[Receiver]:
     port = runner.addresses[0][1]
     receiving.url = f"http://127.0.0.1:{port}/hook"
     yield receiving
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def merchant(sandbox: Process, http: aiohttp.ClientSession) -> AsyncIterator[Merchant]:
+    """Open a company nobody has used, which listens for notifications."""
+    mine, app = Merchant(sandbox.url, http), web.Application()
+
+    async def take(request: web.Request) -> web.Response:
+        mine.received.append((await request.json(), request.headers.get("Authorization", "")))
+        return web.Response(text=mine.answers.pop(0) if mine.answers else "[accepted]")
+
+    app.router.add_post("/hook", take)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    mine.hook = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    yield mine
     await runner.cleanup()

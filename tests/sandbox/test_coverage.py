@@ -4,7 +4,12 @@ import re
 
 import aiohttp
 import pytest
+from fastapi.routing import APIRoute
 
+from sandbox import coverage
+from sandbox.app import Sandbox
+from sandbox.store import Store
+from sandbox.work import World
 from tests.sandbox.conftest import ROOT, Shop
 
 PAGE = (ROOT / "docs" / "sandbox.md").read_text()
@@ -38,13 +43,45 @@ async def test_documented_call_is_answered(shop: Shop, method: str, path: str) -
     assert status in (200, 400, 404)
 
 
+def test_every_call_that_is_played_is_in_the_table_and_no_other() -> None:
+    written = PAGE.partition(coverage.BEGIN)[2].partition(coverage.END)[0]
+
+    assert written == coverage.table(), "run `.venv/bin/python -m sandbox.coverage`"
+
+
+async def test_the_table_is_told_to_programs_as_well(shop: Shop) -> None:
+    told = await shop.control("GET", "/calls")
+
+    assert [(each["provider"], each["method"], each["path"]) for each in told] == coverage.calls()
+    assert {each["provider"] for each in told} == {"stripe", "adyen", "paypal", "sendgrid"}
+
+
+def test_every_call_of_the_control_api_is_documented() -> None:
+    control = PAGE.partition("## Control")[2].partition("## How it differs")[0]
+    web = Sandbox(World(Store(":memory:"), seed=1, public_url="")).web
+    paths = {route.path.removeprefix("/_sandbox") for route in web.routes if isinstance(route, APIRoute)
+             and route.path.startswith("/_sandbox")}  # fmt: skip
+
+    named = {re.sub(r"\{[a-z_]+\}", "{}", path) for path in paths}
+    documented = re.sub(r"\{[a-z]+\}", "{}", control)
+    missing = {path for path in named if not _stands(path, documented)}
+
+    assert not missing
+
+
+def _stands(path: str, text: str) -> bool:
+    """Say whether a path stands in the page, or its last step beside others of the same beginning."""
+    last = path.rpartition("/")[2]
+    return f"{path}`" in text or f"{path} " in text or f"{path}?" in text or f"`{last}`" in text
+
+
 async def test_every_fault_that_is_documented_can_be_ordered_and_no_other(
     shop: Shop, http: aiohttp.ClientSession
 ) -> None:
-    kinds = set(re.findall(r"^\| `([a-z]+_[a-z0-9_]+|slow)` \|", PAGE, re.MULTILINE))
+    kinds = set(re.findall(r"^\| `([a-z]+_[a-z0-9_]+|slow|drip|hold)` \|", PAGE, re.MULTILINE))
 
     async with http.post(f"{shop.url}/_sandbox/faults", json={"kind": "?"}) as answer:
-        known = set(re.findall(r"[a-z]+_[a-z0-9_]+|slow", (await answer.json())["detail"]))
+        known = set(re.findall(r"[a-z]+_[a-z0-9_]+|slow|drip|hold", (await answer.json())["detail"]))
 
     assert kinds == known
 

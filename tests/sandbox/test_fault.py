@@ -8,6 +8,7 @@ import pytest
 import stripe
 
 from tests.sandbox.conftest import Receiver, Shop
+from tests.support.wait import eventually
 
 INTENT: Any = {"amount": 1000, "currency": "eur"}
 ROUTE = "POST /v1/payment_intents"
@@ -90,12 +91,12 @@ async def test_answer_of_the_wrong_type_is_no_intent_though_one_was_made(shop: S
     assert len(await shop.payments()) == 1
 
 
-@pytest.mark.parametrize("kind", ["response_cut", "json_cut", "html_error", "wrong_type"])
+@pytest.mark.parametrize("kind", ["response_cut", "json_cut", "html_error", "wrong_type", "slow"])
 @pytest.mark.parametrize("effect", [True, False])
 async def test_a_bad_answer_comes_with_the_work_done_or_not_as_it_was_ordered(
     shop: Shop, kind: str, effect: bool
 ) -> None:
-    await shop.fault(kind, ROUTE, effect=effect)
+    await shop.fault(kind, ROUTE, effect=effect, seconds=0)
 
     try:
         await create(shop)
@@ -121,6 +122,60 @@ async def test_slow_answer_was_done_at_once(shop: Shop, receiver: Receiver) -> N
         await slow
 
 
+async def test_held_answer_comes_when_it_is_released(shop: Shop) -> None:
+    await shop.fault("hold", ROUTE)
+    held = asyncio.create_task(create(shop))
+
+    async def released() -> int:
+        answer = await shop.control("POST", "/faults/release", account=shop.key)
+        return int(answer["released"])
+
+    await eventually(released, what="the answer to be kept back")
+
+    made = await held
+    assert [payment["id"] for payment in await shop.payments()] == [made.id]
+
+
+async def test_answer_that_drips_is_whole_in_the_end(shop: Shop) -> None:
+    await shop.fault("drip", ROUTE, seconds=0)
+
+    made = await create(shop)
+
+    assert made.status == "requires_payment_method"
+
+
+async def test_fault_strikes_by_chance_and_the_same_chance_again(shop: Shop) -> None:
+    await shop.fault("rate_limit", ROUTE, rate=0.5, times=1_000)
+    refused = 0
+
+    for n in range(40):
+        try:
+            await create(shop, f"k{n}")
+        except stripe.RateLimitError:
+            refused += 1
+
+    assert 0 < refused < 40
+    assert len(await shop.payments()) == 40 - refused
+
+
+async def test_later_event_overtakes_one_that_is_kept_for_it(shop: Shop, receiver: Receiver) -> None:
+    endpoint = await shop.stripe.v1.webhook_endpoints.create_async(
+        {"url": receiver.url, "enabled_events": ["payment_intent.created", "payment_intent.canceled"]}
+    )
+    await shop.fault("webhook_reorder", "payment_intent.created")
+
+    made = await create(shop)
+    await shop.drain()
+    assert receiver.deliveries == []
+    await shop.stripe.v1.payment_intents.cancel_async(made.id)
+    await shop.drain()
+
+    assert [event.type for event in receiver.verified(endpoint.secret)] == [
+        "payment_intent.canceled",
+        "payment_intent.created",
+    ]
+
+
 async def test_fault_hits_only_its_account_and_route(shop: Shop) -> None:
     await shop.fault("drop_before", "POST /v1/refunds")
     other = shop.with_key(shop.key + "other")
@@ -142,6 +197,8 @@ async def test_fault_hits_only_its_account_and_route(shop: Shop) -> None:
         {"kind": "slow", "seconds": "long"},
         {"kind": "slow", "seconds": -1},
         {"kind": "slow", "seconds": [1]},
+        {"kind": "slow", "rate": 0},
+        {"kind": "slow", "rate": 1.5},
         {"kind": "response_500_after", "status": 200},
         {"kind": "slow", "account": "nonsense"},
         {},

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, Page, Request
 
-from tests.sandbox.conftest import CARD, Shop
+from tests.sandbox.conftest import CARD, Receiver, Shop
 
 PHONE: Any = {"width": 360, "height": 740}
 DESK: Any = {"width": 1280, "height": 900}
@@ -229,6 +229,94 @@ async def test_front_page_leads_to_an_accounts_doings(shop: Shop, page: Page) ->
     assert await page.get_by_text("payment_intent.succeeded").is_visible()
 
 
+@pytest.fixture(params=["desk", "phone"])
+async def open_page(request: pytest.FixtureRequest, browser: Browser) -> AsyncIterator[Page]:
+    """Open a window that may ask the sandbox for more than the page in it."""
+    async with await browser.new_context(viewport=PHONE if request.param == "phone" else DESK) as context:
+        yield await context.new_page()
+
+
+async def test_somebody_orders_a_fault_and_takes_it_back(shop: Shop, open_page: Page) -> None:
+    await shop.paid()
+    await open_page.goto(f"{shop.url}/accounts/{shop.key}")
+
+    await open_page.get_by_text("Order one").click()
+    await open_page.get_by_label("What goes wrong").select_option("rate_limit")
+    await open_page.get_by_label("Where").fill("POST /v1/refunds")
+    await open_page.get_by_label("How often").fill("many")
+    await open_page.get_by_role("button", name="Order", exact=True).click()
+    assert "times" in await open_page.get_by_role("alert").inner_text()
+    await open_page.get_by_label("What goes wrong").select_option("rate_limit")
+    await open_page.get_by_label("Where").fill("POST /v1/refunds")
+    await open_page.get_by_label("How often").fill("3")
+    await open_page.get_by_role("button", name="Order", exact=True).click()
+
+    await open_page.get_by_text("POST /v1/refunds").wait_for()
+    assert await no_sideways_scrolling(open_page)
+    mine = [each for each in await shop.control("GET", "/faults") if each["route"] == "POST /v1/refunds"]
+    assert [(each["kind"], each["times"]) for each in mine if each["account"]] == [("rate_limit", 3)]
+    await open_page.get_by_role("button", name="Take back").click()
+    await open_page.get_by_text("Everything works as it should").wait_for()
+    assert (await shop.control("DELETE", f"/faults?account={shop.key}"))["cleared"] == 0
+
+
+async def test_somebody_sends_a_webhook_again(shop: Shop, receiver: Receiver, open_page: Page) -> None:
+    hook: Any = {"url": receiver.url, "enabled_events": ["payment_intent.created"]}
+    await shop.stripe.v1.webhook_endpoints.create_async(hook)
+    await shop.stripe.v1.payment_intents.create_async({"amount": 1000, "currency": "eur"})
+    await shop.drain()
+    await open_page.goto(f"{shop.url}/accounts/{shop.key}")
+    assert await open_page.get_by_text(receiver.url).is_visible()
+
+    await open_page.get_by_role("button", name="Send again").click()
+    await open_page.wait_for_url(f"{shop.url}/accounts/acct_*")
+    await shop.drain()
+
+    assert len(receiver.deliveries) == 2
+
+
+async def test_somebody_moves_the_clock(shop: Shop, open_page: Page) -> None:
+    session = await shop.session()
+    await open_page.goto(f"{shop.url}/accounts/{shop.key}")
+
+    await open_page.get_by_role("button", name="7 days ahead").click()
+
+    await open_page.get_by_role("heading", name="Checkouts").wait_for()
+    await open_page.get_by_text("expired").wait_for()
+    assert (await shop.stripe.v1.checkout.sessions.retrieve_async(session.id)).status == "expired"
+
+
+async def test_somebody_lets_go_what_is_held(shop: Shop, receiver: Receiver, open_page: Page) -> None:
+    hook: Any = {"url": receiver.url, "enabled_events": ["payment_intent.created"]}
+    await shop.stripe.v1.webhook_endpoints.create_async(hook)
+    await shop.fault("webhook_hold", "payment_intent.created")
+    await shop.stripe.v1.payment_intents.create_async({"amount": 1000, "currency": "eur"})
+    await open_page.goto(f"{shop.url}/accounts/{shop.key}")
+
+    await open_page.get_by_role("button", name="Let go what is held").click()
+
+    await receiver.came.wait()
+    assert len(receiver.deliveries) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "status"),
+    [
+        ("/faults", {"kind": "earthquake"}, 422),
+        ("/faults", {"kind": "slow", "account": "nobody"}, 404),
+        ("/clock", {"seconds": "soon"}, 422),
+        ("/clock", {}, 422),
+        ("/deliveries/999999999/redeliver", {}, 404),
+        ("/faults/no/clear", {}, 422),
+    ],
+)
+async def test_what_a_form_cannot_mean_is_refused(
+    shop: Shop, http: aiohttp.ClientSession, path: str, form: dict[str, str], status: int
+) -> None:
+    async with http.post(shop.url + path, data=form) as answer:
+        assert answer.status == status
+
+
 async def test_buyer_pays_from_a_bank_account(shop: Shop, any_page: Page) -> None:
     session = await shop.session(6125)
     await any_page.goto(session.url)
@@ -267,4 +355,4 @@ async def test_somebody_who_looks_lets_the_bank_answer(
 
     await page.wait_for_url(f"{shop.url}/accounts/acct_*")
     assert [payment["status"] for payment in await shop.payments()] == [status]
-    assert await page.get_by_role("button").count() == 0
+    assert await page.get_by_role("button", name=re.compile("bank|does not")).count() == 0
