@@ -1,20 +1,36 @@
-"""A provider's bad answers (F10), each with the work done and not done: whoever asks again as the saga does,
-looking first and then under the same key, leaves one effect behind.
+"""A provider's bad answers (F9, F10), each with the work done and not done: whoever asks again as the saga
+does, looking first and then under the same key, leaves one effect behind, whichever provider it is.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, NamedTuple, TypeVar
 
 import aiohttp
 import pytest
 
-from domain.payment import Closing, FactKind
-from providers.gateway import NotExecuted, OutcomeUnknown, StateConflict
+from domain.payment import Closing, PaymentStatus, fold
+from providers.gateway import CircuitOpen, Gateway, NotExecuted, Opened, Order, OutcomeUnknown, StateConflict
 from providers.letter import write
-from tests.providers.conftest import MakeOrder, key_of, stripe_gateway
+from providers.protection import Guard, Limits
+from tests.providers.conftest import (
+    DESKS,
+    Delivery,
+    Desk,
+    MakeOrder,
+    Told,
+    adyen_gateway,
+    key_of,
+    paypal_gateway,
+    stripe_gateway,
+)
 from tests.providers.test_letter import occasion
 from tests.providers.test_mail import post, send
+from tests.support import paypal
 from tests.support.sandbox import Account
+
+T = TypeVar("T")
 
 
 class Fault(NamedTuple):
@@ -36,6 +52,7 @@ FAULTS = {
         "500": _status(500, effect=effect),
         "502": _status(502, effect=effect),
         "503": _status(503, effect=effect),
+        "no byte": Fault("response_lost" if effect else "drop_before", effect, {}),
         "reset in the body": Fault("response_cut", effect, {"effect": effect}),
         "half of the JSON": Fault("json_cut", effect, {"effect": effect}),
         "a page of HTML": Fault("html_error", effect, {"effect": effect}),
@@ -44,17 +61,59 @@ FAULTS = {
 } | {"429, not done": Fault("rate_limit", effect=False, detail={"seconds": 3})}
 
 
+class Routes(NamedTuple):
+    """Where an adapter asks for each operation, as patterns of the sandbox's faults."""
+
+    opening: str
+    capturing: str
+    releasing: str
+    refunding: str
+
+
+ROUTES = {
+    "stripe": Routes(
+        "POST /v1/checkout/sessions",
+        "POST /v1/payment_intents/*/capture",
+        "POST /v1/payment_intents/*/cancel",
+        "POST /v1/refunds",
+    ),
+    "adyen": Routes(
+        "POST /v72/sessions",
+        "POST /v72/payments/*/captures",
+        "POST /v72/payments/*/cancels",
+        "POST /v72/payments/*/refunds",
+    ),
+    "paypal": Routes(
+        "POST /v2/checkout/orders",
+        "POST /v2/payments/authorizations/*/capture",
+        "POST /v2/payments/authorizations/*/void",
+        "POST /v2/payments/captures/*/refund",
+    ),
+}
+# Adyen's sessions cannot be taken back, so no call closes one.
+CLOSING = {"stripe": "POST /v1/checkout/sessions/*/expire", "paypal": "PATCH /v2/checkout/orders/*"}
+A_WHILE = timedelta(seconds=2)
+
+
+@pytest.fixture(params=DESKS)
+async def desk(
+    request: pytest.FixtureRequest,
+    account: Account,
+    http: aiohttp.ClientSession,
+    received: tuple[str, list[Delivery]],
+) -> Desk:
+    """Give an account at each provider in turn."""
+    return await DESKS[request.param](account, http, received)
+
+
 @pytest.fixture(params=FAULTS)
 def fault(request: pytest.FixtureRequest) -> Fault:
     """Give each fault in turn."""
     return FAULTS[request.param]
 
 
-async def order_fault(account: Account, route: str, fault: Fault, provider: str = "stripe") -> None:
-    key = account.key if provider == "stripe" else account.mail_key
-    wish = {"provider": provider, "account": key, "route": route, "kind": fault.kind, **fault.detail}
-    answer = await account.http.post(f"{account.url}/_sandbox/faults", json=wish)
-    answer.raise_for_status()
+def routes(desk: Desk) -> Routes:
+    return ROUTES[desk.account.provider]
 
 
 async def tried(call: Callable[[], Awaitable[object]], fault: Fault) -> None:
@@ -63,82 +122,196 @@ async def tried(call: Callable[[], Awaitable[object]], fault: Fault) -> None:
         await call()
 
 
+async def seen_through(desk: Desk, call: Callable[[], Awaitable[T]]) -> T | None:
+    """Ask again as the saga does, once the provider has told what it has to, until it is done; nothing when
+    it turns out that it was done already.
+    """
+    for _ in range(3):
+        await desk.told()
+        try:
+            return await call()
+        except NotExecuted:
+            continue  # what became of it is told later
+        except StateConflict:
+            return None
+    raise AssertionError("still not done")
+
+
+async def opened(gateway: Gateway, wished: Order) -> Opened:
+    return await gateway.open_checkout(wished, op_key=key_of(wished))
+
+
+async def another_gateway(desk: Desk, http: aiohttp.ClientSession, **more: Any) -> Gateway:
+    """Make another gateway to the same account."""
+    match desk.account.provider:
+        case "stripe":
+            return stripe_gateway(desk.account, http, **more)
+        case "adyen":
+            return adyen_gateway(desk.account, Told(desk.received), **more)
+        case _:
+            return paypal_gateway(desk.account, http, await paypal.roots(desk.account), **more)
+
+
+async def paid(desk: Desk, wished: Order) -> str:
+    """Open a checkout and pay it; gives our reference."""
+    page = await opened(desk.gateway, wished)
+    await desk.pay(page)
+    await desk.told()
+    return page.provider_ref
+
+
 @pytest.mark.row("PAY-30", partly="retried by the saga: tests/workflows/test_provider_trouble.py")
 class TestOneEffect:
-    async def test_of_opening(
-        self, account: Account, http: aiohttp.ClientSession, order: MakeOrder, fault: Fault
-    ) -> None:
-        gateway, wished = stripe_gateway(account, http), order()
-        await order_fault(account, "POST /v1/checkout/sessions", fault)
+    async def test_of_opening(self, desk: Desk, order: MakeOrder, fault: Fault) -> None:
+        wished = order()
+        await desk.account.break_down(routes(desk).opening, fault.kind, **fault.detail)
 
-        await tried(lambda: gateway.open_checkout(wished, op_key=key_of(wished)), fault)
-        found = await gateway.find_checkout(wished.payment_id)
-        assert (found is not None) is fault.effect
-        opened = found or await gateway.open_checkout(wished, op_key=key_of(wished))
+        await tried(lambda: opened(desk.gateway, wished), fault)
+        found = await desk.gateway.find_checkout(wished.payment_id)
+        page = found or await opened(desk.gateway, wished)
 
-        assert [each["id"] for each in await account.checkouts()] == [opened.provider_ref]
+        assert len(await desk.account.checkouts()) == 1
+        assert page.provider_ref in (str(wished.payment_id), (await desk.account.checkouts())[0]["id"])
 
-    async def test_of_capturing(
-        self, account: Account, http: aiohttp.ClientSession, order: MakeOrder, fault: Fault
-    ) -> None:
-        gateway, wished = stripe_gateway(account, http), order(manual_capture=True)
-        opened = await gateway.open_checkout(wished, op_key=key_of(wished))
-        await account.pay(opened.payment_url or "")
-        await order_fault(account, "POST /v1/payment_intents/*/capture", fault)
+    async def test_of_capturing(self, desk: Desk, order: MakeOrder, fault: Fault) -> None:
+        wished = order(manual_capture=True)
+        ref = await paid(desk, wished)
+        await desk.account.break_down(routes(desk).capturing, fault.kind, **fault.detail)
 
         async def capture() -> None:
-            await gateway.capture(opened.provider_ref, wished.amount, op_key=key_of(wished, "capture"))
+            await desk.gateway.capture(ref, wished.amount, op_key=key_of(wished, "capture"))
 
         await tried(capture, fault)
-        if fault.effect:
-            with pytest.raises(StateConflict):
-                await capture()
-        else:
-            await capture()
+        await seen_through(desk, capture)
 
-        facts = await gateway.fetch(wished.payment_id, opened.provider_ref)
-        assert [fact.kind for fact in facts if fact.kind is FactKind.CAPTURED] == [FactKind.CAPTURED]
-        assert [payment["captured"] for payment in await account.payments()] == [wished.amount.minor]
+        state = fold(wished.amount, await desk.gateway.fetch(wished.payment_id, ref))
+        assert (state.status, state.captured_minor) == (PaymentStatus.CAPTURED, wished.amount.minor)
+        assert [payment["captured"] for payment in await desk.account.payments()] == [wished.amount.minor]
 
-    async def test_of_closing(
-        self, account: Account, http: aiohttp.ClientSession, order: MakeOrder, fault: Fault
-    ) -> None:
-        gateway, wished = stripe_gateway(account, http), order()
-        opened = await gateway.open_checkout(wished, op_key=key_of(wished))
-        await order_fault(account, "POST /v1/checkout/sessions/*/expire", fault)
+    async def test_of_releasing(self, desk: Desk, order: MakeOrder, fault: Fault) -> None:
+        wished = order(manual_capture=True, hosted=False)
+        ref = await paid(desk, wished)
+        await desk.account.break_down(routes(desk).releasing, fault.kind, **fault.detail)
+
+        async def release() -> None:
+            await desk.gateway.void(ref, op_key=key_of(wished, "void"))
+
+        await tried(release, fault)
+        await seen_through(desk, release)
+        await desk.told()
+
+        state = fold(wished.amount, await desk.gateway.fetch(wished.payment_id, ref))
+        assert (state.status, state.captured_minor) == (PaymentStatus.CANCELLED, 0)
+        assert [payment["captured"] for payment in await desk.account.payments()] == [0]
+
+    @pytest.mark.parametrize("desk", CLOSING, indirect=True)
+    async def test_of_closing(self, desk: Desk, order: MakeOrder, fault: Fault) -> None:
+        wished = order()
+        page = await opened(desk.gateway, wished)
+        await desk.account.break_down(CLOSING[desk.account.provider], fault.kind, **fault.detail)
 
         async def close() -> Closing:
-            return await gateway.close_checkout(opened.provider_ref, op_key=key_of(wished, "close"))
+            return await desk.gateway.close_checkout(page.provider_ref, op_key=key_of(wished, "close"))
 
         await tried(close, fault)
 
         assert await close() is Closing.CLOSED
-        assert [each["status"] for each in await account.checkouts()] == ["expired"]
+        state = fold(wished.amount, await desk.gateway.fetch(wished.payment_id, page.provider_ref))
+        assert state.status in (PaymentStatus.CANCELLED, PaymentStatus.EXPIRED)
 
-    async def test_of_refunding(
-        self, account: Account, http: aiohttp.ClientSession, order: MakeOrder, fault: Fault
-    ) -> None:
-        gateway, wished = stripe_gateway(account, http), order()
-        opened = await gateway.open_checkout(wished, op_key=key_of(wished))
-        await account.pay(opened.payment_url or "")
-        await order_fault(account, "POST /v1/refunds", fault)
+    async def test_of_refunding(self, desk: Desk, order: MakeOrder, fault: Fault) -> None:
+        wished = order()
+        ref = await paid(desk, wished)
+        await desk.account.break_down(routes(desk).refunding, fault.kind, **fault.detail)
 
         async def refund() -> object:
-            return await gateway.refund(
-                opened.provider_ref, wished.amount, refund_id="r", op_key="r:refund:1"
-            )
+            return await desk.gateway.refund(ref, wished.amount, refund_id="r", op_key="r:refund:1")
 
         await tried(refund, fault)
-        if await gateway.find_refund(opened.provider_ref, refund_id="r") is None:
+        await desk.told()
+        if await desk.gateway.find_refund(ref, refund_id="r") is None:
             await refund()
+        await desk.told()
 
-        assert [each["amount"] for each in await account.refunds()] == [wished.amount.minor]
+        assert [each["amount"] for each in await desk.account.refunds()] == [wished.amount.minor]
+        assert await desk.account.kept() == 0
 
     async def test_of_a_mail(self, account: Account, http: aiohttp.ClientSession, fault: Fault) -> None:
-        """The mail service knows no repeats: what may have been sent is not sent again."""
+        """The mail service knows no repeats: what may have been sent is not sent again (F15)."""
         service, letter = post(account, http), write(occasion())
-        await order_fault(account, "POST /v3/mail/send", fault, "sendgrid")
+        mails = replace(account, provider="sendgrid", key=account.mail_key)
+        await mails.break_down("POST /v3/mail/send", fault.kind, **fault.detail)
 
         await tried(lambda: send(service, letter), fault)
 
         assert len(await account.mailbox()) == int(fault.effect)
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail"), [("hold", {"effect": True}), ("hold", {"effect": False}), ("drip", {"seconds": 0.02})]
+)
+async def test_an_answer_that_takes_too_long_is_an_unknown_outcome_and_one_effect(
+    desk: Desk, http: aiohttp.ClientSession, order: MakeOrder, kind: str, detail: dict[str, Any]
+) -> None:
+    """F9, F11: held back altogether, or coming byte by byte, so that no pause between two gives it away."""
+    impatient = await another_gateway(desk, http, timeout=A_WHILE)
+    await opened(impatient, order())  # the way there is open: what takes long is the answer
+    wished, before = order(), len(await desk.account.checkouts())
+    await desk.account.break_down(routes(desk).opening, kind, **detail)
+
+    with pytest.raises(OutcomeUnknown):
+        await opened(impatient, wished)
+    found = await desk.gateway.find_checkout(wished.payment_id)
+    page = found or await opened(desk.gateway, wished)
+
+    assert page.provider_ref
+    assert len(await desk.account.checkouts()) == before + 1
+
+
+# Longer than each provider remembers a key.
+FORGOTTEN = {"stripe": timedelta(hours=25), "adyen": timedelta(days=8), "paypal": timedelta(days=46)}
+
+
+async def test_a_refund_whose_key_the_provider_has_forgotten_is_found_and_not_made_twice(
+    desk: Desk, order: MakeOrder
+) -> None:
+    """F14: somebody tries again on another day, and looks first."""
+    wished = order()
+    ref = await paid(desk, wished)
+    await desk.account.break_down(routes(desk).refunding, "response_lost")
+    with pytest.raises(OutcomeUnknown):
+        await desk.gateway.refund(ref, wished.amount, refund_id="r", op_key="r:refund:1")
+
+    await desk.told()
+    await desk.advance(FORGOTTEN[desk.account.provider])
+    found = await desk.gateway.find_refund(ref, refund_id="r")
+
+    assert found is not None
+    assert [each["amount"] for each in await desk.account.refunds()] == [wished.amount.minor]
+
+
+async def test_an_account_that_is_down_is_left_alone_and_then_asked_again(
+    desk: Desk, http: aiohttp.ClientSession, order: MakeOrder
+) -> None:
+    """F12: some calls without an answer, then none is made, until a while later one of them is answered."""
+    now = [0.0]
+    limits = Limits(failures=3, rest=5)
+    guard = Guard(desk.account.provider, "main", limits, clock=lambda: now[0])
+    gateway = await another_gateway(desk, http, guard=guard)
+    await opened(gateway, order())
+    await desk.account.break_down(routes(desk).opening, "drop_before", times=3)
+
+    for _ in range(3):
+        with pytest.raises(OutcomeUnknown):
+            await opened(gateway, order())
+    with pytest.raises(CircuitOpen) as turned_away:
+        await opened(gateway, order())
+    with pytest.raises(CircuitOpen):
+        gateway.refuse_if_away()
+    now[0] = 5
+    page = await opened(gateway, order())
+
+    assert turned_away.value.retry_after == timedelta(seconds=5)
+    assert page.provider_ref
+    assert len(await desk.account.checkouts()) == 2
+    gateway.refuse_if_away()
