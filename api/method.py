@@ -16,12 +16,12 @@ from uuid_utils.compat import uuid7
 from api import problem
 from api.body import StrictRoute
 from api.deps import BASE, Caller, House, Parts, Permission, RequiredKey, fingerprint, may
+from api.route import usable
 from api.shape import Answer, Instant, Shape, example
-from db import idempotency, method as methods, tenant
+from db import idempotency, method as methods
 from db.idempotency import Key, Stored
 from db.method import Method
 from db.session import Connection
-from db.tenant import Account
 from domain.ids import MethodId
 from domain.method import AskMethod, MethodWish
 from domain.refusal import (
@@ -36,6 +36,7 @@ from domain.refusal import (
     Unauthenticated,
     Unknown,
 )
+from domain.route import AccountName
 from providers.gateway import GatewayTrouble
 from providers.vault import KeptMethod
 from workflows.client import ProviderAway
@@ -175,9 +176,9 @@ def _own(caller: Caller, user: str) -> str:
     return caller.user_id
 
 
-async def _account(connection: Connection, parts: House, caller: Caller) -> Account:
+async def _account(connection: Connection, parts: House, caller: Caller) -> AccountName:
     """Choose where a method is kept: at the preferred of the accounts that keep any."""
-    for account in await tenant.accounts(connection, caller.tenant_id):
+    for account in await usable(connection, parts, caller.tenant_id):
         gateway = parts.gateways.of(account.provider, account.name)
         if gateway is not None and gateway.vault is not None:
             return account

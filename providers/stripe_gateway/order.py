@@ -29,6 +29,8 @@ DELAYED: list[str] = [
     "sepa_debit",
     "us_bank_account",
 ]
+# What our callers call a method that Stripe calls otherwise: its wallets show on a card's page.
+NAMES = {"apple_pay": "card", "google_pay": "card"}
 # Methods whose money can be held before it is taken.
 HOLDABLE = frozenset(
     {"card", "link", "paypal", "klarna", "amazon_pay", "mobilepay", "revolut_pay", "satispay"}
@@ -50,7 +52,7 @@ def intent_wish(order: Order) -> PaymentIntentCreateParams:
         "transfer_group": str(order.booking_id),
     }
     if order.method is not None:
-        wish["allowed_payment_method_types"] = [order.method]
+        wish["allowed_payment_method_types"] = [_name(order.method)]
     else:
         wish["excluded_payment_method_types"] = [*DELAYED]
     if order.stored is not None:
@@ -87,7 +89,7 @@ def session_wish(order: Order, now: datetime) -> SessionCreateParams:
         },
     }
     if order.method is not None:
-        wish["allowed_payment_method_types"] = [order.method]
+        wish["allowed_payment_method_types"] = [_name(order.method)]
     else:
         wish["excluded_payment_method_types"] = [*DELAYED]
     if order.expires_at is not None:
@@ -100,8 +102,12 @@ def session_wish(order: Order, now: datetime) -> SessionCreateParams:
 
 def _capture(order: Order) -> Literal["manual", "automatic_async"]:
     """Say when to take the money: what cannot be held is taken at once, and given back if need be."""
-    holds = order.method is None or order.method in HOLDABLE
+    holds = order.method is None or _name(order.method) in HOLDABLE
     return "manual" if order.manual_capture and holds else "automatic_async"
+
+
+def _name(method: str) -> str:
+    return NAMES.get(method, method)
 
 
 def labels(order: Order) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The environment is checked whole before anything starts (DEP-09, DEP-10)."""
 
+import json
 import os
 from collections.abc import Mapping
 
@@ -138,3 +139,65 @@ def test_a_live_key_is_refused_elsewhere(
 
     with pytest.raises(SettingsInvalid, match=f"{name}: a live key is for production only"):
         load(monkeypatch, values)
+
+
+SECOND = {
+    "stripe": {"secret_key": "sk_{}_" + LONG, "publishable_key": "pk_{}_" + LONG, "webhook_secret": LONG},
+    "adyen": {
+        "api_key": LONG,
+        "merchant_account": "Events",
+        "hmac_key": f"{LONG},{LONG}",
+        "client_key": "{}_" + LONG,
+    },
+    "paypal": {"client_id": LONG, "client_secret": LONG, "webhook_id": "A,B"},
+}
+
+
+def further(provider: str, mode: str = "test", **changed: str) -> dict[str, str]:
+    keys = {name: value.replace("{}", mode) for name, value in SECOND[provider].items()}
+    return {"provider": provider, "name": "second", **keys, **changed}
+
+
+def with_further(*accounts: Mapping[str, str]) -> dict[str, str]:
+    return {"FURTHER_ACCOUNTS": json.dumps(accounts), "PAYPAL_ROOTS": __file__}
+
+
+@pytest.mark.row("PAY-42")
+def test_further_accounts_stand_beside_the_main_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, {**DEVELOPMENT, **with_further(*map(further, SECOND))})
+
+    assert [(each.provider, each.name) for each in settings.credentials] == [
+        *(("stripe", "default"), ("adyen", "default")),
+        *(("stripe", "second"), ("adyen", "second"), ("paypal", "second")),
+    ]
+    assert [each.secrets for each in settings.credentials[-2:]] == [(LONG, LONG), ("A", "B")]
+
+
+@pytest.mark.row("DEP-09")
+@pytest.mark.parametrize(
+    ("environment", "accounts", "why"),
+    [
+        (DEVELOPMENT, [further("stripe", "live")], "a key of stripe/second is not of mode test"),
+        (DEVELOPMENT, [further("adyen", "live")], "a key of adyen/second is not of mode test"),
+        (DEVELOPMENT, [further("stripe", publishable_key="pk_live_1")], "stripe/second is not of mode test"),
+        (PRODUCTION, [further("stripe")], "a key of stripe/second is not of mode live"),
+        (PRODUCTION, [further("adyen")], "a key of adyen/second is not of mode live"),
+        (DEVELOPMENT, [further("stripe", name="default")], "there are two stripe/default"),
+        (DEVELOPMENT, [further("paypal"), further("paypal")], "there are two paypal/second"),
+        (DEVELOPMENT, [further("stripe", name="a/b")], "does not fit at 0/stripe/name"),
+        (DEVELOPMENT, [further("stripe", colour="red")], "does not fit at 0/stripe/colour"),
+        (DEVELOPMENT, [{"provider": "gold"}], "does not fit at 0"),
+    ],
+)
+def test_further_accounts_of_another_mode_or_of_a_taken_name_are_refused(
+    monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str], accounts: list[dict[str, str]], why: str
+) -> None:
+    with pytest.raises(SettingsInvalid, match=f"\nFURTHER_ACCOUNTS: .*{why}") as refused:
+        load(monkeypatch, {**environment, **with_further(*accounts)})
+
+    assert LONG not in str(refused.value)
+
+
+def test_a_paypal_account_needs_the_roots(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsInvalid, match="PAYPAL_ROOTS: there is no such file"):
+        load(monkeypatch, {**DEVELOPMENT, **with_further(further("paypal")), "PAYPAL_ROOTS": "/nowhere"})

@@ -174,7 +174,7 @@ class TestBulkhead:
             await call(guards.of("stripe", "other"))
 
 
-@pytest.mark.row("PAY-06", partly="no second provider to go to yet")
+@pytest.mark.row("PAY-06")
 async def test_an_account_that_is_down_is_asked_no_more_and_again_when_it_is_back(
     account: Account, http: aiohttp.ClientSession, order: MakeOrder, guard: Guard, clock: Clock
 ) -> None:

@@ -5,8 +5,8 @@ process, over a database, task queues and provider accounts of the test's own.
 import asyncio
 import secrets
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
@@ -44,6 +44,7 @@ from workflows import names
 from workflows.client import Sagas
 
 RETURN_PATH = "/docs"
+MakeStack = Callable[..., AbstractAsyncContextManager["Stack"]]
 ENDS = ("confirmed", "expired", "failed", "cancelled", "rejected", "refunded")
 
 
@@ -380,6 +381,23 @@ async def idle_stack(
     """Serve the API; whoever wants workers starts them."""
     async with front(databases, temporal_address, temporal, sandbox_url) as served:
         yield served
+
+@pytest.fixture
+def make_stack(
+    quiet: None, databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
+) -> MakeStack:
+    """Serve the whole product, with these settings changed."""
+
+    @asynccontextmanager
+    async def make(**changed: Any) -> AsyncIterator[Stack]:
+        async with (
+            front(databases, temporal_address, temporal, sandbox_url, **changed) as served,
+            served.working(),
+        ):
+            yield served
+
+    return make
+
 
 
 @pytest.fixture

@@ -1,44 +1,20 @@
 """A provider that is down, or does not answer: buyers hear at once, nothing is doubled, all goes on after."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import httpx2
 import pytest
 from temporalio.api.enums.v1 import RetryState
-from temporalio.client import Client
 
 from tests.support.check import violations
-from tests.support.database import Databases
-from tests.support.stack import Booked, Stack, front
+from tests.support.stack import Booked, MakeStack, Stack
 from tests.support.wait import eventually
 from workflows import names
 
 # So many calls in a row open the circuit; it stays open for as long as the test says.
 FAILURES = 2
 FOR_EVER = 3_600.0
-
-MakeStack = Callable[..., AbstractAsyncContextManager[Stack]]
-
-
-@pytest.fixture
-def make_stack(
-    quiet: None, databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
-) -> MakeStack:
-    """Serve the whole product with these settings."""
-
-    @asynccontextmanager
-    async def make(**settings: Any) -> AsyncIterator[Stack]:
-        changed = {"provider_failures": FAILURES, **settings}
-        async with (
-            front(databases, temporal_address, temporal, sandbox_url, **changed) as stack,
-            stack.working(),
-        ):
-            yield stack
-
-    return make
 
 
 async def down(stack: Stack) -> None:
@@ -67,11 +43,11 @@ async def opened(stack: Stack, booking: Booked, key: str) -> dict[str, Any]:
     return await eventually(look, what="the checkout")
 
 
-@pytest.mark.row("PAY-06", partly="no second provider to go to yet")
+@pytest.mark.row("PAY-06")
 async def test_while_a_provider_is_down_buyers_hear_at_once_and_nothing_is_written(
     make_stack: MakeStack,
 ) -> None:
-    async with make_stack(provider_rest_seconds=FOR_EVER) as stack:
+    async with make_stack(provider_failures=FAILURES, provider_rest_seconds=FOR_EVER) as stack:
         await down(stack)
         first = await stack.book()
         refused = await answered(stack, first, "one wish")
@@ -91,11 +67,11 @@ async def test_while_a_provider_is_down_buyers_hear_at_once_and_nothing_is_writt
         assert RetryState.Name(state) == "RETRY_STATE_NON_RETRYABLE_FAILURE"
 
 
-@pytest.mark.row("PAY-06", partly="no second provider to go to yet")
+@pytest.mark.row("PAY-06")
 @pytest.mark.row("PAY-30")
 async def test_when_it_is_back_every_wish_is_answered_with_one_checkout(make_stack: MakeStack) -> None:
     """F12: an on-sale goes through an outage; each wish was sent before, during and after it."""
-    async with make_stack(provider_rest_seconds=0.2) as stack:
+    async with make_stack(provider_failures=FAILURES, provider_rest_seconds=0.2) as stack:
         shop = await stack.shop(capacity=4)
         paying = await stack.book(shop)
         checkout = await stack.checkout(paying)
@@ -122,7 +98,8 @@ async def test_what_has_to_be_undone_waits_for_the_provider_and_the_buyer_does_n
     make_stack: MakeStack,
 ) -> None:
     """The wish ends at the door's own deadline, however long the saga undoes."""
-    async with make_stack(provider_rest_seconds=0.2, payment_answer_seconds=1) as stack:
+    changed = {"provider_failures": FAILURES, "provider_rest_seconds": 0.2, "payment_answer_seconds": 1}
+    async with make_stack(**changed) as stack:
         booking = await stack.book()
         checkout = await opened(stack, booking, "the wish")
         await down(stack)
