@@ -196,7 +196,7 @@ SHOWS = (
 )
 
 # Who takes the money; the first where nobody says otherwise.
-PROVIDERS = ("stripe", "adyen", "paypal")
+PROVIDERS = ("stripe", "adyen", "paypal", "cash")
 
 
 async def load(connection: Connection, now: datetime) -> dict[str, object]:

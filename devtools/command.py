@@ -87,7 +87,7 @@ def parsers() -> tuple[Parser, Mapping[str, argparse.ArgumentParser]]:
     one.formatter_class = argparse.RawDescriptionHelpFormatter
     one.epilog = "\n".join(["stories:", *(f"  {name:18}{title}" for name, title in TITLES.items())])
     one.add_argument("stories", nargs="*", type=story, metavar="STORY", help="one or more of those below")
-    one.add_argument("--provider", default="stripe", help="who takes the money: stripe, adyen or paypal")
+    one.add_argument("--provider", default="stripe", help="who takes the money: stripe, adyen, paypal, cash")
     one = command("token", "print a signed bearer token for trying the API")
     one.add_argument("--role", required=True, help="admin, organizer, staff, user …")
     one.add_argument("--tenant", help="the tenant's id (without: the demo organizer)")

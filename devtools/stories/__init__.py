@@ -18,6 +18,7 @@ TITLES = {
     "debit": "The bank pays days later",
     "partner-refused": "A partner must accept, and does not",
     "payment-link": "The organizer mails a link to pay by",
+    "fallback": "A provider takes nobody, and bookings go on over the next",
     "webhook-lost": "The provider pays and tells nobody",
     "crash-everywhere": "Each process is killed in the middle of three bookings",
     "crash": "Every process is killed while ten people buy",

@@ -21,6 +21,7 @@ from devtools.stories import (
     double_paid,
     expired,
     late_reacquired,
+    fallback,
     late_refunded,
     paid,
     partner_refused,
@@ -48,6 +49,7 @@ STORIES: dict[str, Story] = {
     "partner-refused": partner_refused.tell,
     "payment-link": payment_link.tell,
     "webhook-lost": webhook_lost.tell,
+    "fallback": fallback.tell,
     "crash-everywhere": crash_everywhere.tell,
     "crash": crash.tell,
 }

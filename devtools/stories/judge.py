@@ -98,19 +98,23 @@ class Judge:
         return {name: value if name == "status" else int(value) for name, value in row.items()}
 
     async def charged(self, booking_id: str) -> int:
-        """Answer what the sandbox took for a booking and did not give back, in minor units."""
+        """Answer what the sandbox or a drawer of the box office took for a booking and did not give back, in
+        minor units.
+        """
         payments = await self._payments(booking_id)
-        return sum(payment["captured"] - payment["refunded"] for payment in payments)
+        kept: int = sum(payment["captured"] - payment["refunded"] for payment in payments)
+        return kept + int(await self.db.fetchval(DRAWER, uuid.UUID(booking_id)))
 
     async def set_aside(self, booking_id: str) -> int:
         """Answer what the sandbox has set aside for a booking without taking it, in minor units."""
         payments = await self._payments(booking_id)
         return sum(each["authorized"] for each in payments if each["status"] == "authorized")
 
-    async def _payments(self, booking_id: str) -> list[dict[str, Any]]:
+    async def _payments(self, booking_id: str, provider: str = "") -> list[dict[str, Any]]:
         rows = await self.db.fetch("select id from payments where booking_id = $1", uuid.UUID(booking_id))
         ours = {row["id"] for row in rows}
-        keys = (self.settings[name] for name in PROVIDERS.values() if name in self.settings)
+        names = [PROVIDERS[provider]] if provider else PROVIDERS.values()
+        keys = (self.settings[name] for name in names if name in self.settings)
         books = [await self._books("payments", key) for key in keys]
         return [each for each in chain(*books) if any(_is_about(each, payment_id) for payment_id in ours)]
 

@@ -24,7 +24,7 @@ async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
     listening = asyncio.create_task(_listen(shop, booking, heard))
 
     payment = await shop.wish_to_pay(booking)
-    tale.tell("POST …/payments", f"pay at {payment['payment_url']}")
+    tale.tell("POST …/payments", f"pay at {payment['payment_url'] or 'the counter'}")
     outcome = await shop.pay(payment)
     tale.tell("the buyer pays at the provider", outcome)
 
