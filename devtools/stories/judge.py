@@ -33,6 +33,13 @@ BOOKS = """
     where t.source in (select 'payment:' || p.id || ':captured' from payments p where p.booking_id = $1)
 """
 
+DRAWER = """
+    select coalesce(sum(e.amount_minor), 0)::bigint
+    from ledger_transactions t join ledger_entries e on e.tenant_id = t.tenant_id and e.transaction_id = t.id
+    where e.account like 'cash_drawer:%'
+      and t.source in (select 'payment:' || p.id || ':captured' from payments p where p.booking_id = $1)
+"""
+
 HEARD = """
     select kind from webhook_events
     where payment_id in (select id from payments where booking_id = $1) order by received_at
@@ -118,13 +125,16 @@ class Judge:
         books = [await self._books("payments", key) for key in keys]
         return [each for each in chain(*books) if any(_is_about(each, payment_id) for payment_id in ours)]
 
-    async def refunded(self, tale: Tale, booking: Mapping[str, Any], amount: int) -> None:
-        """Claim that the sandbox gave so much back for a booking, in minor units, once it has."""
-        found = await _at_rest(lambda: self._given_back(booking), lambda found: found >= amount)
-        tale.check(f"the sandbox gave {amount} back", found=found, wanted=amount)
+    async def refunded(self, tale: Tale, booking: Mapping[str, Any], amount: int, *, by: str = "") -> None:
+        """Claim that the sandbox gave so much back for a booking, in minor units, once it has.
 
-    async def _given_back(self, booking: Mapping[str, Any]) -> int:
-        return sum(payment["refunded"] for payment in await self._payments(booking["id"]))
+        `by`: as this provider.
+        """
+        found = await _at_rest(lambda: self._given_back(booking, by), lambda found: found >= amount)
+        tale.check(f"{by or 'the sandbox'} gave {amount} back", found=found, wanted=amount)
+
+    async def _given_back(self, booking: Mapping[str, Any], by: str) -> int:
+        return sum(payment["refunded"] for payment in await self._payments(booking["id"], by))
 
     async def heard(self, booking: Mapping[str, Any]) -> list[str]:
         """Answer the types of the webhooks about a booking's payments that have arrived."""
