@@ -168,8 +168,8 @@ STORIES_OF_PAIRS: dict[tuple[str, ...], str] = {
     ("S5", "S6"): "captured",
     ("S5", "C2"): "paid_at_second",
     ("S6", "C2"): "paid_at_second",
-    ("S5", "C3"): "side_by_side",
-    ("S6", "C3"): "side_by_side",
+    ("S5", "C3"): "one_after_the_other",
+    ("S6", "C3"): "one_after_the_other",
 }
 
 
