@@ -45,5 +45,6 @@ def positive(amount: Amount, field: str) -> tuple[int, str]:
 
 def shown(minor: int, currency: str) -> Json:
     """Return an amount as it stands in answers."""
-    value = str(minor) if currency in WHOLE else f"{minor // 100}.{minor % 100:02}"
-    return {"currency_code": currency, "value": value}
+    sign, size = "-" if minor < 0 else "", abs(minor)
+    value = str(size) if currency in WHOLE else f"{size // 100}.{size % 100:02}"
+    return {"currency_code": currency, "value": f"{sign}{value}"}
