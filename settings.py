@@ -175,6 +175,11 @@ class Settings(BaseSettings):
     further_accounts: Annotated[Secret, AfterValidator(credential.checked)] = Field(
         "[]", description="a JSON list of more accounts at these providers, each with a name and its own keys"
     )
+    mail_via: str = Field(
+        "sendgrid",
+        pattern="^(sendgrid|smtp)(,(sendgrid|smtp))?$",
+        description="sendgrid, smtp, or both by a comma: the second when the first surely took nothing",
+    )
     mail_api_key: Secret = Field(description="SendGrid's key")
     mail_from: str = Field("tickets@holdfast.example", pattern=r"^[^@\s]+@[^@\s]+$")
     sendgrid_webhook_key: Annotated[str, AfterValidator(verification_keys)] = Field(
@@ -183,6 +188,14 @@ class Settings(BaseSettings):
         "empty: it tells us nothing",
     )
     sendgrid_api_base: Url = Field("http://127.0.0.1:8010/sendgrid")
+
+    smtp_host: str = Field("127.0.0.1", min_length=1)
+    smtp_port: Port = 8025
+    smtp_user: str = Field("", description="empty: the server asks for no login")
+    smtp_password: Secret = ""
+    smtp_tls: Literal["tls", "starttls", "none"] = Field(
+        "none", description="from the first byte, by STARTTLS, or none, which is not for production"
+    )
 
     jwt_private_key: PrivateKey = Field(description="Ed25519 in PEM: signs user tokens")
     jwt_public_keys: Annotated[str, AfterValidator(public_keys)] = Field(
@@ -278,6 +291,11 @@ class Settings(BaseSettings):
             )
 
     @property
+    def mail_services(self) -> tuple[str, ...]:
+        """The services that letters are handed to, the preferred first."""
+        return tuple(dict.fromkeys(listed(self.mail_via)))
+
+    @property
     def sendgrid_webhook_keys(self) -> tuple[str, ...]:
         """The keys that SendGrid's events may be signed by."""
         return listed(self.sendgrid_webhook_key)
@@ -315,6 +333,12 @@ class Settings(BaseSettings):
         if live != _is_live_adyen(self.adyen_api_base):
             yield "ADYEN_API_BASE: is of another mode than ADYEN_CLIENT_KEY"
 
+    def _open_smtp(self) -> Iterator[str]:
+        """In production letters travel sealed, to a server that was named."""
+        if self.smtp_tls == "none":
+            yield "SMTP_TLS: must be tls or starttls in production"
+        yield from _each(("smtp_host",), lambda name: name not in self.model_fields_set, UNGIVEN)
+
     def _half_a_paypal(self) -> Iterator[str]:
         """Whoever takes PayPal gives all that it needs."""
         if not self.paypal_client_id:
@@ -346,9 +370,7 @@ class Settings(BaseSettings):
 
     def _unfit(self) -> Iterator[str]:
         """In production nothing is left to a default, guessable, open or for trying out."""
-        yield from _each(
-            ADDRESSES, lambda name: name not in self.model_fields_set, "must be given in production"
-        )
+        yield from _each(ADDRESSES, lambda name: name not in self.model_fields_set, UNGIVEN)
         yield from _each(SECRETS, self._too_short, TOO_SHORT)
         yield from _each(
             KEYS, lambda name: "test_" in getattr(self, name), "a test key is not for production"
@@ -356,6 +378,8 @@ class Settings(BaseSettings):
         yield from _each(
             OPEN, lambda name: not getattr(self, name).startswith("https:"), "must begin with https:"
         )
+        if "smtp" in self.mail_services:
+            yield from self._open_smtp()
         if not self.payload_keys:
             yield "PAYLOAD_KEYS: must be given in production"
         if self.codec_ticket:
@@ -379,6 +403,7 @@ OPEN = ("api_url", *PROVIDERS)
 ADDRESSES = ("temporal_address", "temporal_ui_url", "mail_from", "jwt_issuer", *OPEN)
 KEYS = ("stripe_secret_key", "stripe_publishable_key", "adyen_client_key")
 SECRETS = ("stripe_secret_key", "stripe_webhook_secret", "adyen_api_key", "adyen_hmac_key", "mail_api_key")
+UNGIVEN = "must be given in production"
 TOO_SHORT = f"is shorter than {SHORTEST_SECRET} characters"
 
 

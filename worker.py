@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -53,7 +53,8 @@ from providers import account
 from providers.account import Shared
 from providers.gateway import Accounts, Gateway, Gateways
 from providers.mail.addressee import Addressees
-from providers.mail.post import Post
+from providers.mail.post import Post, Substitutes
+from providers.mail.smtp import Smtp
 from providers.mail.sendgrid import SendGrid
 from providers.protection import Guards, Limits
 from providers.token import KeyRing, LinkTokens, TicketTokens
@@ -136,14 +137,7 @@ async def parts(
             sagas=Sagas(impatient, settings.queue_prefix),
             gateways=gateways(settings, http, databases["payment"], guards, further),
             guards=guards,
-            post=SendGrid(
-                api_key=settings.mail_api_key,
-                sender=settings.mail_from,
-                http=http,
-                api=settings.sendgrid_api_base,
-                timeout=timedelta(seconds=settings.provider_timeout_seconds),
-                guard=guards.of("sendgrid", ACCOUNT),
-            ),
+            post=post(settings, http, guards),
             tickets=TicketTokens(KeyRing(settings.ticket_private_key)),
             links=LinkTokens(settings.booking_token_secret, settings.api_url),
             **databases,
@@ -196,6 +190,38 @@ def gateways(
         tolerance=timedelta(seconds=settings.webhook_tolerance_seconds),
     )
     return Accounts(*account.gateways(settings.credentials, shared), *further)
+
+def post(settings: Settings, http: aiohttp.ClientSession, guards: Guards) -> Post:
+    """Build whoever delivers letters, the preferred service first."""
+    build = {"sendgrid": partial(sendgrid, settings, http, guards), "smtp": partial(smtp, settings, guards)}
+    return Substitutes(*(build[name]() for name in settings.mail_services))
+
+
+def sendgrid(settings: Settings, http: aiohttp.ClientSession, guards: Guards) -> Post:
+    """Build the way to SendGrid."""
+    return SendGrid(
+        api_key=settings.mail_api_key,
+        sender=settings.mail_from,
+        http=http,
+        api=settings.sendgrid_api_base,
+        timeout=timedelta(seconds=settings.provider_timeout_seconds),
+        guard=guards.of("sendgrid", ACCOUNT),
+    )
+
+
+def smtp(settings: Settings, guards: Guards) -> Post:
+    """Build the way to a mail server."""
+    return Smtp(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        user=settings.smtp_user,
+        password=settings.smtp_password,
+        tls=settings.smtp_tls,
+        sender=settings.mail_from,
+        timeout=timedelta(seconds=settings.provider_timeout_seconds),
+        guard=guards.of("smtp", ACCOUNT),
+    )
+
 
 
 def limits(settings: Settings) -> Limits:

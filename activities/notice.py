@@ -89,15 +89,15 @@ class NoticeActivities:
         result: SendResult,
         message_id: str | None = None,
     ) -> Sent:
-        settled = await notices.settle(connection, ask, result, message_id)
-        if settled and result in NEEDS_PERSON:
-            kind, booking_id, cause = CaseKind.NOTICE, notice.booking_id, NEEDS_PERSON[result]
+        written = await notices.settle(connection, ask, result, message_id)
+        if written in NEEDS_PERSON:
+            kind, booking_id, cause = CaseKind.NOTICE, notice.booking_id, NEEDS_PERSON[written]
             await case.open_case(
                 connection, ask.tenant_id, kind, ask.notice_id, cause=cause, booking_id=booking_id
             )
-        if settled:
-            LETTERS.labels(result.value).inc()
-        return Sent(result=result)
+        if written is not None:
+            LETTERS.labels(written.value).inc()
+        return Sent(result=written or result)
 
     async def _occasion(self, connection: Connection, booking: Booking, notice: Notice) -> Occasion:
         tenant_id = booking.tenant_id

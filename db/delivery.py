@@ -34,8 +34,7 @@ HEAR = """
 update notices
    set delivery = case when delivery is null or delivery = any($4) then $3 else delivery end,
        delivered_at = coalesce(delivered_at, $5),
-       status = case when status in ('claimed', 'unknown') then 'accepted' else status end,
-       settled_at = coalesce(settled_at, now())
+       status = case when status = 'unknown' then 'accepted' else status end
  where tenant_id = $1 and id = $2
 """
 

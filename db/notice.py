@@ -42,9 +42,13 @@ update notices set addressee = $3 where tenant_id = $1 and id = $2
 returning (select cause from mail_suppressions s where s.tenant_id = $1 and s.addressee = $3)
 """
 
+# What was heard of already was sent, though we had no answer.
 SETTLE = """
-update notices set status = $3, settled_at = now(), message_id = $4
+update notices
+   set status = case when $3 = 'unknown' and delivery is not null then 'accepted' else $3 end,
+       settled_at = now(), message_id = $4
  where tenant_id = $1 and id = $2 and status = 'claimed'
+returning status
 """
 
 GIVE_BACK = """
@@ -111,13 +115,13 @@ async def address(connection: Connection, request: SendNotice, addressee: str) -
 
 async def settle(
     connection: Connection, request: SendNotice, result: SendResult, message_id: str | None = None
-) -> bool:
-    """Write what became of a claimed notice, and the mail service's id of its letter; the first word stays.
-    Says whether this is it.
+) -> SendResult | None:
+    """Write what became of a claimed notice, and the mail service's id of its letter. Gives what was written;
+    nothing where an earlier word stays.
     """
     key = (request.tenant_id, request.notice_id)
-    done: str = await connection.execute(SETTLE, *key, result.value, message_id)
-    return done == "UPDATE 1"
+    written = await connection.fetchval(SETTLE, *key, result.value, message_id)
+    return SendResult(written) if written else None
 
 
 async def give_back(connection: Connection, request: SendNotice) -> None:

@@ -24,6 +24,7 @@ PORTS = {
     "TEMPORAL_UI_PORT": 8233,
     "TEMPORAL_HTTP_PORT": 7243,
     "SANDBOX_PORT": 8010,
+    "SANDBOX_SMTP_PORT": 8025,
     "API_PORT": 8000,
     "WORKER_METRICS_PORT": 9464,
     "WORKER_HEALTH_PORT": 9465,
@@ -122,6 +123,7 @@ SECRETS = (
     ("ADYEN_HMAC_KEY", "", 32),
     ("ADYEN_CLIENT_KEY", "test_", 16),
     ("MAIL_API_KEY", "SG.", 32),
+    ("SMTP_PASSWORD", "", 16),
     ("BOOKING_TOKEN_SECRET", "", 32),
     ("FIELD_KEYS", "k1:", 32),
     ("PAYLOAD_KEYS", "k1:", 32),
@@ -150,6 +152,8 @@ def _addresses(choice: Choice) -> None:
     choice.put("SANDBOX_URL", f"http://127.0.0.1:{at['SANDBOX_PORT']}")
     choice.put("SANDBOX_DATABASE", str(STATE / "sandbox.db"))
     choice.put("SANDBOX_SEED", "1")
+    choice.put("SMTP_PORT", at["SANDBOX_SMTP_PORT"])
+    choice.put("SMTP_USER", "smtp_holdfast")
     for provider, path in FACES.items():
         choice.put(f"{provider.upper()}_API_BASE", f"{at['SANDBOX_URL']}/{path}")
 

@@ -139,7 +139,8 @@ class Stack:
         """Start the stand-in for the providers."""
         at = self.choice.values
         files = ("--database", at["SANDBOX_DATABASE"], "--seed", at["SANDBOX_SEED"])
-        words = ("-m", "sandbox", "--port", at["SANDBOX_PORT"], *files)
+        ports = ("--port", at["SANDBOX_PORT"], "--smtp-port", at["SANDBOX_SMTP_PORT"])
+        words = ("-m", "sandbox", *ports, *files)
         self.product("sandbox", *words, url=at["SANDBOX_URL"], health=f"{at['SANDBOX_URL']}/_sandbox/health")
 
     def api(self) -> None:

@@ -1,5 +1,5 @@
 """Tells the sandbox where our webhooks are: Stripe's by its own interface, which makes the signing secret up,
-Adyen's and PayPal's with the key or id that we have chosen.
+Adyen's and PayPal's with the key or id that we have chosen, SendGrid's with a key of its own.
 """
 
 import json
@@ -23,6 +23,7 @@ def register(choice: Choice) -> None:
     if not choice.given("ADYEN_API_BASE"):
         register_at_adyen(choice)
     register_at_paypal(choice)
+    register_at_sendgrid(choice)
 
 
 def register_at_adyen(choice: Choice) -> None:
@@ -47,6 +48,23 @@ def register_at_paypal(choice: Choice) -> None:
     except OSError as error:
         raise Trouble(f"The sandbox gives no root certificate: {error}") from None
     choice.values["PAYPAL_ROOTS"] = str(ROOTS)
+
+
+def register_at_sendgrid(choice: Choice) -> None:
+    """Have SendGrid's events come to our present address, and take the key that they are signed by.
+
+    At a SendGrid that is not our sandbox's only what the caller has set counts.
+    """
+    if choice.given("SENDGRID_API_BASE"):
+        choice.values["SENDGRID_WEBHOOK_KEY"] = choice.given("SENDGRID_WEBHOOK_KEY") or ""
+        return
+    key = choice.values["MAIL_API_KEY"]
+    _listen(choice, "sendgrid", key, key)
+    asked = urllib.request.Request(
+        f"{choice.values['SENDGRID_API_BASE']}/v3/user/webhooks/event/settings",
+        headers={"Authorization": f"Bearer {key}"},
+    )
+    choice.values["SENDGRID_WEBHOOK_KEY"] = _send(asked)["public_key"]
 
 
 def _listen(choice: Choice, provider: str, account: str, secrets: str) -> None:

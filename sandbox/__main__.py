@@ -31,6 +31,12 @@ def arguments() -> argparse.Namespace:
         help="port to listen on; 0 takes a free one and says which",
     )
     option(
+        "--smtp-port",
+        type=int,
+        default=env.get("SANDBOX_SMTP_PORT", "0"),
+        help="port that takes mail by SMTP; 0 takes a free one, which /_sandbox/health tells",
+    )
+    option(
         "--database",
         type=Path,
         default=env.get("SANDBOX_DATABASE", "sandbox.sqlite3"),
@@ -60,28 +66,28 @@ def _seconds(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(",") if part)
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, option: str) -> socket.socket:
     """Return a socket that listens already, so that callers may come as soon as the address is told."""
     try:
         return socket.create_server((host, port), backlog=2048)
     except OSError as error:
-        raise SystemExit(f"sandbox: cannot listen on {host}:{port} (--port): {error.strerror}") from None
+        raise SystemExit(f"sandbox: cannot listen on {host}:{port} ({option}): {error.strerror}") from None
 
 
 def main() -> None:
     """Serve until told to stop."""
     options = arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    door = listen(options.host, options.port)
+    door = listen(options.host, options.port, "--port")
+    mail_door = listen(options.host, options.smtp_port, "--smtp-port")
     public_url = (options.public_url or f"http://{options.host}:{door.getsockname()[1]}").rstrip("/")
     options.database.parent.mkdir(parents=True, exist_ok=True)
     try:
         store = Store(options.database)
     except sqlite3.Error as error:
         raise SystemExit(f"sandbox: cannot use {options.database} (--database): {error}") from None
-    sandbox = Sandbox(
-        World(store, seed=options.seed, public_url=public_url), retry_seconds=options.webhook_retries
-    )
+    world = World(store, seed=options.seed, public_url=public_url)
+    sandbox = Sandbox(world, retry_seconds=options.webhook_retries, mail_door=mail_door)
     config = uvicorn.Config(
         sandbox,
         http=CuttableProtocol,

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -25,6 +26,8 @@ from sandbox.schedule import Schedule
 from sandbox.sendgrid import letter
 from sandbox.sendgrid.door import SendGridDoor
 from sandbox.sendgrid.face import SendGridFace
+from sandbox.smtp.face import SmtpFace
+from sandbox.smtp.server import SmtpServer
 from sandbox.stripe.door import StripeDoor
 from sandbox.stripe.face import StripeFace
 from sandbox.webhook import Deliverer
@@ -57,10 +60,16 @@ async def unreadable(_: Request, error: Any) -> Response:
 class Sandbox:
     """The ASGI application: providers' doors by the first step of the path, everything else by FastAPI."""
 
-    def __init__(self, world: World, *, retry_seconds: tuple[float, ...] | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        retry_seconds: tuple[float, ...] | None = None,
+        mail_door: socket.socket | None = None,
+    ) -> None:
         self.world = world
         stripe, adyen, paypal, sendgrid = StripeFace(), AdyenFace(), PayPalFace(world), SendGridFace()
-        for face in (stripe, adyen, paypal, sendgrid):
+        for face in (stripe, adyen, paypal, sendgrid, SmtpFace()):
             world.play(face)
         self.doors: dict[str, Door] = {
             "stripe": StripeDoor(world, stripe),
@@ -69,6 +78,7 @@ class Sandbox:
             "sendgrid": SendGridDoor(world, sendgrid),
         }
         self.schedule, self.deliverer = Schedule(world, JOBS), Deliverer(world, retry_seconds)
+        self.smtp = SmtpServer(world, mail_door) if mail_door else None
         world.stirred = self.stir
         self.web = FastAPI(title="Sandbox", lifespan=self._lifespan, docs_url=None, redoc_url=None)
         self.web.add_exception_handler(RequestValidationError, unreadable)
@@ -101,7 +111,8 @@ class Sandbox:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self.schedule.run()), asyncio.create_task(self.deliverer.run())]
+        parts = [part for part in (self.schedule, self.deliverer, self.smtp) if part]
+        tasks = [asyncio.create_task(part.run()) for part in parts]
         yield
         for task in tasks:
             task.cancel()

@@ -178,6 +178,7 @@ class World:
         self.tellers: dict[str, Teller] = {}
         self.faults = Faults(store)
         self.stirred: Callable[[], None] = lambda: None
+        self.smtp_port: int | None = None
         self._accounts = {(account.provider, account.key): account for account in store.accounts()}
         self._by_id = {account.id: account for account in self._accounts.values()}
         self._requests = 0

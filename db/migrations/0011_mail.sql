@@ -26,7 +26,7 @@ create table mail_suppressions (
 );
 
 -- The relay writes down what it reads in the inbox; operators vouch for an address again.
-grant update (status, settled_at, delivery, delivered_at) on notices to holdfast_relay;
+grant update (status, delivery, delivered_at) on notices to holdfast_relay;
 grant select, delete on mail_suppressions to holdfast_app;
 grant select, insert on mail_suppressions to holdfast_relay;
 grant select on mail_suppressions to holdfast_readonly;

@@ -67,6 +67,7 @@ class Operate:
             "time": self.world.clock.wall() + self.world.offset,
             "providers": sorted(self.world.faces),
             "accounts": len(self.world.accounts()),
+            "smtp_port": self.world.smtp_port,
             "stuck_jobs": stuck,
         }
 

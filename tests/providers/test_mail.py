@@ -97,13 +97,17 @@ async def test_nobody_listening_means_that_nothing_was_sent(
         await send(post(account, http, f"http://127.0.0.1:{any_free()}"))
 
 
-async def test_a_letter_without_a_right_address_or_key_is_refused(
+async def test_a_letter_without_a_right_address_is_refused(
     account: Account, http: aiohttp.ClientSession
 ) -> None:
     with pytest.raises(Refused):
         await send(post(account, http), write(occasion(email="nobody")))
+
+
+async def test_a_letter_waits_until_our_key_is_right(account: Account, http: aiohttp.ClientSession) -> None:
     account.mail_key = "no key"
-    with pytest.raises(Refused) as trouble:
+
+    with pytest.raises(NotExecuted) as trouble:
         await send(post(account, http))
 
     assert trouble.value.reason == "not_authorised"

@@ -21,7 +21,7 @@ from devtools.process import Process, Program
 RETRIES = "0.2,0.4,1,2,4,8"
 
 # How the keys of accounts begin, by provider.
-KEYS = {"stripe": "sk_test_", "adyen": "AQE", "paypal": "Ab"}
+KEYS = {"stripe": "sk_test_", "adyen": "AQE", "paypal": "Ab", "sendgrid": "SG.", "smtp": "smtp_"}
 
 GOOD_IBAN, BAD_IBAN = "AT611904300234573201", "AT861904300235473202"
 

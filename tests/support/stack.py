@@ -33,7 +33,7 @@ from domain.schema import SCHEMAS
 from observability import log as logs
 from providers.gateway import Gateway
 from settings import Settings
-from tests.support import paypal
+from tests.support import mail, paypal
 from tests.support.database import Databases, Urls
 from tests.support.fault import Faults
 from tests.support.sandbox import Account
@@ -123,6 +123,12 @@ class Stack:
         await there.listen(f"{self.settings.api_url}/api/v1/webhooks/paypal", paypal.WEBHOOK)
         await shop.prefer("paypal")
         return replace(self, sandbox=there)
+
+    async def follow_mail(self) -> Account:
+        """Have the mail service tell us, from now on, what becomes of letters; gives the account there."""
+        there = mail.at_sendgrid(self.sandbox)
+        await there.listen(f"{self.settings.api_url}/api/v1/webhooks/sendgrid", mail.SECRET)
+        return there
 
     async def shop(self, **wishes: Any) -> Shop:
         """Make an organizer with something to sell: one slot, one variant at 25.00 EUR unless said."""
@@ -273,6 +279,7 @@ async def front(
         sandbox = Account(sandbox_url, http)
         secret = await sandbox.register(f"{address(listening)}/api/v1/webhooks/stripe")
         roots = await paypal.roots_file(sandbox)
+        changed = {"sendgrid_webhook_key": ",".join(await mail.verification_keys(sandbox)), **changed}
         settings = settings_of(databases.urls, temporal_address, sandbox, address(listening), secret, roots)
         settings = settings.model_copy(update=changed)
         judge = await asyncpg.connect(databases.urls.admin)
@@ -323,6 +330,7 @@ def settings_of(
         adyen_api_base=f"{sandbox.url}/adyen/checkout",
         paypal_api_base=f"{sandbox.url}/paypal",
         mail_api_key=sandbox.mail_key,
+        sendgrid_webhook_key=mail.shown(),
         sendgrid_api_base=f"{sandbox.url}/sendgrid",
         jwt_private_key=jwt_key,
         ticket_private_key=ticket_key,
