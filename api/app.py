@@ -45,6 +45,7 @@ from api import (
     pricing,
     problem,
     refund,
+    registry,
     report,
     stream,
     ticket,
@@ -53,7 +54,6 @@ from api import (
 )
 from api.booking import accept, alias, claim, decide, look
 from api.deps import BASE, House, Rules, Tokens
-    registry,
 from api.feed import Feed
 from api.intake import Intake
 from api.limit import Limits, RateLimitFields, Rules as LimitRules
