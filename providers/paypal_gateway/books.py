@@ -68,7 +68,7 @@ class PayPalBooks:
             if not page and found["total_pages"] > 1:
                 page = int(found["total_pages"])
                 found = await self._page(begin, end, page)
-            lines = [_line(each["transaction_info"]) for each in found["transaction_details"]]
+            lines = [_line(each["transaction_info"]) for each in reversed(found["transaction_details"])]
         within = sorted(
             (each for each in lines if begin <= each.occurred_at < end),
             key=lambda each: each.occurred_at,
