@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,6 @@ import structlog
 from fastapi import FastAPI
 from fastapi.middleware import Middleware
 from fastapi.middleware.cors import CORSMiddleware
-from functools import partial
 from fastapi.staticfiles import StaticFiles
 from temporalio.client import Client, RetryConfig
 from temporalio.contrib.opentelemetry import TracingInterceptor
@@ -65,6 +65,7 @@ from api.operator import (
     case,
     dispute,
     notice as messages,
+    route as routing,
     verdict,
     webhook as inbox,
 )
@@ -74,7 +75,6 @@ from db import catalog as sales, event, relay
 from db.catalog import Sale
 from db.session import OUTAGES, Database
 from db.webhook import Told
-    route as routing,
 from domain.event import Event
 from domain.ids import OfferId, SlotId, TenantId
 from domain.limit import Policy
