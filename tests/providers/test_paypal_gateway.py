@@ -45,7 +45,7 @@ async def late_gateway(
     return paypal_gateway(desk.account, http, await paypal.roots(desk.account), clock=clock, **more)
 
 
-@pytest.mark.row("PAY-05", partly="payouts; as a method through Adyen")
+@pytest.mark.row("PAY-05", partly="as a method through Adyen")
 async def test_an_order_is_approved_captured_and_refunded(
     paypal_account: PayPalDesk, order: MakeOrder
 ) -> None:
@@ -169,6 +169,65 @@ async def test_a_decline_comes_with_the_capture_and_gives_the_order_up(
 
     facts = await desk.gateway.fetch(wished.payment_id, opened.provider_ref)
     assert fold(wished.amount, facts).status is PaymentStatus.CANCELLED
+
+
+async def test_what_is_approved_to_be_held_is_held_when_it_is_seen_and_taken_days_later(
+    paypal_account: PayPalDesk, order: MakeOrder, http: aiohttp.ClientSession
+) -> None:
+    """A partner may take longer than an approved order lives."""
+    desk, wished = paypal_account, order(manual_capture=True)
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.approve(opened)
+
+    looks = [await desk.gateway.fetch(wished.payment_id, opened.provider_ref) for _ in range(2)]
+    await desk.advance(20 * HOUR)
+    later = await late_gateway(desk, http, 20 * HOUR)
+    await later.capture(opened.provider_ref, wished.amount, op_key=key_of(wished, "capture"))
+
+    assert [[fact.kind for fact in facts] for facts in looks] == [[FactKind.AUTHORIZED]] * 2
+    assert [each["status"] for each in await desk.account.payments()] == ["captured"]
+    kinds = [each["event_type"] for each in await desk.account.told()]
+    assert kinds.count("PAYMENT.AUTHORIZATION.CREATED") == 1
+
+
+@pytest.mark.parametrize(("days", "asked_anew"), [(2, False), (4, True)])
+async def test_what_was_held_for_longer_than_it_is_honoured_is_authorized_anew(
+    paypal_account: PayPalDesk, order: MakeOrder, http: aiohttp.ClientSession, days: int, asked_anew: bool
+) -> None:
+    desk, wished, wait = paypal_account, order(manual_capture=True), timedelta(days=days)
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.approve(opened)
+    await desk.gateway.fetch(wished.payment_id, opened.provider_ref)
+    await desk.advance(wait)
+    later = await late_gateway(desk, http, wait)
+    await desk.account.break_down("POST *reauthorize", "response_500_before")
+
+    if asked_anew:
+        with pytest.raises(OutcomeUnknown):
+            await later.capture(opened.provider_ref, wished.amount, op_key=key_of(wished, "capture"))
+        assert await desk.account.kept() == 0
+    await later.capture(opened.provider_ref, wished.amount, op_key=key_of(wished, "capture"))
+
+    assert await desk.account.kept() == 59_999
+
+
+async def test_a_decline_when_the_money_is_to_be_held_gives_the_order_up(
+    paypal_account: PayPalDesk, order: MakeOrder
+) -> None:
+    desk, wished = paypal_account, order(manual_capture=True)
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.approve(opened, "visa_chargeDeclined")
+
+    facts = await desk.gateway.fetch(wished.payment_id, opened.provider_ref)
+    again = await desk.gateway.fetch(wished.payment_id, opened.provider_ref)
+
+    assert [(fact.kind, fact.decline_code) for fact in facts] == [
+        (FactKind.DECLINED, "card_declined"),
+        (FactKind.CANCELLED, None),
+    ]
+    assert [fact.kind for fact in again] == [FactKind.CANCELLED]
+    with pytest.raises(StateConflict):
+        await desk.gateway.capture(opened.provider_ref, wished.amount, op_key=key_of(wished, "capture"))
 
 
 @pytest.mark.row("PAY-34", partly="over the whole stack: tests/workflows/test_paypal.py")
