@@ -54,8 +54,8 @@ from providers.account import Shared
 from providers.gateway import Accounts, Gateway, Gateways
 from providers.mail.addressee import Addressees
 from providers.mail.post import Post, Substitutes
-from providers.mail.smtp import Smtp
 from providers.mail.sendgrid import SendGrid
+from providers.mail.smtp import Smtp
 from providers.protection import Guards, Limits
 from providers.token import KeyRing, LinkTokens, TicketTokens
 from settings import Settings, SettingsInvalid
@@ -185,11 +185,12 @@ def gateways(
         guards=guards,
         memory=partial(Told, payments),
         timeout=timedelta(seconds=settings.provider_timeout_seconds),
+        tolerance=timedelta(seconds=settings.webhook_tolerance_seconds),
         adyen_theme=settings.adyen_theme,
         paypal_roots=Path(settings.paypal_roots),
-        tolerance=timedelta(seconds=settings.webhook_tolerance_seconds),
     )
     return Accounts(*account.gateways(settings.credentials, shared), *further)
+
 
 def post(settings: Settings, http: aiohttp.ClientSession, guards: Guards) -> Post:
     """Build whoever delivers letters, the preferred service first."""
@@ -221,7 +222,6 @@ def smtp(settings: Settings, guards: Guards) -> Post:
         timeout=timedelta(seconds=settings.provider_timeout_seconds),
         guard=guards.of("smtp", ACCOUNT),
     )
-
 
 
 def limits(settings: Settings) -> Limits:

@@ -135,13 +135,12 @@ PARTS = (
     registry,
     routing,
 )
-# Of bookings that are written in one transaction.
-LARGEST_GROUP = 64
-
 # A server that is down must not make callers wait: by default the SDK tries for ten seconds.
 SOON_AWAY = RetryConfig(
     initial_interval_millis=50, max_interval_millis=200, max_elapsed_time_millis=1500, max_retries=5
 )
+# Of bookings that are written in one transaction.
+LARGEST_GROUP = 64
 # How old a price may be: a change of the catalogue shows after this long.
 SALE_SECONDS = 1.0
 
@@ -150,8 +149,6 @@ log = structlog.get_logger("api")
 
 def create_app(settings: Settings, further: Sequence[Gateway] = ()) -> FastAPI:
     """Make the application, with `further` gateways beside our own; its parts are opened when a server starts
-# Of bookings that are written in one transaction.
-LARGEST_GROUP = 64
     it, and closed when it stops.
     """
 

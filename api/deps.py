@@ -30,8 +30,8 @@ from api.limit import Limits
 from api.recent import Recent
 from api.waker import Waker
 from db import tenant as tenants
-from db.catalog import Sale
 from db.booking.place import Placed, Placement
+from db.catalog import Sale
 from db.session import Database
 from db.tenant import Channel
 from domain.catalog import SHOWN, SaleStatus

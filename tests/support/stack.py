@@ -383,14 +383,6 @@ def quiet() -> None:
 
 
 @pytest.fixture
-async def idle_stack(
-    quiet: None, databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
-) -> AsyncIterator[Stack]:
-    """Serve the API; whoever wants workers starts them."""
-    async with front(databases, temporal_address, temporal, sandbox_url) as served:
-        yield served
-
-@pytest.fixture
 def make_stack(
     quiet: None, databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
 ) -> MakeStack:
@@ -406,6 +398,14 @@ def make_stack(
 
     return make
 
+
+@pytest.fixture
+async def idle_stack(
+    quiet: None, databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
+) -> AsyncIterator[Stack]:
+    """Serve the API; whoever wants workers starts them."""
+    async with front(databases, temporal_address, temporal, sandbox_url) as served:
+        yield served
 
 
 @pytest.fixture
