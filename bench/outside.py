@@ -60,6 +60,10 @@ class NothingTold:
         """Remember nothing."""
         return []
 
+    async def reports(self) -> tuple[bytes, ...]:
+        """Remember no report."""
+        return ()
+
     async def payable_until(self, _payment_id: PaymentId) -> datetime | None:
         """Remember nothing."""
         return None

@@ -57,6 +57,13 @@ select body from webhook_events
  order by id
 """
 
+REPORTS = """
+select body from webhook_events
+ where kind = 'REPORT_AVAILABLE' and provider = $1 and account = $2
+   and cause not in ('wrong_mode', 'wrong_merchant')
+ order by id desc limit 400
+"""
+
 PAYABLE_UNTIL = """
 select (checkout ->> 'expires_at')::timestamptz from payments
  where provider_ref = $1 and provider = $2 and account = $3
@@ -214,6 +221,11 @@ class Told:
         """
         async with self._database.across(shown=str(payment_id)) as connection:
             return [row["body"] for row in await connection.fetch(TOLD, payment_id, *self._of)]
+
+    async def reports(self) -> Sequence[bytes]:
+        """Give the deliveries that tell of reports, the newest first; at most 400."""
+        async with self._database.across() as connection:
+            return [row["body"] for row in await connection.fetch(REPORTS, *self._of)]
 
     async def payable_until(self, payment_id: PaymentId) -> datetime | None:
         """Give the end of a payment's checkout, UTC; nothing where none was written down."""

@@ -50,5 +50,5 @@ class Vault(Protocol):
     async def list_methods(self, customer: str) -> Sequence[KeptMethod]:
         """List what is kept for a customer, at most 100, the newest first."""
 
-    async def forget_method(self, token: str, *, op_key: str) -> None:
+    async def forget_method(self, kept: Stored, *, op_key: str) -> None:
         """Keep it no longer; not kept any more is done."""

@@ -16,7 +16,7 @@ from sandbox import checkout, debit, dispute, payment, refund
 from sandbox.adyen import modification
 from sandbox.adyen.door import AdyenDoor
 from sandbox.adyen.face import AdyenFace
-from sandbox.control import bank, buyer, desk, look, operate
+from sandbox.control import bank, batch, buyer, desk, look, operate
 from sandbox.control.operate import Operate
 from sandbox.pages import mailbox, overview, pay
 from sandbox.paypal import payout
@@ -88,6 +88,7 @@ class Sandbox:
             look.routes(world),
             buyer.routes(world),
             bank.routes(world),
+            batch.routes(world),
             desk.routes(world),
             pay.routes(world),
             mailbox.routes(world),

@@ -369,10 +369,3 @@ def lose_capture(work: Work, payment: Payment) -> None:
     work.save(attempt)
     work.save(payment)
     work.tell("attempt.capture_lost", attempt)
-
-
-def charge_back(work: Work, payment: Payment) -> None:
-    """Let the buyer's bank want a payment back; no money moves yet."""
-    if payment.status != "captured" or payment.attempt is None:
-        raise Unexpected(payment, "charge back")
-    work.tell("attempt.charged_back", work.get(Attempt, payment.attempt))

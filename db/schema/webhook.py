@@ -29,6 +29,13 @@ class WebhookEvent(Row, table=True):
         Index("ix_webhook_events_payment", "tenant_id", "payment_id"),
         Index("ix_webhook_events_about", "about", postgresql_where=text("about is not null")),
         Index(
+            "ix_webhook_events_reports",
+            "provider",
+            "account",
+            "id",
+            postgresql_where=text("kind = 'REPORT_AVAILABLE'"),
+        ),
+        Index(
             "ix_webhook_events_attention",
             "id",
             postgresql_where=text("status in ('parked', 'failed', 'dead')"),

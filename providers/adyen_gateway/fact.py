@@ -153,16 +153,17 @@ _TELLS: Mapping[str, Callable[[Item], PaymentFact | None]] = {
     "REFUND_FAILED": _refund_lost,
     "REFUNDED_REVERSED": _refund_lost,
 }
-# The payer's bank asks about a payment, or has taken its money back.
-DISPUTES = frozenset(
-    {"REQUEST_FOR_INFORMATION", "NOTIFICATION_OF_CHARGEBACK", "CHARGEBACK", "SECOND_CHARGEBACK"}
-)
+
+
+def brand_of(method: object) -> str | None:
+    """Give our word for a brand of cards; nothing for a method that is no card."""
+    return _BRANDS.get(str(method))
 
 
 def _tried_with(told: Json) -> Json:
     """Tell with what it was tried: kind of method, brand and last digits of a card, the check for fraud."""
     about, method = told.get("additionalData") or {}, told.get("paymentMethod")
-    brand = _BRANDS.get(str(method))
+    brand = brand_of(method)
     return {
         "method": "card" if brand else method,
         "card_brand": brand,

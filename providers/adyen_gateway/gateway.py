@@ -1,32 +1,33 @@
 """One account at Adyen."""
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
-from uuid import UUID
-
-import Adyen
-import requests  # noqa: TID251 - what Adyen's package raises
-import structlog
-from Adyen.exceptions import AdyenAPIResponseError, AdyenError
 
 from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import Closing, FactKind, FactSource, PaymentFact
-from observability.call import outgoing
-from providers.adyen_gateway import fact, reference, trouble, webhook
+from providers.adyen_gateway import fact, reference, webhook
 from providers.adyen_gateway.amount import to_adyen
+from providers.adyen_gateway.books import AdyenBooks
+from providers.adyen_gateway.client import AdyenClient
+from providers.adyen_gateway.dispute import AdyenDisputes
 from providers.adyen_gateway.fact import Json
 from providers.adyen_gateway.memory import Memory
-from providers.adyen_gateway.order import opened, session_wish
+from providers.adyen_gateway.order import (
+    ASKS_THE_BUYER,
+    answered,
+    methods_wish,
+    offered,
+    opened,
+    session_wish,
+    stored_wish,
+)
+from providers.adyen_gateway.vault import AdyenVault
 from providers.books import Books
 from providers.dispute import Disputes
 from providers.gateway import (
-    GatewayTrouble,
     Missed,
     NotExecuted,
     NotFound,
@@ -45,13 +46,8 @@ from providers.vault import Vault
 TIMEOUT = timedelta(seconds=10)
 # How soon to look again for what a notification has to say.
 SOON = timedelta(seconds=1)
-# The guard lets fewer calls through; a thread waits for each.
-THREADS = 40
-VERSION = "v72"
 
 PAID = (FactKind.AUTHORIZED, FactKind.CAPTURED)
-
-log = structlog.get_logger(__name__)
 
 
 class AdyenGateway:
@@ -65,10 +61,7 @@ class AdyenGateway:
     """
 
     provider = fact.PROVIDER
-    vault: Vault | None = None
-    books: Books | None = None
     transfers: Transfers | None = None
-    disputes: Disputes | None = None
 
     def __init__(
         self,
@@ -89,21 +82,57 @@ class AdyenGateway:
         self.guard = guard or Guard(self.provider, account)
         self._merchant, self._theme, self._memory = merchant, theme, memory
         self._keys, self._login, self._clock = tuple(keys), login, clock
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="adyen")
-        self._adyen = _client(api_key, merchant, f"{api}/{VERSION}", timeout)
+        self._client = AdyenClient(
+            api=api, api_key=api_key, merchant=merchant, timeout=timeout, guard=self.guard, clock=clock
+        )
+        self._adyen = self._client.checkout
+        self.vault: Vault | None = AdyenVault(self._client, merchant)
+        self.books: Books | None = AdyenBooks(self._client, memory)
+        self.disputes: Disputes | None = AdyenDisputes(self._client, merchant, self._items)
 
     def refuse_if_away(self) -> None:
         """Say before anything is written that asking is of no use now. Raises CircuitOpen."""
         self.guard.refuse_if_open()
 
+    async def methods(self, country: str, amount: Money) -> Sequence[str]:
+        """List with what a buyer of a country (ISO 3166-1) can pay an amount, by our names where we have any.
+
+        Raises Refused, NotExecuted, OutcomeUnknown.
+        """
+        wish = methods_wish(country, amount, merchant=self._merchant)
+        answer = await self._client.post("methods", self._adyen.payments_api.payment_methods, wish)
+        return offered(answer)
+
     async def open_checkout(self, order: Order, *, op_key: str) -> Opened:
-        """Open a session; the same key opens the same one, whatever changed meanwhile."""
+        """Open a session, or try a stored method; the same key gives the first answer, whatever changed."""
+        if order.stored is not None:
+            return await self._charge_stored(order, op_key)
+        return await self._open_session(order, op_key)
+
+    async def _open_session(self, order: Order, op_key: str) -> Opened:
         wish = session_wish(order, merchant=self._merchant, theme=self._theme, now=self._now())
-        session = await self._call("open_checkout", self._adyen.payments_api.sessions, wish, key=op_key)
+        session = await self._client.post(
+            "open_checkout", self._adyen.payments_api.sessions, wish, key=op_key
+        )
         try:
             return opened(order, session)
         except (KeyError, TypeError, ValueError):
             raise OutcomeUnknown("not_understood") from None
+
+    async def _charge_stored(self, order: Order, op_key: str) -> Opened:
+        """Pay with a stored method while the buyer waits: declined at once, or a notification will tell.
+
+        Where the bank asks for the buyer, the payment that was begun is left to lapse, and a session is
+        opened, on whose page Adyen does the asking: else we had to bring it what the buyer brings back.
+        """
+        wish = stored_wish(order, merchant=self._merchant)
+        answer = await self._client.post("charge_stored", self._adyen.payments_api.payments, wish, key=op_key)
+        if answer.get("resultCode") in ASKS_THE_BUYER:
+            page = await self._open_session(order.model_copy(update={"hosted": True}), f"{op_key}:page")
+            asks = self._looked(order.payment_id, FactKind.REQUIRES_ACTION, self._now())
+            return page.model_copy(update={"facts": (asks,)})
+        facts = answered(answer, self._looked(order.payment_id, FactKind.PROCESSING, self._now()))
+        return Opened(provider_ref=str(order.payment_id), facts=facts)
 
     async def find_checkout(self, payment_id: PaymentId) -> Opened | None:
         """Find what somebody has paid, or tried to; of a session nobody has touched Adyen says nothing."""
@@ -112,7 +141,7 @@ class AdyenGateway:
 
     async def close_checkout(self, provider_ref: str, *, op_key: str) -> Closing:  # noqa: ARG002 - the protocol's
         """Say whether it was paid, as far as we were told: a session ends by itself."""
-        told = await self._told(_payment(provider_ref))
+        told = await self._told(reference.of_ours(provider_ref))
         return Closing.PAID if _standing(told, *PAID) else Closing.CLOSED
 
     async def capture(self, provider_ref: str, amount: Money, *, op_key: str) -> None:
@@ -120,7 +149,7 @@ class AdyenGateway:
 
         Raises NotExecuted until then: the same key asks once.
         """
-        payment_id = _payment(provider_ref)
+        payment_id = reference.of_ours(provider_ref)
         items = await self._items(payment_id)
         told = [each for item in items if (each := fact.tell(item))]
         if _standing(told, FactKind.CAPTURED):
@@ -134,12 +163,12 @@ class AdyenGateway:
         call = partial(
             self._adyen.modifications_api.capture_authorised_payment, paymentPspReference=held.operation
         )
-        await self._call("capture", call, asked, key=op_key)
+        await self._client.post("capture", call, asked, key=op_key)
         raise NotExecuted("told_later", retry_after=SOON)
 
     async def void(self, provider_ref: str, *, op_key: str) -> None:
         """Ask to release what was authorised; that it was is told later."""
-        payment_id = _payment(provider_ref)
+        payment_id = reference.of_ours(provider_ref)
         told = await self._told(payment_id)
         if _standing(told, FactKind.CAPTURED):
             raise StateConflict("taken_already")
@@ -150,11 +179,11 @@ class AdyenGateway:
             self._adyen.modifications_api.cancel_authorised_payment_by_psp_reference,
             paymentPspReference=held.operation,
         )
-        await self._call("void", call, self._mine(f"{payment_id}:void"), key=op_key)
+        await self._client.post("void", call, self._mine(f"{payment_id}:void"), key=op_key)
 
     async def fetch(self, payment_id: PaymentId, provider_ref: str) -> Sequence[PaymentFact]:
         """Give what was told, and what follows from the time: nobody can pay after the session's end."""
-        if _payment(provider_ref) != payment_id:
+        if reference.of_ours(provider_ref) != payment_id:
             raise NotFound("not_of_this_payment")
         told = await self._told(payment_id)
         if _standing(told, *PAID):
@@ -169,7 +198,7 @@ class AdyenGateway:
 
         The key is the refund's alone, whichever call this is: nobody can ask what an earlier one left.
         """
-        payment_id = _payment(provider_ref)
+        payment_id = reference.of_ours(provider_ref)
         taken = _standing(await self._told(payment_id), FactKind.CAPTURED)
         if taken is None:
             raise StateConflict("nothing_paid")
@@ -181,14 +210,14 @@ class AdyenGateway:
         call = partial(
             self._adyen.modifications_api.refund_captured_payment, paymentPspReference=taken.operation
         )
-        answer = await self._call("refund", call, asked, key=f"{refund_id}:refund:1")
+        answer = await self._client.post("refund", call, asked, key=f"{refund_id}:refund:1")
         found = await self.find_refund(provider_ref, refund_id=refund_id)
         psp = str(answer.get("pspReference", ""))
         return found or RefundAnswer(provider_ref=psp, status=RefundStatus.PENDING, amount=amount)
 
     async def find_refund(self, provider_ref: str, *, refund_id: str) -> RefundAnswer | None:
         """Look for what was told of a refund of ours."""
-        payment_id = _payment(provider_ref)
+        payment_id = reference.of_ours(provider_ref)
         mine = reference.of_refund(payment_id, refund_id)
         told = [
             each
@@ -244,66 +273,6 @@ class AdyenGateway:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
-
-    async def _call(self, operation: str, call: Callable[..., Any], body: Json, *, key: str) -> Json:
-        """Have a thread wait for Adyen's answer; what goes wrong is one of a gateway's troubles.
-
-        The provider's words stay in our log: they may speak of a person, and a failure is kept in histories.
-        """
-        with outgoing(self.provider, operation):
-            async with self.guard.call():
-                asking = partial(call, body, idempotency_key=key)
-                return await self._answer(operation, asking)
-
-    async def _answer(self, operation: str, asking: Callable[[], Any]) -> Json:
-        try:
-            answer = (await asyncio.get_running_loop().run_in_executor(self._threads, asking)).message
-        except AdyenAPIResponseError as error:
-            no = trouble.of_adyen(error, self._now())
-            self._note(operation, no, str(error.psp or ""))
-            raise no from None
-        except requests.RequestException as error:
-            raise trouble.of_connection(error) from None
-        except (AdyenError, TypeError, AttributeError, ValueError):  # JSON of no shape that the SDK knows
-            raise OutcomeUnknown("not_understood") from None
-        if not isinstance(answer, dict) or not answer:
-            raise OutcomeUnknown("not_understood")
-        return answer
-
-    def _note(self, operation: str, no: GatewayTrouble, psp: str) -> None:
-        log.warning(
-            "provider said no",
-            provider=self.provider,
-            operation=operation,
-            trouble=type(no).__name__,
-            reason=no.reason,
-            provider_request=psp,
-        )
-
-
-def _client(api_key: str, merchant: str, api: str, timeout: timedelta) -> Any:
-    """Make Adyen's client for one base address; retries are the saga's, and it makes none."""
-    live = "-live" in api  # else the package would write another host
-    client: Any = Adyen.Adyen(
-        xapikey=api_key,
-        merchant_account=merchant,
-        platform="live" if live else "test",
-        http_timeout=timeout.total_seconds(),
-        http_force="requests",
-        live_endpoint_prefix="given by the address",
-    )
-    for service in vars(client.checkout).values():
-        if hasattr(service, "baseUrl"):
-            service.baseUrl = api
-    return client.checkout
-
-
-def _payment(provider_ref: str) -> PaymentId:
-    """Read whose reference it is. Raises NotFound for what is none of ours."""
-    try:
-        return PaymentId(UUID(provider_ref))
-    except ValueError:
-        raise NotFound("not_ours") from None
 
 
 def _standing(told: Sequence[PaymentFact], *kinds: FactKind) -> PaymentFact | None:

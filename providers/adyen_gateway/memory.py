@@ -15,3 +15,6 @@ class Memory(Protocol):
 
     async def payable_until(self, payment_id: PaymentId) -> datetime | None:
         """Give the end of a payment's checkout, UTC; nothing where none was written down."""
+
+    async def reports(self) -> Sequence[bytes]:
+        """Give the deliveries that tell of reports, the newest first; at most 400, a year of days."""

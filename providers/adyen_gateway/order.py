@@ -1,10 +1,14 @@
-"""What we ask of Adyen to have an order paid, and the open session that it answers (PAY-04)."""
+"""What we ask of Adyen to have an order paid, and what it answers (PAY-04): an open session, the outcome of a
+stored method, the methods there are.
+"""
 
 import json
 from datetime import datetime, timedelta
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from providers.adyen_gateway import reference
+from domain.money import Money
+from domain.payment import FactKind, PaymentFact
+from providers.adyen_gateway import decline, reference
 from providers.adyen_gateway.amount import to_adyen
 from providers.adyen_gateway.fact import Json
 from providers.gateway import Opened, Order
@@ -13,8 +17,13 @@ COUNTRY, LOCALE = "NL", "nl-NL"
 METHODS = ("scheme", "ideal", "paypal", "applepay", "googlepay")
 # Methods whose money can be held before it is taken.
 HOLDABLE = ("scheme", "paypal", "applepay", "googlepay")
-# What our callers call a method that Adyen calls otherwise.
-NAMES = {"card": "scheme"}
+# What we call a method that Adyen calls otherwise.
+NAMES = {"card": "scheme", "apple_pay": "applepay", "google_pay": "googlepay"}
+OURS = {theirs: ours for ours, theirs in NAMES.items()}
+# Adyen's results that want something of the buyer, and those that end a try; any other is told about later.
+ASKS_THE_BUYER = frozenset({"RedirectShopper", "IdentifyShopper", "ChallengeShopper", "PresentToShopper"})
+DECLINED = frozenset({"Refused", "Error", "Cancelled"})
+ON_FILE = {"recurringProcessingModel": "CardOnFile"}
 LONGEST = timedelta(hours=24) - timedelta(minutes=1)
 
 
@@ -24,13 +33,7 @@ def session_wish(order: Order, *, merchant: str, theme: str, now: datetime) -> J
     Adyen gives no session back, so it has to lapse by itself: at the order's deadline.
     """
     wish: Json = {
-        "merchantAccount": merchant,
-        "amount": to_adyen(order.amount),
-        "reference": reference.of_payment(order.payment_id, holds=holds(order)),
-        "returnUrl": _back(order),
-        "countryCode": COUNTRY,
-        "shopperLocale": LOCALE,
-        "metadata": labels(order),
+        **_asked(order, merchant),
         "allowedPaymentMethods": _methods(order),
         "authenticationData": {"threeDSRequestData": {"nativeThreeDS": "preferred"}},
         "lineItems": [
@@ -44,13 +47,65 @@ def session_wish(order: Order, *, merchant: str, theme: str, now: datetime) -> J
     if order.expires_at is not None:
         ends = min(order.expires_at, now + LONGEST)
         wish["expiresAt"] = ends.isoformat(timespec="seconds")
-    if holds(order):
-        wish["additionalData"] = {"manualCapture": "true"}
-    else:
-        wish["captureDelayHours"] = 0
     if order.hosted:
         wish |= {"mode": "hosted", "themeId": theme}
+    if order.stored is not None:
+        wish |= {"shopperReference": order.stored.customer, **ON_FILE}
     return wish
+
+
+def stored_wish(order: Order, *, merchant: str) -> Json:
+    """Ask to be paid with what Adyen has stored for the buyer. Raises Refused for an impossible amount."""
+    wish: Json = {**_asked(order, merchant), **ON_FILE, "shopperInteraction": "ContAuth"}
+    if order.stored is not None:
+        wish["shopperReference"] = order.stored.customer
+        wish["paymentMethod"] = {"type": "scheme", "storedPaymentMethodId": order.stored.token}
+    return wish
+
+
+def methods_wish(country: str, amount: Money, *, merchant: str) -> Json:
+    """Ask with what a buyer of a country can pay an amount. Raises Refused for an impossible amount."""
+    return {
+        "merchantAccount": merchant,
+        "countryCode": country,
+        "amount": to_adyen(amount),
+        "shopperLocale": LOCALE,
+    }
+
+
+def offered(answer: Json) -> list[str]:
+    """Read what there is to pay with, by our names where we have any."""
+    listed = answer.get("paymentMethods")
+    told = listed if isinstance(listed, list) else []
+    types = [str(each.get("type")) for each in told if isinstance(each, dict)]
+    return [OURS.get(each, each) for each in types]
+
+
+def answered(answer: Json, waiting: PaymentFact) -> tuple[PaymentFact, ...]:
+    """Say what a try came to that Adyen answers at once: `waiting`, until a notification tells; or declined,
+    with nothing left that could be paid. The notification names the same operation.
+    """
+    if answer.get("resultCode") not in DECLINED:
+        return (waiting,)
+    reason, psp = answer.get("refusalReason") or "Refused", str(answer.get("pspReference") or "")
+    ended = waiting.model_copy(update={"kind": FactKind.FAILED, "operation": psp})
+    told = {"decline_code": decline.of(reason).value, "decline_reason": decline.word(reason)}
+    return (ended.model_copy(update={"kind": FactKind.DECLINED, **told}), ended)
+
+
+def _asked(order: Order, merchant: str) -> Json:
+    """Write what a session and a payment have in common."""
+    when = {"additionalData": {"manualCapture": "true"}} if holds(order) else {"captureDelayHours": 0}
+    return {
+        "merchantAccount": merchant,
+        "amount": to_adyen(order.amount),
+        "reference": reference.of_payment(order.payment_id, holds=holds(order)),
+        "returnUrl": _back(order),
+        "countryCode": COUNTRY,
+        "shopperLocale": LOCALE,
+        "metadata": labels(order),
+        **when,
+    }
 
 
 def holds(order: Order) -> bool:

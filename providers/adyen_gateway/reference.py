@@ -3,6 +3,7 @@
     <payment id>[:hold]                  of a payment; with `hold` the money is only authorised at first
     <payment id>:capture | :void
     <payment id>:refund:<refund id>
+    <payment id>/<Adyen's reference>     of a dispute: ours alone, Adyen never sees it
 
 At most 80 characters. Whether an authorisation has taken the money already is said here and nowhere else that
 is signed.
@@ -12,6 +13,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain.ids import PaymentId, RefundId
+from providers.gateway import NotFound
 
 HOLD, REFUND = "hold", "refund"
 
@@ -32,6 +34,25 @@ def of_payment(payment_id: PaymentId, *, holds: bool) -> str:
 def of_refund(payment_id: PaymentId, refund_id: str) -> str:
     """Name a refund."""
     return f"{payment_id}:{REFUND}:{refund_id}"
+
+
+def of_dispute(payment_id: PaymentId, psp: str) -> str:
+    """Name a dispute, so that it is found with its payment."""
+    return f"{payment_id}/{psp}"
+
+
+def read_dispute(text: str) -> tuple[PaymentId, str]:
+    """Read whose dispute it is, and Adyen's reference of it. Raises NotFound for what is none of ours."""
+    payment, _, psp = text.partition("/")
+    return of_ours(payment), psp
+
+
+def of_ours(text: str) -> PaymentId:
+    """Read which payment a provider's reference is. Raises NotFound for what is none of ours."""
+    payment_id = _uuid(text)
+    if payment_id is None:
+        raise NotFound("not_ours")
+    return PaymentId(payment_id)
 
 
 def read(text: object) -> Reference | None:

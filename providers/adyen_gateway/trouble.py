@@ -9,7 +9,9 @@ from providers.gateway import GatewayTrouble, NotExecuted, NotFound, Refused
 from providers.trouble import no_answer, of_status, wait_asked
 
 # Adyen's error codes that mean something else than a faulty request.
-_IN_PROGRESS, _NO_SUCH_PAYMENT = "704", "167"
+_IN_PROGRESS = "704"
+# No such payment; nothing stored for this shopper under this token.
+_NOT_THERE = frozenset({"167", "800"})
 
 # What urllib3, below the package, calls a connection that never came about.
 _NO_CONNECTION = frozenset({"NewConnectionError", "ConnectTimeoutError", "NameResolutionError"})
@@ -24,7 +26,7 @@ def of_adyen(error: AdyenAPIResponseError, now: datetime) -> GatewayTrouble:
         return no
     if code == _IN_PROGRESS or headers.get("transient-error") == "true":
         return NotExecuted("in_progress", retry_after=wait)
-    if status == 404 or code == _NO_SUCH_PAYMENT:
+    if status == 404 or code in _NOT_THERE:
         return NotFound("resource_missing")
     return Refused(f"adyen_{code}" if code.replace("_", "").isalnum() else "invalid_request")
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from observability.metrics import WEBHOOK_SECRETS
 from providers.adyen_gateway import reference
-from providers.adyen_gateway.fact import DISPUTES, PROVIDER, Item, Json, instant, tell
+from providers.adyen_gateway.dispute import STATES as DISPUTES
+from providers.adyen_gateway.fact import PROVIDER, Item, Json, instant, tell
 from providers.gateway import BadSignature, WebhookEvent
 
 _TROUBLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
@@ -67,6 +68,15 @@ def read(raw: bytes, account: str, merchant: str) -> list[Item]:
     ]
 
 
+def reports(raw: bytes) -> list[str]:
+    """Give the names of the reports that an authentic delivery tells of."""
+    try:
+        told = list(_items(json.loads(raw)))
+    except _TROUBLE:
+        return []
+    return [str(each["pspReference"]) for each in told if each.get("eventCode") == "REPORT_AVAILABLE"]
+
+
 def _items(told: Any) -> Iterator[Json]:
     for each in told["notificationItems"]:
         yield each["NotificationRequestItem"]
@@ -105,6 +115,7 @@ def _event(told: Json, account: str, merchant: str, *, live: bool) -> WebhookEve
     about = reference.read(told.get("merchantReference"))
     ours = told["merchantAccountCode"] == merchant
     item = Item(account, about, told) if about and ours else None
+    disputed = ours and told["eventCode"] in DISPUTES
     return WebhookEvent(
         event_id=f"{told['pspReference']}:{told['eventCode']}:{told['success']}",
         kind=told["eventCode"],
@@ -113,7 +124,8 @@ def _event(told: Json, account: str, merchant: str, *, live: bool) -> WebhookEve
         foreign=not ours,
         payment_id=about.payment_id if about else None,
         facts=_facts(item),
-        disputed=told.get("originalReference") if ours and told["eventCode"] in DISPUTES else None,
+        disputed=told.get("originalReference") if disputed else None,
+        dispute=reference.of_dispute(about.payment_id, told["pspReference"]) if about and disputed else None,
     )
 
 

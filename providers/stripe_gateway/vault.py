@@ -6,7 +6,7 @@ from stripe import V1Services
 
 from providers.gateway import NotFound, Refused
 from providers.stripe_gateway.fact import Json, id_of
-from providers.vault import KeptMethod
+from providers.vault import KeptMethod, Stored
 
 Call = Callable[[str, Awaitable[object]], Awaitable[Json]]
 
@@ -45,15 +45,16 @@ class StripeVault:
         listing = self._stripe.customers.payment_methods.list_async(customer, {"limit": PAGE})
         return [_kept(method) for method in (await self._call("list_methods", listing))["data"]]
 
-    async def forget_method(self, token: str, *, op_key: str) -> None:  # noqa: ARG002 - the protocol's
+    async def forget_method(self, kept: Stored, *, op_key: str) -> None:  # noqa: ARG002 - the protocol's
         """Detach a payment method, which nobody can attach again; without a key, as it was attached."""
-        detaching = self._stripe.payment_methods.detach_async(token)
+        detaching = self._stripe.payment_methods.detach_async(kept.token)
         try:
             await self._call("forget_method", detaching)
         except NotFound:
             return
         except Refused:
-            method = await self._call("forget_method", self._stripe.payment_methods.retrieve_async(token))
+            looking = self._stripe.payment_methods.retrieve_async(kept.token)
+            method = await self._call("forget_method", looking)
             if method["customer"] is not None:
                 raise
 

@@ -30,8 +30,9 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer: its status, its body, and the pspReference its header tells."""
+    """An answer: its status, its body (of a file its `text`), and the pspReference its header tells."""
 
     body: Json | None
     status: int = 200
     psp: str | None = None
+    text: str | None = None

@@ -112,7 +112,8 @@ class Visit:
                 raise missing(name)
         if set(query) - set(found[0].query):
             raise malformed("Unknown query parameters.")
-        body = judge(self._decoded(), found[0].body) if self.request.method == "POST" else {}
+        told = self.request.method in ("POST", "PATCH")
+        body = judge(self._decoded(), found[0].body) if told else {}
         return *found, {**query, **body}
 
     def _decoded(self) -> Any:

@@ -34,6 +34,8 @@ class AdyenFace:
         """Return a pspReference, or a session's or webhook's id."""
         if kind == "checkout":
             return "CS" + letters[:16].upper()
+        if kind == "link":
+            return "PL" + letters[:16].upper()
         return ("WBHK" if kind == "endpoint" else "") + letters[: 16 if kind != "endpoint" else 24].upper()
 
     def account_key(self, key: str) -> str | None:
@@ -74,8 +76,8 @@ class AdyenFace:
         return money.shown(amount, currency)
 
     def after_checkout(self, work: Work, checkout: Checkout, /) -> str:
-        """Return the address a session's shopper goes back to."""
-        return session.back(work, checkout)
+        """Return the address the shopper goes back to, with the result of a session."""
+        return checkout.success_url if "link" in checkout.about["payment"] else session.back(work, checkout)
 
     def after_cancel(self, _work: Work, checkout: Checkout, /) -> str | None:
         """Return the same address: what became of it is not said there."""

@@ -16,9 +16,15 @@ from sandbox.payment import Attempt, Payment
 from sandbox.record import Json, Record
 from sandbox.work import Work
 
-Kind = Literal["capture", "refund", "cancel", "reversal", "technical_cancel"]
+Kind = Literal["capture", "refund", "cancel", "reversal", "technical_cancel", "amount_update"]
 JOB = "adyen.modify"
-PATHS = {"capture": "captures", "refund": "refunds", "cancel": "cancels", "reversal": "reversals"}
+PATHS = {
+    "capture": "captures",
+    "refund": "refunds",
+    "cancel": "cancels",
+    "reversal": "reversals",
+    "amount_update": "amountUpdates",
+}
 
 
 @dataclass(kw_only=True)
@@ -62,6 +68,11 @@ def cancel(call: Call) -> Reply:
 def reversal(call: Call) -> Reply:
     """Ask to release the money or to give it back, whichever it needs."""
     return _of_payment(call, "reversal")
+
+
+def amount_update(call: Call) -> Reply:
+    """Ask to hold another amount."""
+    return _of_payment(call, "amount_update")
 
 
 def technical_cancel(call: Call) -> Reply:
@@ -162,6 +173,15 @@ def _cancel(work: Work, asked: Modification) -> str:
     return ""
 
 
+def _adjust(work: Work, asked: Modification) -> str:
+    payment = _payment(work, asked)
+    if payment.status != "authorized" or asked.amount is None:
+        return "Payment is not authorised, or captured already"
+    payment.amount = payment.authorized = asked.amount
+    work.save(payment)
+    return ""
+
+
 def _refund(work: Work, asked: Modification) -> str:
     payment = _payment(work, asked)
     left = payment.captured - payment.refunded
@@ -198,4 +218,5 @@ _WORK: dict[Kind, Callable[[Work, Modification], str]] = {
     "cancel": _cancel,
     "reversal": _reverse,
     "technical_cancel": _cancel,
+    "amount_update": _adjust,
 }

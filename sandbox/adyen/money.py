@@ -3,6 +3,8 @@
 Source: Adyen, "Currency codes and minor units".
 """
 
+from decimal import Decimal
+
 from sandbox.adyen.error import invalid, malformed
 from sandbox.record import Json
 
@@ -40,10 +42,16 @@ def is_amount(value: object) -> bool:
     return isinstance(value["value"], int) and not isinstance(value["value"], bool)
 
 
+def places(currency: str) -> int:
+    """Return how many decimals a currency is counted with."""
+    return 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMAL else 2
+
+
+def major(amount: int, currency: str) -> str:
+    """Return an amount in major units, as reports write it: `-12.50`."""
+    return str(Decimal(amount).scaleb(-places(currency)))
+
+
 def shown(amount: int, currency: str) -> str:
     """Return an amount for people, such as `12.50 EUR`."""
-    places = 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMAL else 2
-    if not places:
-        return f"{amount:,} {currency}"
-    whole, rest = divmod(amount, 10**places)
-    return f"{whole:,}.{rest:0{places}d} {currency}"
+    return f"{Decimal(amount).scaleb(-places(currency)):,} {currency}"

@@ -13,7 +13,8 @@ from typing import Any
 
 from sandbox.adyen import refusal
 from sandbox.adyen.modification import Modification
-from sandbox.adyen.payment import brand_of
+from sandbox.adyen.typed import brand_of
+from sandbox.dispute import Dispute
 from sandbox.payment import Attempt, Method, Payment
 from sandbox.record import Json, Record
 from sandbox.refund import Refund
@@ -25,6 +26,7 @@ CODES = {
     "cancel": "CANCELLATION",
     "reversal": "CANCEL_OR_REFUND",
     "technical_cancel": "TECHNICAL_CANCEL",
+    "amount_update": "AUTHORISATION_ADJUSTMENT",
 }
 RISKS = {"riskLevelElevated": (70, "AMBER"), "radarBlock": (95, "RED"), "riskLevelHighest": (95, "RED")}
 SIGNED = ("pspReference", "originalReference", "merchantAccountCode", "merchantReference")
@@ -112,7 +114,10 @@ def _declined(work: Work, payment: Any) -> Iterable[Json]:
 
 def _labels(payment: Payment) -> Json:
     labels = {f"metadata.{name}": value for name, value in payment.metadata.items()}
-    return labels | ({"checkoutSessionId": payment.about["session"]} if "session" in payment.about else {})
+    for name, told in (("session", "checkoutSessionId"), ("link", "paymentLinkId")):
+        if name in payment.about:
+            labels[told] = payment.about[name]
+    return labels
 
 
 def _ended(work: Work, asked: Any) -> Iterable[Json]:
@@ -142,14 +147,36 @@ def _of_modification(work: Work, payment: Payment, asked: Modification, code: st
     return item
 
 
+def _given_back(work: Work, refund: Any) -> Iterable[Json]:
+    """Tell of a refund that nobody asked for by the API, unless it is still on its way."""
+    if "modification" not in refund.about and refund.status == "succeeded":
+        yield _of_desk(work, refund, "REFUND")
+
+
 def _arrived(work: Work, refund: Any) -> Iterable[Json]:
+    if "modification" not in refund.about:
+        return _given_back(work, refund)
     return _ended(work, work.get(Modification, refund.about["modification"]))
 
 
 def _came_back(work: Work, refund: Refund) -> Iterable[Json]:
-    asked = work.get(Modification, refund.about["modification"])
-    item = _of_modification(work, work.get(Payment, refund.payment), asked, "REFUND_FAILED")
+    if "modification" in refund.about:
+        asked = work.get(Modification, refund.about["modification"])
+        item = _of_modification(work, work.get(Payment, refund.payment), asked, "REFUND_FAILED")
+    else:
+        item = _of_desk(work, refund, "REFUND_FAILED")
     yield {**item, "reason": "Refund failed at the issuer"}
+
+
+def _of_desk(work: Work, refund: Refund, code: str) -> Json:
+    return _item(
+        work,
+        code,
+        work.get(Payment, refund.payment),
+        pspReference=refund.id,
+        originalReference=refund.attempt,
+        amount={"currency": refund.currency, "value": refund.amount},
+    )
 
 
 def _lapsed(work: Work, attempt: Any) -> Iterable[Json]:
@@ -170,18 +197,64 @@ def _capture_lost(work: Work, attempt: Any) -> Iterable[Json]:
     )
 
 
-def _charged_back(work: Work, attempt: Any) -> Iterable[Json]:
-    payment, psp = work.get(Payment, attempt.payment), work.new_id("modification")
-    for code in ("NOTIFICATION_OF_CHARGEBACK", "CHARGEBACK"):
-        yield _item(
-            work,
-            code,
-            payment,
-            pspReference=psp,
-            originalReference=attempt.id,
-            reason="Other Fraud-Card Absent Environment",
-            additionalData={"chargebackReasonCode": "10.4", "chargebackSchemeCode": "visa"},
-        )
+def _disputed(work: Work, dispute: Dispute, code: str) -> Json:
+    return _item(
+        work,
+        code,
+        work.get(Payment, dispute.payment),
+        pspReference=dispute.id,
+        originalReference=dispute.attempt,
+        amount={"currency": dispute.currency, "value": dispute.amount},
+        reason="Other Fraud-Card Absent Environment" if dispute.reason == "fraudulent" else dispute.reason,
+        additionalData={
+            "chargebackReasonCode": "10.4",
+            "chargebackSchemeCode": "visa",
+            "defendable": "true" if dispute.status in ("inquiry", "needs_response") else "false",
+            "defensePeriodEndsAt": datetime.fromtimestamp(dispute.due, UTC).isoformat(),
+        },
+    )
+
+
+def _announced(work: Work, dispute: Any) -> Iterable[Json]:
+    inquiry = dispute.status == "inquiry"
+    yield _disputed(work, dispute, "REQUEST_FOR_INFORMATION" if inquiry else "NOTIFICATION_OF_CHARGEBACK")
+
+
+def _withdrawn(work: Work, dispute: Any) -> Iterable[Json]:
+    yield _disputed(work, dispute, "CHARGEBACK" if len(dispute.movements) == 1 else "SECOND_CHARGEBACK")
+
+
+def _reinstated(work: Work, dispute: Any) -> Iterable[Json]:
+    yield _disputed(work, dispute, "CHARGEBACK_REVERSED")
+
+
+def _answered(work: Work, dispute: Any) -> Iterable[Json]:
+    """Tell that evidence was handed in, or that an inquiry has become a dispute."""
+    again = dispute.status == "needs_response"
+    yield _disputed(work, dispute, "NOTIFICATION_OF_CHARGEBACK" if again else "INFORMATION_SUPPLIED")
+
+
+def _decided(work: Work, dispute: Any) -> Iterable[Json]:
+    """Tell how a dispute ended; of an inquiry that was closed nothing is told."""
+    code = {"won": "PREARBITRATION_WON", "lost": "PREARBITRATION_LOST"}.get(dispute.status)
+    if code == "PREARBITRATION_LOST" and not dispute.submissions:
+        code = "DISPUTE_DEFENSE_PERIOD_ENDED"
+    if code is not None:
+        yield _disputed(work, dispute, code)
+
+
+def _available(work: Work, report: Any) -> Iterable[Json]:
+    path = f"adyen/reports/download/MerchantAccount/{report.merchant}/{report.name}"
+    yield {
+        "eventCode": "REPORT_AVAILABLE",
+        "eventDate": datetime.fromtimestamp(work.now, UTC).isoformat(),
+        "success": "true",
+        "merchantAccountCode": report.merchant,
+        "merchantReference": "",
+        "pspReference": report.name,
+        "amount": {"currency": "EUR", "value": 0},
+        "reason": f"{work.world.public_url}/{path}",
+    }
 
 
 _TELLS: dict[str, Callable[[Work, Any], Iterable[Json]]] = {
@@ -189,9 +262,15 @@ _TELLS: dict[str, Callable[[Work, Any], Iterable[Json]]] = {
     "attempt.succeeded": _authorised,
     "attempt.lapsed": _lapsed,
     "attempt.capture_lost": _capture_lost,
-    "attempt.charged_back": _charged_back,
     "payment.declined": _declined,
+    "dispute.created": _announced,
+    "dispute.updated": _answered,
+    "dispute.funds_withdrawn": _withdrawn,
+    "dispute.funds_reinstated": _reinstated,
+    "dispute.closed": _decided,
     "modification.ended": _ended,
+    "refund.created": _given_back,
     "refund.succeeded": _arrived,
     "refund.failed": _came_back,
+    "report.available": _available,
 }

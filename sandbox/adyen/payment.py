@@ -1,29 +1,23 @@
-"""Payments without a session: encrypted test details in, a result or an action out."""
+"""Payments without a session: encrypted test details or stored ones in, a result or an action out.
 
-import re
+What the shopper says to their bank does not pay yet: the merchant brings what the shopper brings back.
+"""
 
-from sandbox import card as cards, payment as payments
-from sandbox.adyen import money, refusal
+from sandbox import checkout as checkouts, payment as payments
+from sandbox.adyen import money, refusal, stored_method, typed
 from sandbox.adyen.call import Call, Reply
-from sandbox.adyen.error import invalid, unknown_payment
+from sandbox.adyen.error import invalid, missing, unknown_payment
 from sandbox.card import Card
 from sandbox.payment import Attempt, Capture, Method, Payment
 from sandbox.record import Json, NotFound
 from sandbox.work import Work
-
-BRANDS = {"mastercard": "mc"}
-METHODS = (
-    {"type": "scheme", "name": "Cards", "brands": ["visa", "mc", "amex"]},
-    {"type": "ideal", "name": "iDEAL"},
-    {"type": "paypal", "name": "PayPal"},
-)
 
 
 def create(call: Call) -> Reply:
     """Try to pay; a decline is an answer like any other."""
     work, params = call.work, call.params
     value, currency = money.checked(params["amount"])
-    card, holder = _card(params["paymentMethod"])
+    method = _method(call)
     payment = Payment(
         id=work.new_id("payment"),
         account=work.account.id,
@@ -36,36 +30,63 @@ def create(call: Call) -> Reply:
             "merchant": params["merchantAccount"],
             "reference": params["reference"],
             "return_url": params["returnUrl"],
+            "merchant_goes_on": True,
         },
     )
     payments.open_payment(work, payment)
-    billing = {"name": _ordered(params) or holder, "email": params.get("shopperEmail")}
-    payments.submit(work, payment, payments.new_method(work, card, billing=billing))
+    payments.submit(work, payment, method)
+    if params.get("storePaymentMethod") and payment.status in ("authorized", "captured"):
+        payment.about["stored"] = _kept(call, method).id
+        work.save(payment)
     return _told(work, payment)
 
 
 def details(call: Call) -> Reply:
-    """Tell what became of a payment whose shopper has come back from their bank."""
+    """Go on with a payment whose shopper has come back from their bank, or tell what became of it."""
     result = call.params["details"].get("redirectResult")
     for payment in call.work.store.all(Payment, call.work.account.id):
         if result == result_of(call.work, payment):
+            _go_on(call.work, payment)
             return _told(call.work, payment)
     raise invalid("14_014", "The provided redirectResult is invalid.")
 
 
-def methods(call: Call) -> Reply:
-    """List what a shopper can pay with."""
-    allowed = call.params.get("allowedPaymentMethods")
-    blocked = call.params.get("blockedPaymentMethods", ())
-    return Reply(
-        {
-            "paymentMethods": [
-                each
-                for each in METHODS
-                if (allowed is None or each["type"] in allowed) and each["type"] not in blocked
-            ]
-        }
-    )
+def _go_on(work: Work, payment: Payment) -> None:
+    answer = payment.about.get("answer")
+    if payment.status != "needs_action" or answer is None:
+        return
+    if answer == "passed":
+        checkouts.pass_challenge(work, None, payment)
+    else:
+        payments.fail_challenge(work, payment)
+
+
+def _method(call: Call) -> Method:
+    """Return what is to be paid with: a stored method of the shopper's, or the card that was typed."""
+    params, wanted = call.params, call.params["paymentMethod"]
+    stored = wanted.get("storedPaymentMethodId")
+    if stored is None:
+        card, holder = typed.card(wanted)
+        billing = {"name": _ordered(params) or holder, "email": params.get("shopperEmail")}
+        return payments.new_method(call.work, card, billing=billing)
+    return stored_method.found(call.work, stored, params["merchantAccount"], _shopper(params))
+
+
+def _kept(call: Call, method: Method) -> Method:
+    params, card = call.params, method.behaviour
+    if "recurringProcessingModel" not in params:
+        raise missing("recurringProcessingModel")
+    if method.customer is not None or not isinstance(card, Card):
+        return method
+    holder = method.billing.get("name")
+    return stored_method.keep(call.work, card, holder, params["merchantAccount"], _shopper(params))
+
+
+def _shopper(params: Json) -> str:
+    shopper: str | None = params.get("shopperReference")
+    if shopper is None:
+        raise missing("shopperReference")
+    return shopper
 
 
 def result_of(work: Work, payment: Payment) -> str:
@@ -109,14 +130,6 @@ def pictured(payment: Payment) -> Json:
     return {**_psp(payment.attempt), "resultCode": codes.get(payment.status, "Pending")}
 
 
-def brand_of(method: Method) -> str:
-    """Return what a notification calls the method."""
-    if method.card is None:
-        return "sepadirectdebit"
-    brand = cards.BY_NUMBER[method.card].brand
-    return BRANDS.get(brand, brand)
-
-
 def _psp(attempt: str | None) -> Json:
     return {} if attempt is None else {"pspReference": attempt}
 
@@ -127,22 +140,12 @@ def _told(work: Work, payment: Payment) -> Reply:
         "merchantReference": payment.about["reference"],
         "amount": {"currency": payment.currency, "value": payment.amount},
     }
+    if "stored" in payment.about:
+        body["additionalData"] = {"tokenization.storedPaymentMethodId": payment.about["stored"]}
     if payment.status == "needs_action":
         url = f"{work.world.public_url}/pay/{payment.id}/challenge"
         body["action"] = {"type": "redirect", "method": "GET", "paymentMethodType": "scheme", "url": url}
     return Reply(body, psp=body.get("pspReference"))
-
-
-def _card(method: Json) -> tuple[Card, str | None]:
-    """Read the card that was typed; real numbers are no test cards, and so never get in."""
-    if method.get("type") != "scheme":
-        raise invalid("10_003", "The payment method type is not supported by the sandbox.")
-    number = str(method.get("encryptedCardNumber", "")).removeprefix("test_")
-    card = cards.find(number) if re.fullmatch(r"[0-9 ]{12,23}", number) else None
-    if card is None:
-        raise invalid("101", "Invalid card number")
-    holder = method.get("holderName")
-    return card, holder if isinstance(holder, str) else None
 
 
 def _ordered(params: Json) -> str | None:

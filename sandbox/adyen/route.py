@@ -3,7 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sandbox.adyen import modification, payment, session, shape, webhook
+from sandbox.adyen import (
+    dispute,
+    link,
+    modification,
+    payment,
+    payment_method,
+    report,
+    session,
+    shape,
+    stored_method,
+    webhook,
+)
 from sandbox.adyen.call import Call, Reply
 from sandbox.adyen.shape import Shape
 
@@ -35,19 +46,33 @@ class Route:
         return ids if all(ids) else None
 
 
-PSP = f"{CHECKOUT}/payments/{{id}}"
+PSP, STORED = f"{CHECKOUT}/payments/{{id}}", f"{CHECKOUT}/storedPaymentMethods"
+DISPUTES = "/ca/services/DisputeService/v30"
+LINKS, OWNER = f"{CHECKOUT}/paymentLinks", ("merchantAccount", "shopperReference")
 
 ROUTES = (
     Route("POST", f"{CHECKOUT}/sessions", session.create, shape.SESSION),
     Route("GET", f"{CHECKOUT}/sessions/{{id}}", session.retrieve, query=("sessionResult",)),
     Route("POST", f"{CHECKOUT}/payments", payment.create, shape.PAYMENT),
     Route("POST", f"{CHECKOUT}/payments/details", payment.details, shape.DETAILS),
-    Route("POST", f"{CHECKOUT}/paymentMethods", payment.methods, shape.METHODS),
+    Route("POST", f"{CHECKOUT}/paymentMethods", payment_method.list_all, shape.METHODS),
+    Route("POST", STORED, stored_method.create, shape.STORED),
+    Route("GET", STORED, stored_method.list_all, query=OWNER),
+    Route("DELETE", f"{STORED}/{{id}}", stored_method.delete, query=OWNER),
+    Route("POST", LINKS, link.create, shape.LINK),
+    Route("GET", f"{LINKS}/{{id}}", link.retrieve),
+    Route("PATCH", f"{LINKS}/{{id}}", link.update, shape.LINK_CHANGE),
     Route("POST", f"{PSP}/captures", modification.capture, shape.CAPTURE),
     Route("POST", f"{PSP}/refunds", modification.refund, shape.REFUND),
     Route("POST", f"{PSP}/cancels", modification.cancel, shape.CANCEL),
     Route("POST", f"{PSP}/reversals", modification.reversal, shape.CANCEL),
+    Route("POST", f"{PSP}/amountUpdates", modification.amount_update, shape.AMOUNT_UPDATE),
     Route("POST", f"{CHECKOUT}/cancels", modification.technical_cancel, shape.TECHNICAL_CANCEL),
+    Route("POST", f"{DISPUTES}/retrieveApplicableDefenseReasons", dispute.reasons, shape.DISPUTE),
+    Route("POST", f"{DISPUTES}/supplyDefenseDocument", dispute.supply, shape.DOCUMENTS),
+    Route("POST", f"{DISPUTES}/defendDispute", dispute.defend, shape.DEFENSE),
+    Route("POST", f"{DISPUTES}/acceptDispute", dispute.accept, shape.DISPUTE),
+    Route("GET", "/reports/download/MerchantAccount/{id}/{id}", report.download),
     Route("POST", MANAGEMENT, webhook.create, shape.WEBHOOK),
     Route("GET", MANAGEMENT, webhook.list_all),
     Route("GET", f"{MANAGEMENT}/{{id}}", webhook.retrieve),

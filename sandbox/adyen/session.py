@@ -10,7 +10,7 @@ from sandbox.adyen.error import invalid
 from sandbox.adyen.payment import capture_of, pictured
 from sandbox.checkout import Checkout
 from sandbox.payment import Payment
-from sandbox.record import Json
+from sandbox.record import Json, NotFound
 from sandbox.work import Work
 
 LIFE, LONGEST = timedelta(hours=1), timedelta(hours=24)
@@ -31,13 +31,13 @@ def create(call: Call) -> Reply:
         created=work.now,
         amount=value,
         currency=currency,
-        expires_at=_expiry(params.get("expiresAt"), work.now),
+        expires_at=expiry(params.get("expiresAt"), work.now, LIFE, LONGEST),
         success_url=params["returnUrl"],
         cancel_url=params["returnUrl"],
         capture=capture_of(params),
         reference=params["reference"],
         email=params.get("shopperEmail"),
-        lines=[_line(each, params["amount"]) for each in params.get("lineItems", ())],
+        lines=[line(each, params["amount"]) for each in params.get("lineItems", ())],
         metadata=params.get("metadata", {}),
         payment_metadata=params.get("metadata", {}),
         about={**about, "sent": params, "payment": about},
@@ -50,6 +50,8 @@ def create(call: Call) -> Reply:
 def retrieve(call: Call) -> Reply:
     """Tell how a session stood when the shopper came back with this result: a hint, never updated later."""
     checkout = call.work.get(Checkout, call.id)
+    if "link" in checkout.about["payment"]:
+        raise NotFound("session", call.id)
     if call.params.get("sessionResult") != result_of(call.work, checkout):
         raise invalid("14_012", "The provided sessionResult is invalid.")
     answer: Json = {
@@ -101,9 +103,10 @@ def _shown(work: Work, checkout: Checkout, *, hosted: bool) -> Json:
     return {**told, "url": f"{work.world.public_url}/pay/{checkout.id}"} if hosted else told
 
 
-def _expiry(wanted: str | None, now: int) -> int:
+def expiry(wanted: str | None, now: int, life: timedelta, longest: timedelta) -> int:
+    """Return when a page ends: `life` from now unless a time is wanted, at most `longest`; raises."""
     if wanted is None:
-        return now + int(LIFE.total_seconds())
+        return now + int(life.total_seconds())
     try:
         ends = datetime.fromisoformat(wanted)
         seconds = int(ends.timestamp()) if ends.tzinfo else None
@@ -111,12 +114,15 @@ def _expiry(wanted: str | None, now: int) -> int:
         seconds = None
     if seconds is None:
         raise invalid("14_018", "Field 'expiresAt' is not a valid date and time with an offset.")
-    if not now < seconds <= now + LONGEST.total_seconds():
-        raise invalid("14_018", "Field 'expiresAt' must lie in the next 24 hours.")
+    if not now < seconds <= now + longest.total_seconds():
+        raise invalid(
+            "14_018", f"Field 'expiresAt' must lie in the next {longest // timedelta(hours=1)} hours."
+        )
     return seconds
 
 
-def _line(item: Json, amount: Json) -> Json:
+def line(item: Json, amount: Json) -> Json:
+    """Return what a page says of one thing that is bought."""
     quantity, price = item.get("quantity", 1), item.get("amountIncludingTax", 0)
     if not all(isinstance(each, int) and 0 <= each < money.LARGEST for each in (quantity, price)):
         raise invalid("137", "Invalid amount specified")

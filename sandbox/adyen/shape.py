@@ -93,6 +93,7 @@ def metadata(value: object) -> bool:
 
 
 REFERENCE, MERCHANT, URL = text(MAX_REFERENCE, shortest=1), text(80, shortest=1), text(8000, shortest=1)
+SHOPPER, MODEL = text(256, shortest=3), one_of("CardOnFile", "Subscription", "UnscheduledCardOnFile")
 
 _ORDER: dict[str, Check] = {
     "amount": is_amount,
@@ -111,12 +112,13 @@ _ORDER: dict[str, Check] = {
     "merchantOrderReference": text(1000),
     "metadata": metadata,
     "origin": text(80),
+    "recurringProcessingModel": MODEL,
     "shopperEmail": text(320),
     "shopperInteraction": one_of("Ecommerce", "ContAuth", "Moto", "POS"),
     "shopperIP": text(45),
     "shopperLocale": text(20),
     "shopperName": anything,
-    "shopperReference": text(256, shortest=3),
+    "shopperReference": SHOPPER,
     "shopperStatement": text(10_000),
     "telephoneNumber": text(80),
 }
@@ -132,9 +134,16 @@ SESSION = Shape(
     },
     ("merchantAccount", "amount", "reference", "returnUrl"),
 )
+LINK = Shape(
+    "PaymentLinkRequest",
+    _ORDER | {"description": text(280), "expiresAt": text(40), "reusable": flag, "themeId": text(200)},
+    ("merchantAccount", "amount", "reference"),
+)
+LINK_CHANGE = Shape("UpdatePaymentLinkRequest", {"status": one_of("expired")}, ("status",))
 PAYMENT = Shape(
     "PaymentRequest",
-    _ORDER | {"paymentMethod": anything, "browserInfo": anything, "riskData": anything},
+    _ORDER
+    | {"paymentMethod": anything, "browserInfo": anything, "riskData": anything, "storePaymentMethod": flag},
     ("merchantAccount", "amount", "paymentMethod", "reference", "returnUrl"),
 )
 DETAILS = Shape("PaymentDetailsRequest", {"details": anything, "paymentData": text(200_000)}, ("details",))
@@ -149,6 +158,18 @@ METHODS = Shape(
     },
     ("merchantAccount",),
 )  # fmt: skip
+STORED = Shape(
+    "StoredPaymentMethodRequest",
+    {
+        "merchantAccount": MERCHANT,
+        "paymentMethod": anything,
+        "recurringProcessingModel": MODEL,
+        "shopperReference": SHOPPER,
+        "shopperEmail": text(320),
+        "shopperIP": text(45),
+    },
+    ("merchantAccount", "paymentMethod", "recurringProcessingModel", "shopperReference"),
+)
 CAPTURE = Shape(
     "PaymentCaptureRequest",
     {"amount": is_amount, "merchantAccount": MERCHANT, "reference": REFERENCE, "lineItems": objects},
@@ -162,6 +183,11 @@ REFUND = Shape(
     },
     ("merchantAccount", "amount"),
 )
+AMOUNT_UPDATE = Shape(
+    "PaymentAmountUpdateRequest",
+    {**CAPTURE.fields, "industryUsage": one_of("delayedCharge", "installment", "noShow")},
+    ("merchantAccount", "amount"),
+)
 CANCEL = Shape(
     "PaymentCancelRequest", {"merchantAccount": MERCHANT, "reference": REFERENCE}, ("merchantAccount",)
 )
@@ -169,6 +195,16 @@ TECHNICAL_CANCEL = Shape(
     "StandalonePaymentCancelRequest",
     {**CANCEL.fields, "paymentReference": REFERENCE},
     ("merchantAccount", "paymentReference"),
+)
+_DISPUTE: dict[str, Check] = {"disputePspReference": text(80, shortest=1), "merchantAccountCode": MERCHANT}
+DISPUTE = Shape("DisputeRequest", _DISPUTE, tuple(_DISPUTE))
+DEFENSE = Shape(
+    "DefendDisputeRequest",
+    _DISPUTE | {"defenseReasonCode": text(80, shortest=1)},
+    (*_DISPUTE, "defenseReasonCode"),
+)
+DOCUMENTS = Shape(
+    "SupplyDefenseDocumentRequest", _DISPUTE | {"defenseDocuments": objects}, (*_DISPUTE, "defenseDocuments")
 )
 WEBHOOK = Shape(
     "CreateMerchantWebhookRequest",

@@ -10,6 +10,8 @@ from sandbox.record import Json
 
 def rendered(reply: Reply) -> Answer:
     """Return an answer, its pspReference in a header."""
+    if reply.text is not None:
+        return Answer(reply.status, reply.text.encode(), {"Content-Type": "text/csv;charset=UTF-8"})
     headers = {} if reply.psp is None else {"pspReference": reply.psp}
     return Answer(reply.status, b"" if reply.body is None else _encoded(reply.body), headers)
 

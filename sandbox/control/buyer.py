@@ -1,6 +1,6 @@
 """Playing the buyer: what the hosted page's form and Stripe.js would do, in one call."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fastapi import APIRouter, HTTPException
@@ -27,7 +27,6 @@ def routes(world: World) -> APIRouter:
         ("/payments/{payment_id}/challenge", part.challenge),
         ("/payments/{payment_id}/settle", part.settle),
         ("/payments/{payment_id}/lose", part.lose),
-        ("/payments/{payment_id}/charge_back", part.charge_back),
     ):
         router.add_api_route(path, answer, methods=["POST"], response_model=None)
     return router
@@ -94,23 +93,20 @@ class Buyer:
 
     async def lose(self, payment_id: str) -> Json:
         """Let a capture fail after it had succeeded; Adyen's accounts alone."""
-        return self._turned(payment_id, payments.lose_capture)
-
-    async def charge_back(self, payment_id: str) -> Json:
-        """Let the buyer's bank open a dispute; Adyen's accounts alone."""
-        return self._turned(payment_id, payments.charge_back)
-
-    def _turned(self, payment_id: str, turn: Callable[[Work, Payment], None]) -> Json:
         account = owner(self.world, Payment, payment_id)
         if account.provider != "adyen":
             raise HTTPException(409, f"{account.provider} does not tell of this here")
         with self.world.work(account) as work, _taken():
-            turn(work, work.get(Payment, payment_id))
+            payments.lose_capture(work, work.get(Payment, payment_id))
             return {"payment": payment_id, "status": work.get(Payment, payment_id).status}
 
 
 def answer_challenge(work: Work, payment: Payment, *, passed: bool) -> payments.Outcome:
-    """Go on with a payment after its challenge was passed or failed."""
+    """Go on with a payment after its challenge was passed or failed; with some its merchant has to."""
+    if payment.about.get("merchant_goes_on"):
+        payment.about["answer"] = "passed" if passed else "failed"
+        work.save(payment)
+        return "needs_action"
     checkout = work.get(Checkout, payment.checkout) if payment.checkout is not None else None
     return (
         checkouts.pass_challenge(work, checkout, payment)

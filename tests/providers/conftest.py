@@ -35,6 +35,10 @@ class Delivery:
     headers: dict[str, str]
 
 
+async def typed_at_stripe(_customer: str, card: str) -> str:
+    return f"pm_card_{card}"
+
+
 @dataclass
 class Desk:
     """One account at one provider: our gateway to it, and the buyer's side of it."""
@@ -45,6 +49,8 @@ class Desk:
     received: list[Delivery] = field(default_factory=list)
     # Where the buyer's own client pays, when the checkout has no page; below the control API.
     client: Callable[[Opened], str] = lambda opened: f"payment_intents/{opened.provider_ref}/pay"
+    # What the provider's own fields give for a test card that a buyer types.
+    typed: Callable[[str, str], Awaitable[str]] = typed_at_stripe
 
     async def pay(self, opened: Opened, card: str = "visa") -> str:
         """Pay as the buyer would, on the page or with the secret; gives the outcome when it was told."""
@@ -124,6 +130,11 @@ def stripe_gateway(
 
 
 MERCHANT = "HoldfastECOM"
+NUMBERS = {
+    "visa": "4242424242424242",
+    "chargeCustomerFail": "4000000000000341",
+    "authenticationRequired": "4000002760003184",
+}
 
 
 @dataclass(frozen=True)
@@ -138,6 +149,9 @@ class Told:
 
     async def payable_until(self, payment_id: PaymentId) -> datetime | None:
         return self.ends.get(payment_id)
+
+    async def reports(self) -> list[bytes]:
+        return [each.raw for each in reversed(self.deliveries) if b"REPORT_AVAILABLE" in each.raw]
 
 
 def adyen_gateway(
@@ -162,7 +176,25 @@ async def adyen_desk(
     account = account.at("adyen")
     key = await account.register(url, MERCHANT)
     gateway = adyen_gateway(account, Told(deliveries), key)
-    return Desk(gateway, account, key, deliveries, _session_of)
+
+    async def typed(customer: str, card: str) -> str:
+        return await stored_at_adyen(account, customer, card)
+
+    return Desk(gateway, account, key, deliveries, _session_of, typed)
+
+
+async def stored_at_adyen(account: Account, shopper: str, card: str) -> str:
+    """Have Adyen store a test card for a shopper, as it does while they pay; gives its token."""
+    body = {
+        "merchantAccount": MERCHANT,
+        "shopperReference": shopper,
+        "recurringProcessingModel": "CardOnFile",
+        "paymentMethod": {"type": "scheme", "encryptedCardNumber": f"test_{NUMBERS[card]}"},
+    }
+    url = f"{account.url}/adyen/checkout/v72/storedPaymentMethods"
+    answer = await account.http.post(url, json=body, headers={"X-API-Key": account.key})
+    answer.raise_for_status()
+    return str(answer.json()["id"])
 
 
 def _session_of(opened: Opened) -> str:
@@ -263,3 +295,28 @@ def key_of(order: Order, operation: str = "create", n: int = 1) -> str:
     """Give the idempotency key of an operation, as the saga does."""
     assert re.fullmatch(r"[a-z]+", operation)
     return f"{order.payment_id}:{operation}:{n}"
+
+
+@pytest.fixture
+async def adyen(account: Account, http: aiohttp.ClientSession, received: tuple[str, list[Delivery]]) -> Desk:
+    """Give an account at Adyen."""
+    return await adyen_desk(account, http, received)
+
+
+@pytest.fixture
+async def stub() -> AsyncIterator[tuple[str, list[Any], list[web.Response]]]:
+    """Listen as Adyen would, and answer as ordered; keeps headers and bodies."""
+    came: list[Any] = []
+    answers: list[web.Response] = []
+
+    async def take(request: web.Request) -> web.Response:
+        came.append((request.path, dict(request.headers), await request.json()))
+        return answers.pop(0)
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", take)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}", came, answers
+    await runner.cleanup()

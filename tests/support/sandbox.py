@@ -59,6 +59,12 @@ def _last_step(payment_url: str) -> str:
     return payment_url.rstrip("/").rpartition("/")[2].partition("?")[0].partition("#")[0]
 
 
+def kept_of(payment: dict[str, Any]) -> int:
+    """Say what is left of a payment, in minor units."""
+    left: int = payment["captured"] - payment["refunded"] - payment["disputed"]
+    return left
+
+
 @dataclass
 class Account:
     """What one test sees of the sandbox: accounts of its own, their buyer, books, faults and mailbox."""
@@ -153,8 +159,12 @@ class Account:
         """Send an event again."""
         await self._ask("POST", f"events/{event_id}/redeliver")
 
+    async def retell(self, event_id: str, changes: dict[str, Any]) -> None:
+        """Tell an event as another one, as authentic, that says something else at these dotted paths."""
+        await self._ask("POST", f"events/{event_id}/retell", {"changes": changes})
+
     async def payments(self) -> list[dict[str, Any]]:
-        """List what was authorized, captured and refunded, in minor units, oldest first."""
+        """List what was authorized, captured, refunded and disputed, in minor units, oldest first."""
         return await self._look("payments")
 
     async def checkouts(self) -> list[dict[str, Any]]:
@@ -164,6 +174,10 @@ class Account:
     async def refunds(self) -> list[dict[str, Any]]:
         """List refunds, oldest first."""
         return await self._look("refunds")
+
+    async def statement(self) -> list[dict[str, Any]]:
+        """List the movements of the balance, in minor units, oldest first."""
+        return await self._look("statement")
 
     async def events(self, *kinds: str) -> list[dict[str, Any]]:
         """List events of these types as they were told, oldest first."""
@@ -175,7 +189,21 @@ class Account:
 
     async def charge_back(self) -> None:
         """Have the bank of whoever paid last want the money back."""
-        await self._ask("POST", f"payments/{(await self.payments())[-1]['id']}/charge_back")
+        await self._ask("POST", f"payments/{(await self.payments())[-1]['id']}/dispute", {})
+
+    async def decide_dispute(self, dispute_id: str, *, won: bool) -> None:
+        """Have the bank decide about a dispute, for us or for the payer."""
+        await self._ask("POST", f"disputes/{dispute_id}/decide", {"won": won})
+
+    async def close_batch(self, merchant: str) -> str:
+        """Have what is settled paid out and reported; gives the report's text. Adyen's accounts alone."""
+        answer = await self._ask("POST", f"accounts/{self.key}/batches", {"merchant": merchant})
+        text: str = answer["text"]
+        return text
+
+    async def lose_capture(self) -> None:
+        """Have the capture of whoever paid last fail after all. Adyen's accounts alone."""
+        await self._ask("POST", f"payments/{(await self.payments())[-1]['id']}/lose")
 
     async def deliveries(self) -> list[dict[str, Any]]:
         """List webhook deliveries with every attempt."""
@@ -187,8 +215,12 @@ class Account:
         return await self._look("mailbox", self.mail_key)
 
     async def kept(self) -> int:
-        """Add up what was taken and not given back, in minor units."""
-        return sum(payment["captured"] - payment["refunded"] for payment in await self.payments())
+        """Add up what was taken and neither given back nor in dispute, in minor units."""
+        return sum(kept_of(payment) for payment in await self.payments())
+
+    async def control(self, path: str, **wish: Any) -> Any:
+        """Post a wish to the control API that is no method here."""
+        return await self._ask("POST", path, wish)
 
     async def _look(self, what: str, key: str | None = None) -> list[dict[str, Any]]:
         answer = await self.http.get(f"{self.url}/_sandbox/accounts/{key or self.key}/{what}")

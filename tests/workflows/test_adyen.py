@@ -25,7 +25,7 @@ async def accept(stack: Stack, booking: Booked) -> None:
         await sagas.decide(await stack.request(booking), YES)
 
 
-@pytest.mark.row("PAY-04", partly="the fields of the session: tests/providers/test_adyen.py")
+@pytest.mark.row("PAY-04", partly="the fields of the session: tests/providers/test_adyen_call.py")
 async def test_a_booking_is_paid_over_adyen(stack: Stack) -> None:
     stack, shop = await at_adyen(stack)
     booking = await stack.book(shop)

@@ -1,0 +1,131 @@
+"""What becomes of money at Adyen: asked for, and true when a notification says so."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain.money import Money
+from domain.payment import Closing, PaymentStatus, fold
+from providers.gateway import NotExecuted, RefundStatus, StateConflict
+from tests.providers.adyen_item import REFUND, refunding
+from tests.providers.conftest import Desk, MakeOrder, Told, adyen_gateway, key_of
+
+
+async def test_a_hold_is_captured_when_that_was_told(adyen: Desk, order: MakeOrder) -> None:
+    wished = order(manual_capture=True)
+    opened = await adyen.gateway.open_checkout(wished, op_key=key_of(wished))
+    await adyen.pay(opened)
+
+    with pytest.raises(NotExecuted):
+        await adyen.gateway.capture(opened.provider_ref, wished.amount, op_key=key_of(wished, "capture"))
+    await adyen.told()
+    await adyen.gateway.capture(opened.provider_ref, wished.amount, op_key=key_of(wished, "capture"))
+
+    state = fold(wished.amount, await adyen.gateway.fetch(wished.payment_id, opened.provider_ref))
+    assert (state.status, state.captured_minor) == (PaymentStatus.CAPTURED, 59_999)
+
+
+async def test_a_capture_that_was_told_to_have_failed_is_a_conflict(adyen: Desk, order: MakeOrder) -> None:
+    wished = order(manual_capture=True)
+    opened = await adyen.gateway.open_checkout(wished, op_key=key_of(wished))
+    await adyen.pay(opened)
+    await adyen.account.break_down("POST /v72/payments/*/captures", "outcome_fails")
+
+    for trouble in (NotExecuted, StateConflict):
+        with pytest.raises(trouble):
+            await adyen.gateway.capture(opened.provider_ref, wished.amount, op_key=key_of(wished, "capture"))
+        await adyen.told()
+
+    assert (await adyen.account.payments())[0]["status"] == "authorized"
+
+
+async def test_a_hold_is_released_and_what_is_released_is_not_taken(adyen: Desk, order: MakeOrder) -> None:
+    wished = order(manual_capture=True)
+    opened = await adyen.gateway.open_checkout(wished, op_key=key_of(wished))
+    await adyen.pay(opened)
+
+    for _ in range(2):
+        await adyen.gateway.void(opened.provider_ref, op_key=key_of(wished, "void"))
+        await adyen.told()
+
+    state = fold(wished.amount, await adyen.gateway.fetch(wished.payment_id, opened.provider_ref))
+    assert state.status is PaymentStatus.CANCELLED
+    with pytest.raises(StateConflict):
+        await adyen.gateway.capture(opened.provider_ref, wished.amount, op_key=key_of(wished, "capture"))
+
+
+async def test_what_was_taken_is_not_released(adyen: Desk, order: MakeOrder) -> None:
+    wished = order()
+    opened = await adyen.gateway.open_checkout(wished, op_key=key_of(wished))
+    await adyen.pay(opened)
+
+    with pytest.raises(StateConflict):
+        await adyen.gateway.void(opened.provider_ref, op_key=key_of(wished, "void"))
+
+
+@pytest.mark.parametrize(
+    ("card", "then", "status"),
+    [
+        ("visa", timedelta(), RefundStatus.COMPLETED),
+        ("pendingRefund", timedelta(minutes=1), RefundStatus.COMPLETED),
+        ("refundFail", timedelta(minutes=1), RefundStatus.FAILED),
+    ],
+)
+@pytest.mark.row(
+    "PAY-04", partly="the refund: merchant, amount, own reference and the payment's pspReference"
+)
+async def test_what_became_of_a_refund_is_told(
+    adyen: Desk, order: MakeOrder, card: str, then: timedelta, status: RefundStatus
+) -> None:
+    wished, part = order(), Money(minor=20_000, currency="USD")
+    opened = await adyen.gateway.open_checkout(wished, op_key=key_of(wished))
+    await adyen.pay(opened, card)
+
+    asked = await refunding(adyen, opened.provider_ref, part)()
+    await adyen.told()
+    if then:
+        await adyen.advance(then)
+        await adyen.told()
+    found = await adyen.gateway.find_refund(opened.provider_ref, refund_id=str(REFUND))
+
+    assert found is not None
+    assert (
+        (found.provider_ref, found.amount) == (asked.provider_ref, asked.amount) == (asked.provider_ref, part)
+    )
+    assert found.status is status
+
+
+async def test_more_than_is_left_is_taken_and_told_to_have_failed(adyen: Desk, order: MakeOrder) -> None:
+    wished = order()
+    opened = await adyen.gateway.open_checkout(wished, op_key=key_of(wished))
+    with pytest.raises(StateConflict):
+        await refunding(adyen, opened.provider_ref, wished.amount)()
+    await adyen.pay(opened)
+
+    await refunding(adyen, opened.provider_ref, wished.amount * 2)()
+    await adyen.told()
+
+    found = await adyen.gateway.find_refund(opened.provider_ref, refund_id=str(REFUND))
+    assert found is not None
+    assert found.status is RefundStatus.FAILED
+    assert await adyen.account.kept() == 59_999
+
+
+async def test_a_session_cannot_be_taken_back_but_ends_at_its_time(adyen: Desk, order: MakeOrder) -> None:
+    ends = datetime.now(UTC) + timedelta(hours=1)
+    wished = order(expires_at=ends)
+    opened = await adyen.gateway.open_checkout(wished, op_key=key_of(wished))
+    times = {"now": ends - timedelta(seconds=1), "then": ends}
+    standings = {}
+    for name, at in times.items():
+        told = Told(adyen.received, {wished.payment_id: ends})
+        gateway = adyen_gateway(adyen.account, told, clock=at.timestamp)
+        assert (
+            await gateway.close_checkout(opened.provider_ref, op_key=key_of(wished, "close"))
+            is Closing.CLOSED
+        )
+        standings[name] = fold(
+            wished.amount, await gateway.fetch(wished.payment_id, opened.provider_ref)
+        ).status
+
+    assert standings == {"now": PaymentStatus.PENDING, "then": PaymentStatus.EXPIRED}
