@@ -145,7 +145,7 @@ def accept(work: Work, dispute: Dispute) -> None:
 def decide_in_time(work: Work, dispute_id: str) -> None:
     """Let the bank say what it makes of the evidence."""
     dispute = work.get(Dispute, dispute_id)
-    if dispute.outcome == "escalated":
+    if dispute.outcome == "escalated" and not _is_refunded(work, dispute):
         escalate(work, dispute)
     elif dispute.status in ("inquiry_review", "under_review"):
         decide(work, dispute, won=dispute.outcome == "won")
@@ -153,7 +153,7 @@ def decide_in_time(work: Work, dispute_id: str) -> None:
 
 def escalate(work: Work, dispute: Dispute) -> None:
     """Turn an inquiry into a dispute: now the money is taken."""
-    if dispute.status not in ("inquiry", "inquiry_review"):
+    if dispute.status not in ("inquiry", "inquiry_review") or _is_refunded(work, dispute):
         raise Decided(dispute, "be escalated")
     dispute.status, dispute.outcome = "needs_response", None
     dispute.due = work.now + EVIDENCE_SECONDS
@@ -163,19 +163,25 @@ def escalate(work: Work, dispute: Dispute) -> None:
 
 
 def decide(work: Work, dispute: Dispute, *, won: bool) -> None:
-    """Let the bank decide for the merchant or for the buyer; an inquiry that is won is closed."""
+    """Let the bank decide for the merchant or for the buyer; an inquiry is closed when it is won, or when the
+    buyer has the money back already.
+    """
     if dispute.status in ENDED:
         raise Decided(dispute, "be decided")
-    if won:
-        dispute.status = "inquiry_closed" if dispute.status in INQUIRIES else "won"
+    if dispute.status in INQUIRIES and (won or _is_refunded(work, dispute)):
+        dispute.status = "inquiry_closed"
     else:
-        dispute.status = "lost"
+        dispute.status = "won" if won else "lost"
     work.save(dispute)
     if won and dispute.withdrawn:
         reinstate(work, dispute)
-    elif not won and not dispute.withdrawn:
+    elif dispute.status == "lost" and not dispute.withdrawn:
         withdraw(work, dispute)
     work.tell("dispute.closed", dispute)
+
+
+def _is_refunded(work: Work, dispute: Dispute) -> bool:
+    return work.get(Payment, dispute.payment).left == 0
 
 
 def _move(

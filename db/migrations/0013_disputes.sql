@@ -23,7 +23,7 @@ create table disputes (
     constraint fk_disputes_payments foreign key (tenant_id, payment_id) references payments (tenant_id, id),
     constraint ck_disputes_state_known
         check (state in ('warning', 'open', 'evidence_submitted', 'won', 'lost', 'closed')),
-    constraint ck_disputes_some_amount check (amount_minor > 0)
+    constraint ck_disputes_not_negative check (amount_minor >= 0)
 );
 create unique index uq_disputes_provider_ref on disputes (tenant_id, provider, account, provider_ref);
 create index ix_disputes_tenant_id_payment_id on disputes (tenant_id, payment_id);

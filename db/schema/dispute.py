@@ -30,7 +30,7 @@ class Dispute(TenantRow, table=True):
     __tablename__ = "disputes"
     __table_args__ = (
         one_of("state", DisputeState),
-        CheckConstraint("amount_minor > 0", name="some_amount"),
+        CheckConstraint("amount_minor >= 0", name="not_negative"),
         refers_to("payments", "payment_id"),
         Index("uq_disputes_provider_ref", "tenant_id", "provider", "account", "provider_ref", unique=True),
         Index(None, "tenant_id", "payment_id"),
