@@ -89,6 +89,9 @@ async def _lose(trip: Trip) -> Answer:
 
 async def _cut_body(trip: Trip) -> Answer:
     answer = trip.worked(by_default=True)
+    if not answer.body:
+        await cut(trip.request)
+        return answer
     transport = _transport(trip.request)
     transport.write(_head(answer) + answer.body[: len(answer.body) // 2])
     transport.close()  # sends what is written, then hangs up

@@ -23,10 +23,14 @@ from providers.adyen_gateway.address import DISPUTES, REPORTS, beside
 from providers.adyen_gateway.fact import PROVIDER, Json
 from providers.gateway import GatewayTrouble, OutcomeUnknown
 from providers.protection import Guard
+from providers.trouble import no_answer
 
 # The guard lets fewer calls through; a thread waits for each.
 THREADS = 40
 VERSION = "v72"
+# The package limits the pause between two bytes, not how long all of them may take; where it gives up first,
+# it knows whether anything was sent.
+LONGER_SECONDS = 0.5
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +91,10 @@ class AdyenClient:
 
     async def _answer(self, operation: str, asking: Callable[[], Any]) -> Any:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, asking)
+            async with asyncio.timeout(self._timeout.total_seconds() + LONGER_SECONDS):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, asking)
+        except TimeoutError:
+            raise no_answer(sent=True) from None
         except AdyenAPIResponseError as error:
             no = trouble.of_adyen(error, datetime.fromtimestamp(self._clock(), UTC))
             _note(operation, no, str(error.psp or ""))
