@@ -282,7 +282,7 @@ async def test_somebody_moves_the_clock(shop: Shop, open_page: Page) -> None:
     await open_page.get_by_role("button", name="7 days ahead").click()
 
     await open_page.get_by_role("heading", name="Checkouts").wait_for()
-    await open_page.get_by_text("expired").wait_for()
+    await open_page.get_by_text("expired", exact=True).wait_for()
     assert (await shop.stripe.v1.checkout.sessions.retrieve_async(session.id)).status == "expired"
 
 
