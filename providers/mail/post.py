@@ -46,7 +46,7 @@ class Post(Protocol):
 
 class Substitutes:
     """Several services, asked in turn: the next one only when the one before surely has not taken the letter
-    (decision 0016).
+    (decision 0019).
     """
 
     def __init__(self, *services: Post) -> None:
