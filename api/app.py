@@ -217,7 +217,7 @@ async def opened(settings: Settings, further: Sequence[Gateway] = ()) -> AsyncIt
         http = await closing.enter_async_context(aiohttp.ClientSession())
         temporal = await client(settings)
         made = house(settings, database, payments, temporal, gateways(settings, http, payments, further))
-        for work in (made.waker.run, made.feed.run):
+        for work in (made.waker.run, made.intake.run, made.feed.run):
             await closing.enter_async_context(running(work()))
         yield made
 
