@@ -16,6 +16,11 @@ class Account:
     offset: float = 0.0
     counter: int = 0
 
+    @property
+    def root(self) -> "Account":
+        """Return the account that keeps count and time for this one: itself, unless it is a payee's."""
+        return self
+
     def next_id(self, seed: int, prefix: str, length: int = 24) -> str:
         """Return a new id; the same seed, key and order of calls give the same ids again."""
         self.counter += 1

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from sandbox import checkout, debit, dispute, payment, refund
+from sandbox import checkout, debit, dispute, payment, payout as sent, refund
 from sandbox.adyen import modification
 from sandbox.adyen.door import AdyenDoor
 from sandbox.adyen.face import AdyenFace
@@ -41,6 +41,7 @@ JOBS = {
     "attempt.dispute": dispute.regret,
     "dispute.decide": dispute.decide_in_time,
     "debit.collect": debit.collect_in_time,
+    sent.JOB: sent.advance_in_time,
     "refund.succeed": refund.succeed,
     "refund.fail": refund.fail,
     "checkout.expire": checkout.expire_in_time,

@@ -1,8 +1,8 @@
 """The provider's own books: movements of an account's balance, each with entries that sum to zero.
 
 Books: `balance` what the provider holds for the account, `fees` what it keeps; `buyers` where money comes
-from and goes back to, `payees` whom it is moved to, `bank` where it is paid out to. Amounts are minor units;
-positive entries are money in the book.
+from and goes back to, `payees` whom it is moved to and `payers` whom from, `bank` where it is paid out to.
+Amounts are minor units; positive entries are money in the book.
 """
 
 from dataclasses import dataclass
@@ -26,11 +26,18 @@ MovementType = Literal[
     "dispute_reversal",
     "transfer",
     "transfer_reversal",
+    "transfer_in",
     "payout",
     "payout_failure",
 ]
 # Who has what leaves the balance, where it is not the buyer.
-HAVE = {"transfer": "payees", "transfer_reversal": "payees", "payout": "bank", "payout_failure": "bank"}
+HAVE = {
+    "transfer": "payees",
+    "transfer_reversal": "payees",
+    "transfer_in": "payers",
+    "payout": "bank",
+    "payout_failure": "bank",
+}
 
 
 class BooksDoNotBalance(AssertionError):
@@ -86,7 +93,7 @@ def move(
         currency=currency,
         amount=amount,
         fee=fee,
-        available_on=work.now + (SETTLING_SECONDS if amount > 0 else 0),
+        available_on=work.now + (SETTLING_SECONDS if amount > 0 and movement_type not in HAVE else 0),
     )
     work.add(movement)
     entries = [("balance", movement.net), ("fees", fee), (HAVE.get(movement_type, "buyers"), -amount)]

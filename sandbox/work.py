@@ -113,7 +113,7 @@ class Work:
         """Have `job` done to `ref` when the account's clock shows `at`."""
         self.store.db.execute(
             "INSERT INTO jobs (account, kind, ref, due) VALUES (?, ?, ?, ?)",
-            (self.account.id, job, ref, at - self.account.offset),
+            (self.account.root.id, job, ref, at - self.account.offset),
         )
         self.told = True
 
@@ -272,6 +272,6 @@ class World:
             work = Work(self, account, int(self.now(account) if at is None else at), cause)
             yield work
             if account.counter != counter:
-                self.store.save_account(account)
+                self.store.save_account(account.root)
         if work.told:
             self.stirred()

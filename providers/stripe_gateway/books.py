@@ -1,6 +1,6 @@
 """Stripe's balance, and the balance transactions that make it up."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from math import ceil
 from typing import Any
@@ -11,11 +11,8 @@ from stripe import V1Services
 from domain.ids import PaymentId
 from providers.books import Balance, Line, LineKind, Lines
 from providers.stripe_gateway.amount import from_stripe
+from providers.stripe_gateway.call import PAGE, Call
 from providers.stripe_gateway.fact import Json, id_of, instant
-
-Call = Callable[[str, Awaitable[object]], Awaitable[Json]]
-
-PAGE = 100
 
 # By `reporting_category`, which Stripe keeps while the types of transactions multiply.
 KINDS = {

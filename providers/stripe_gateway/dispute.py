@@ -1,6 +1,6 @@
 """Stripe's disputes: fetched, answered, accepted."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +11,8 @@ from domain.ids import PaymentId
 from providers.dispute import Evidence
 from providers.gateway import Refused, StateConflict
 from providers.stripe_gateway.amount import from_stripe
+from providers.stripe_gateway.call import Call
 from providers.stripe_gateway.fact import Json, id_of, instant
-
-Call = Callable[[str, Awaitable[object]], Awaitable[Json]]
 
 # A word that we do not know is open: a person looks at it.
 STATES = {

@@ -34,9 +34,11 @@ from providers.protection import Guard
 from providers.stripe_gateway import fact, trouble, webhook
 from providers.stripe_gateway.amount import from_stripe, to_stripe
 from providers.stripe_gateway.books import StripeBooks
+from providers.stripe_gateway.call import PAGE, each
 from providers.stripe_gateway.dispute import StripeDisputes
 from providers.stripe_gateway.fact import Heard, Json
 from providers.stripe_gateway.order import intent_wish, opened_intent, opened_session, session_wish
+from providers.stripe_gateway.transfer import StripeTransfers
 from providers.stripe_gateway.vault import StripeVault
 from providers.transfer import Transfers
 from providers.trouble import of_connection
@@ -49,7 +51,6 @@ stripe.enable_telemetry = (
 API = "https://api.stripe.com"
 TIMEOUT = timedelta(seconds=10)
 CONNECT_SECONDS = 3
-PAGE = 100
 # How far Stripe's clock may be behind ours when we look for what we made.
 CLOCKS_APART = timedelta(minutes=5)
 
@@ -93,7 +94,7 @@ class StripeGateway:
         ).v1
         self.vault: Vault | None = StripeVault(self._stripe, self._call)
         self.books: Books | None = StripeBooks(self._stripe, self._call)
-        self.transfers: Transfers | None = None
+        self.transfers: Transfers | None = StripeTransfers(self._stripe, self._call)
         self.disputes: Disputes | None = StripeDisputes(self._stripe, self._call)
 
     def refuse_if_away(self) -> None:
@@ -306,18 +307,10 @@ class StripeGateway:
     async def _intent(self, provider_ref: str) -> Json:
         return await self._call("fetch", self._stripe.payment_intents.retrieve_async(provider_ref))
 
-    async def _each(
+    def _each(
         self, operation: str, listing: Callable[[Any], Awaitable[object]], params: Json
     ) -> AsyncIterator[Json]:
-        """Go through a list, newest first, page after page."""
-        more: Json = {}
-        while True:
-            page = await self._call(operation, listing({**params, **more, "limit": PAGE}))
-            for each in page["data"]:
-                yield each
-            if not page["has_more"]:
-                return
-            more = {"starting_after": page["data"][-1]["id"]}
+        return each(self._call, operation, listing, params)
 
     async def _call(self, operation: str, answering: Awaitable[object]) -> Json:
         """Wait for Stripe's answer, as plain JSON; what goes wrong is one of a gateway's troubles.

@@ -1,16 +1,13 @@
 """What Stripe keeps for a customer: payment methods, attached and detached."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from stripe import V1Services
 
 from providers.gateway import NotFound, Refused
+from providers.stripe_gateway.call import PAGE, Call
 from providers.stripe_gateway.fact import Json, id_of
 from providers.vault import KeptMethod, Stored
-
-Call = Callable[[str, Awaitable[object]], Awaitable[Json]]
-
-PAGE = 100
 
 
 class StripeVault:

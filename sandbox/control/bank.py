@@ -1,15 +1,17 @@
-"""Playing the buyer's bank, which wants money back and decides about it."""
+"""Playing banks: a buyer's wants money back and decides about it, a payee's sends a payout back."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from fastapi import APIRouter, HTTPException
 
-from sandbox import dispute as disputes
+from sandbox import dispute as disputes, payout as payouts
 from sandbox.control.buyer import owner
 from sandbox.control.wish import Objection, Ruling
 from sandbox.dispute import Decided, Dispute
+from sandbox.payee import Payee, purse
 from sandbox.payment import Payment, Unexpected
+from sandbox.payout import OnItsWay, Payout
 from sandbox.record import Json
 from sandbox.work import World
 
@@ -21,6 +23,7 @@ def routes(world: World) -> APIRouter:
         ("/payments/{payment_id}/dispute", part.dispute),
         ("/disputes/{dispute_id}/escalate", part.escalate),
         ("/disputes/{dispute_id}/decide", part.decide),
+        ("/payouts/{payout_id}/fail", part.send_back),
     ):
         router.add_api_route(path, answer, methods=["POST"], response_model=None)
     return router
@@ -50,10 +53,24 @@ class Bank:
             disputes.decide(work, dispute := work.get(Dispute, dispute_id), won=wish.won)
             return vars(dispute)
 
+    async def send_back(self, payout_id: str) -> Json:
+        """Send a payout back, also one that was paid; it may be an account's own, or one of its payees'."""
+        holder = self.world.store.owner(Payout, payout_id) or ""
+        payee = self.world.store.owner(Payee, holder)
+        account = self.world.account_by_id(payee or holder)
+        if account is None:
+            raise HTTPException(404, f"no such payout: {payout_id[:80]}")
+        with (
+            self.world.work(account) as work,
+            _in_order(),
+            purse(work, holder) if payee else nullcontext(work) as there,
+        ):
+            return vars(payouts.fail(there, there.get(Payout, payout_id), "account_closed"))
+
 
 @contextmanager
 def _in_order() -> Iterator[None]:
     try:
         yield
-    except (Decided, Unexpected) as refusal:
+    except (Decided, OnItsWay, Unexpected) as refusal:
         raise HTTPException(409, str(refusal)) from None

@@ -24,6 +24,7 @@ TYPE: dict[ledger.MovementType, tuple[str, str]] = {
     "dispute_reversal": ("adjustment", "dispute_reversal"),
     "transfer": ("transfer", "transfer"),
     "transfer_reversal": ("transfer_refund", "transfer_reversal"),
+    "transfer_in": ("payment", "charge"),
     "payout": ("payout", "payout"),
     "payout_failure": ("payout_failure", "payout_reversal"),
 }

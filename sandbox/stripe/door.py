@@ -10,6 +10,8 @@ from starlette.responses import Response
 from sandbox import door
 from sandbox.account import Account
 from sandbox.answer import Answer
+from sandbox.payee import Payee, Purse
+from sandbox.record import NotFound
 from sandbox.stripe.error import StripeError
 from sandbox.stripe.face import StripeFace
 from sandbox.stripe.visit import Visit, failed
@@ -38,7 +40,7 @@ class StripeDoor:
         try:
             body = await door.read(request)
             key, account = self._caller(request)
-            _check_headers(request, account)
+            account = self._acting_for(request, account)
         except door.TooLarge:
             return failed(StripeError(413, "Request too large."))
         except StripeError as error:
@@ -62,21 +64,25 @@ class StripeDoor:
             raise StripeError(401, f"Invalid API Key provided: {hidden}")
         return key, self.world.account("stripe", owner)
 
-
-def _check_headers(request: Request, account: Account) -> None:
-    version = request.headers.get("stripe-version", stripe.api_version)
-    if version != stripe.api_version:
-        raise StripeError(
-            400, f"Invalid Stripe API version: {version[:40]}. The sandbox plays {stripe.api_version}."
-        )
-    connected = request.headers.get("stripe-account", account.id)
-    if connected != account.id:
-        raise StripeError(
-            403,
-            f"The provided key does not have access to account '{connected[:40]}' (or that account does not "
-            "exist). Application access may have been revoked.",
-            code="account_invalid",
-        )
+    def _acting_for(self, request: Request, account: Account) -> Account:
+        """Return whose world a request is about: the key's own, or one of the accounts it has connected."""
+        version = request.headers.get("stripe-version", stripe.api_version)
+        if version != stripe.api_version:
+            raise StripeError(
+                400, f"Invalid Stripe API version: {version[:40]}. The sandbox plays {stripe.api_version}."
+            )
+        connected = request.headers.get("stripe-account", account.id)
+        if connected == account.id:
+            return account
+        try:
+            return Purse(self.world.store.get(Payee, account.id, connected).id, account)
+        except NotFound:
+            raise StripeError(
+                403,
+                f"The provided key does not have access to account '{connected[:40]}' (or that account does "
+                "not exist). Application access may have been revoked.",
+                code="account_invalid",
+            ) from None
 
 
 def _key(header: str) -> str:

@@ -7,6 +7,7 @@ from sandbox import payment as payments
 from sandbox.checkout import Checkout
 from sandbox.dispute import Dispute
 from sandbox.ledger import Movement
+from sandbox.payout import Payout
 from sandbox.record import Json, NotFound
 from sandbox.refund import Refund
 from sandbox.stripe import (
@@ -17,10 +18,13 @@ from sandbox.stripe import (
     line_item,
     payment_intent,
     payment_method,
+    payout,
     refund,
+    transfer,
 )
 from sandbox.stripe.customer import Customer
 from sandbox.stripe.error import invalid
+from sandbox.transfer import Reversal, Transfer
 from sandbox.work import Work
 
 MAX_DEPTH, MAX_PATHS = 4, 20
@@ -36,9 +40,19 @@ CUSTOMER: Load = lambda work, name: customer.render(work, work.get(Customer, nam
 MOVEMENT: Load = lambda work, name: balance.render(work, work.get(Movement, name))  # noqa: E731
 
 
+SOURCES: dict[str, Load] = {
+    "attempt": CHARGE,
+    "debit": CHARGE,
+    "refund": REFUND,
+    "dispute": DISPUTE,
+    "reversal": lambda work, name: transfer.render_reversal(work, work.get(Reversal, name)),
+    "transfer": lambda work, name: transfer.render(work, work.get(Transfer, name)),
+    "payout": lambda work, name: payout.render(work, work.get(Payout, name)),
+}
+
+
 def _source(work: Work, name: str) -> Json:
-    kinds = {"attempt": CHARGE, "debit": CHARGE, "refund": REFUND, "dispute": DISPUTE}
-    load = next(load for kind, load in kinds.items() if name.startswith(work.face.spelled(kind, "")))
+    load = next(load for kind, load in SOURCES.items() if name.startswith(work.face.spelled(kind, "")))
     return load(work, name)
 
 
@@ -67,6 +81,8 @@ NAMED: dict[str, dict[str, Load]] = {
     },
     "checkout.session": {"payment_intent": INTENT, "customer": CUSTOMER},
     "balance_transaction": {"source": _source},
+    "transfer": {"balance_transaction": MOVEMENT, "source_transaction": CHARGE},
+    "payout": {"balance_transaction": MOVEMENT, "failure_balance_transaction": MOVEMENT},
     "dispute": {"charge": CHARGE, "payment_intent": INTENT},
     "payment_method": {"customer": CUSTOMER},
 }

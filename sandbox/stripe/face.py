@@ -13,10 +13,13 @@ from sandbox.answer import Answer
 from sandbox.checkout import Checkout
 from sandbox.dispute import Dispute
 from sandbox.event import Endpoint
+from sandbox.payee import Payee
 from sandbox.payment import Attempt, Method, Payment
+from sandbox.payout import Payout
 from sandbox.record import Json, Record
 from sandbox.refund import Refund
 from sandbox.stripe import (
+    account,
     charge,
     checkout_session,
     customer,
@@ -25,10 +28,13 @@ from sandbox.stripe import (
     money,
     payment_intent,
     payment_method,
+    payout,
     refund,
+    transfer,
 )
 from sandbox.stripe.customer import Customer
 from sandbox.stripe.text import LINES
+from sandbox.transfer import Transfer
 from sandbox.work import Work
 
 RENDER: dict[type[Record], Callable[[Work, Any], Json]] = {
@@ -36,6 +42,9 @@ RENDER: dict[type[Record], Callable[[Work, Any], Json]] = {
     Attempt: charge.render,
     Refund: refund.render,
     Dispute: dispute.render,
+    Payee: account.render,
+    Payout: payout.render,
+    Transfer: transfer.render,
     Checkout: checkout_session.render,
     Customer: customer.render,
     Method: payment_method.render,
@@ -63,6 +72,15 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "refund.succeeded": ("refund.updated", "charge.refund.updated"),
     "refund.failed": ("refund.updated", "refund.failed", "charge.refund.updated"),
     "refund.cancelled": ("refund.updated", "charge.refund.updated"),
+    "transfer.created": ("transfer.created",),
+    "transfer.updated": ("transfer.updated",),
+    "transfer.reversed": ("transfer.reversed",),
+    "payout.created": ("payout.created",),
+    "payout.updated": ("payout.updated",),
+    "payout.paid": ("payout.updated", "payout.paid"),
+    "payout.failed": ("payout.updated", "payout.failed"),
+    "payout.cancelled": ("payout.canceled",),
+    "payee.updated": ("account.updated",),
     "dispute.created": ("charge.dispute.created",),
     "dispute.updated": ("charge.dispute.updated",),
     "dispute.funds_withdrawn": ("charge.dispute.funds_withdrawn",),
@@ -88,6 +106,10 @@ PREFIXES = {
     "debit": "py_",
     "refund": "re_",
     "dispute": "du_",
+    "payee": "",
+    "payout": "po_",
+    "transfer": "tr_",
+    "reversal": "trr_",
     "method": "pm_",
     "movement": "txn_",
     "event": "evt_",

@@ -8,6 +8,7 @@ from stripe.params import checkout as checkout_params
 
 from sandbox.record import Json
 from sandbox.stripe import (
+    account,
     balance,
     charge,
     checkout_session,
@@ -17,7 +18,9 @@ from sandbox.stripe import (
     kept_method,
     payment_intent,
     payment_method,
+    payout,
     refund,
+    transfer,
     webhook_endpoint,
 )
 from sandbox.stripe.call import Call
@@ -51,6 +54,7 @@ class Route:
 INTENT, SESSION = "/v1/payment_intents", "/v1/checkout/sessions"
 ENDPOINT, REFUND, DISPUTE = "/v1/webhook_endpoints", "/v1/refunds", "/v1/disputes"
 METHOD = "/v1/payment_methods/{id}"
+ACCOUNT, TRANSFER, PAYOUT = "/v1/accounts", "/v1/transfers", "/v1/payouts"
 
 ROUTES = (
     Route("POST", INTENT, params.PaymentIntentCreateParams, payment_intent.create),
@@ -109,6 +113,24 @@ ROUTES = (
     Route("GET", ENDPOINT + "/{id}", params.WebhookEndpointRetrieveParams, webhook_endpoint.retrieve),
     Route("POST", ENDPOINT + "/{id}", params.WebhookEndpointUpdateParams, webhook_endpoint.update),
     Route("DELETE", ENDPOINT + "/{id}", params.WebhookEndpointDeleteParams, webhook_endpoint.delete),
+    Route("POST", ACCOUNT, params.AccountCreateParams, account.create),
+    Route("GET", ACCOUNT, params.AccountListParams, account.list_all),
+    Route("GET", ACCOUNT + "/{id}", params.AccountRetrieveParams, account.retrieve),
+    Route("POST", ACCOUNT + "/{id}", params.AccountUpdateParams, account.update),
+    Route("POST", "/v1/account_links", params.AccountLinkCreateParams, account.create_link),
+    Route("POST", TRANSFER, params.TransferCreateParams, transfer.create),
+    Route("GET", TRANSFER, params.TransferListParams, transfer.list_all),
+    Route("GET", TRANSFER + "/{id}", params.TransferRetrieveParams, transfer.retrieve),
+    Route("POST", TRANSFER + "/{id}", params.TransferUpdateParams, transfer.update),
+    Route(
+        "POST", TRANSFER + "/{id}/reversals", params.TransferCreateReversalParams, transfer.create_reversal
+    ),
+    Route("GET", TRANSFER + "/{id}/reversals", params.TransferListReversalsParams, transfer.list_reversals),
+    Route("POST", PAYOUT, params.PayoutCreateParams, payout.create),
+    Route("GET", PAYOUT, params.PayoutListParams, payout.list_all),
+    Route("GET", PAYOUT + "/{id}", params.PayoutRetrieveParams, payout.retrieve),
+    Route("POST", PAYOUT + "/{id}", params.PayoutUpdateParams, payout.update),
+    Route("POST", PAYOUT + "/{id}/cancel", params.PayoutCancelParams, payout.cancel),
     Route("GET", "/v1/balance", params.BalanceRetrieveParams, balance.retrieve),
     Route("GET", "/v1/balance_transactions", params.BalanceTransactionListParams, balance.list_transactions),
     Route(

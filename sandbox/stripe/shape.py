@@ -82,7 +82,8 @@ def _union(options: list[Any], field: str) -> Read:
     words = tuple(word for option in options if get_origin(option) is Literal for word in get_args(option))
     nested = [option for option in options if _is_nested(option)]
     deep = _reader(nested[0], field) if nested else None
-    flat = _flat(options, tuple(word for word in words if word), field) or (None if nested else _text)
+    text = _text if str in options or not nested else None
+    flat = _flat(options, tuple(word for word in words if word), field) or text
 
     def read(value: Any, name: str) -> Any:
         if value == "" and "" in words:
