@@ -3,7 +3,8 @@
 A payment row is one attempt. Its state:
 
     pending → processing ⇄ requires_action → authorized → captured
-    ends: failed, cancelled, expired · conflicted: the provider reports another amount or currency
+    ends: failed, cancelled, expired · conflicted: the provider reports another amount or currency, or has
+    taken it twice
 
 `MOVES` is the whole table, which the database holds, too. `reduce` folds facts into a state; every order and
 every repetition of the same facts ends in the same state. Refunded and disputed are derived from amounts,
@@ -199,8 +200,10 @@ def reduce(state: PaymentState, fact: PaymentFact) -> PaymentState:
     elif fact.amount is not None and fact.kind in (FactKind.AUTHORIZED, FactKind.CAPTURED, FactKind.REFUNDED):
         sums: dict[str, int] = getattr(state, fact.kind.value)
         key = fact.operation or fact.provider_ref
-        changes = {fact.kind.value: {**sums, key: max(sums.get(key, 0), fact.amount.minor)}}
-        if not is_as_asked(fact, state.asked, state.to_capture):
+        sums = {**sums, key: max(sums.get(key, 0), fact.amount.minor)}
+        changes = {fact.kind.value: sums}
+        taken_twice = fact.kind is FactKind.CAPTURED and len(sums) > 1
+        if taken_twice or not is_as_asked(fact, state.asked, state.to_capture):
             status = PaymentStatus.CONFLICTED
     moved = status if status in MOVES[state.status] else state.status
     return state.model_copy(update={**changes, "status": moved})

@@ -85,6 +85,15 @@ def test_money_that_is_not_what_we_asked_for_is_a_conflict(minor: int, currency:
     assert fold(ASKED, [fact(FactKind.CAPTURED, "ch_1", minor, currency)]).status is PaymentStatus.CONFLICTED
 
 
+def test_money_that_is_taken_twice_is_a_conflict_in_either_order() -> None:
+    charges = [fact(FactKind.CAPTURED, "ch_1", 4500), fact(FactKind.CAPTURED, "ch_2", 4500)]
+
+    for order in permutations(charges):
+        state = fold(ASKED, order)
+
+        assert (state.status, state.captured_minor) == (PaymentStatus.CONFLICTED, 9000)
+
+
 def test_a_decline_counts_once_per_operation_and_leaves_the_checkout_open() -> None:
     state = fold(
         ASKED,
