@@ -18,6 +18,7 @@ WALLET: Mapping[str, tuple[str, Card | BankAccount]] = {
     "declined": ("A card that will be declined", cards.BY_NAME["visa_chargeDeclined"]),
     "slow_refund": ("A card whose refunds take a while", cards.BY_NAME["pendingRefund"]),
     "lost_refund": ("A card whose refunds fail afterwards", cards.BY_NAME["refundFail"]),
+    "disputed": ("A card whose holder wants the money back", cards.BY_NAME["createDispute"]),
     "echeck": ("A bank account, which takes days", bank.BY_IBAN["AT611904300234573201"]),
     "bad_echeck": ("A bank account that will not pay", bank.BY_IBAN["AT861904300235473202"]),
 }
