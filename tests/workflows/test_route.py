@@ -178,7 +178,7 @@ async def test_a_further_account_takes_what_a_rule_gives_it_and_gives_it_back_wh
         booking = await stack.book(shop)
 
         checkout = await stack.checkout(booking)
-        assert await there.pay(checkout["payment_url"]) == "paid"
+        assert await there.pay(checkout["payment_url"]) in ("paid", "approved")  # which PayPal lets us take
         await stack.wait_for(booking, "confirmed")
         await rule(shop)
         later = await stack.book(shop)
