@@ -36,6 +36,8 @@ PLUMBING = {
     "providers": {
         *(
             "gateway",
+            "trouble",
+            "amount",
             "account",
             "credential",
             "vault",
