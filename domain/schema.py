@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from domain import event
+from domain.dispute import DisputeState
 from domain.money import Money
 from domain.value import Value
 
@@ -126,6 +127,15 @@ class RefundMoved(Data):
     amount: Money
 
 
+class DisputeMoved(Data):
+    """What the payer's bank wants back of a payment, and where that stands."""
+
+    booking_id: UUID
+    payment_id: UUID
+    state: DisputeState
+    amount: Money
+
+
 class Schema(Value):
     """The present version of an event's schema."""
 
@@ -157,6 +167,9 @@ SCHEMAS: Mapping[str, Schema] = {
     event.REFUND_INITIATED: Schema(version=1, data=RefundMoved),
     event.REFUND_COMPLETED: Schema(version=1, data=RefundMoved),
     event.REFUND_FAILED: Schema(version=1, data=RefundMoved),
+    event.DISPUTE_OPENED: Schema(version=1, data=DisputeMoved),
+    event.DISPUTE_CHANGED: Schema(version=1, data=DisputeMoved),
+    event.DISPUTE_CLOSED: Schema(version=1, data=DisputeMoved),
 }
 
 

@@ -14,6 +14,7 @@ TITLES = {
     "late-refunded": "Money comes after the buyer cancelled",
     "late-reacquired": "Money comes after the hold ran out",
     "refund": "The organizer gives money back, a part and then the rest",
+    "dispute-opened": "The payer's bank wants its money back",
     "deposit": "A deposit confirms, in two payments",
     "debit": "The bank pays days later",
     "partner-refused": "A partner must accept, and does not",

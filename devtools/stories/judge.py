@@ -33,6 +33,21 @@ BOOKS = """
     where t.source in (select 'payment:' || p.id || ':captured' from payments p where p.booking_id = $1)
 """
 
+DISPUTE = "select id::text, provider_ref, state, reason, fee_minor from disputes where booking_id = $1"
+
+CASES = """
+    select case when closed_at is null then 'open' else 'closed' end as stands
+    from cases where booking_id = $1 and kind = 'dispute' order by opened_at
+"""
+
+# What a dispute has left in the books, but for what the provider holds.
+BOOKED = """
+    select e.account, sum(e.amount_minor)::bigint as minor
+    from ledger_transactions t join ledger_entries e on e.tenant_id = t.tenant_id and e.transaction_id = t.id
+    where t.source like 'dispute:' || $1 || ':%' and e.account not like 'provider_clearing:%'
+    group by e.account having sum(e.amount_minor) <> 0
+"""
+
 DRAWER = """
     select coalesce(sum(e.amount_minor), 0)::bigint
     from ledger_transactions t join ledger_entries e on e.tenant_id = t.tenant_id and e.transaction_id = t.id
@@ -135,6 +150,31 @@ class Judge:
 
     async def _given_back(self, booking: Mapping[str, Any], by: str) -> int:
         return sum(payment["refunded"] for payment in await self._payments(booking["id"], by))
+
+    async def disputed(self, booking: Mapping[str, Any], state: str) -> dict[str, Any]:
+        """Answer the dispute of a booking, once it stands so."""
+
+        async def look() -> dict[str, Any]:
+            row = await self.db.fetchrow(DISPUTE, uuid.UUID(booking["id"]))
+            return dict(row) if row else {}
+
+        dispute = await _at_rest(look, lambda found: found.get("state") == state)
+        return dispute or wrong(f"{booking['reference']} has no dispute")
+
+    async def cases(self, tale: Tale, booking: Mapping[str, Any], *stand: str) -> None:
+        """Claim how the cases of a booking's disputes stand, once they do: open or closed."""
+
+        async def look() -> list[str]:
+            rows = await self.db.fetch(CASES, uuid.UUID(booking["id"]))
+            return [row["stands"] for row in rows]
+
+        found = await _at_rest(look, lambda found: found == [*stand])
+        tale.check(f"its cases: {', '.join(stand)}", found=found, wanted=[*stand])
+
+    async def booked(self, dispute_id: str) -> dict[str, int]:
+        """Answer what a dispute has left in the books, in minor units by account; none of 0."""
+        rows = await self.db.fetch(BOOKED, dispute_id)
+        return {row["account"]: int(row["minor"]) for row in rows}
 
     async def heard(self, booking: Mapping[str, Any]) -> list[str]:
         """Answer the types of the webhooks about a booking's payments that have arrived."""

@@ -18,6 +18,10 @@ CLASSES: dict[str, type] = {
     "balance_transaction": stripe.BalanceTransaction,
     "checkout.session": stripe.checkout.Session,
     "webhook_endpoint": stripe.WebhookEndpoint,
+    "dispute": stripe.Dispute,
+    "account": stripe.Account,
+    "transfer": stripe.Transfer,
+    "payout": stripe.Payout,
     "event": stripe.Event,
     "balance": stripe.Balance,
 }
@@ -35,6 +39,20 @@ FLOWS = {
     "held": {"payment_intent.amount_capturable_updated"},
     "captured later": {"charge.captured"},
     "lapsed": {"payment_intent.canceled", "charge.expired"},
+    "disputed": {
+        "charge.dispute.created",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.updated",
+        "charge.dispute.funds_reinstated",
+        "charge.dispute.closed",
+    },
+    "money out": {
+        "transfer.created",
+        "transfer.reversed",
+        "payout.created",
+        "payout.paid",
+        "account.updated",
+    },
     "session": {"checkout.session.completed", "checkout.session.expired"},
 }
 
@@ -56,9 +74,26 @@ async def story_of_everything(shop: Shop) -> list[dict[str, Any]]:
     await shop.stripe.v1.checkout.sessions.expire_async(second.id)
     customer = await shop.stripe.v1.customers.create_async({"email": "a@x.test", "address": {"city": "Bern"}})
     await shop.stripe.v1.customers.update_async(customer.id, {"name": "Ada"})
+    await shop.paid(card="pm_card_createDispute")
     await shop.advance(8 * 24 * 3600)
+    await disputes_and_money_out(shop)
     found: list[dict[str, Any]] = await shop.control("GET", f"/accounts/{shop.key}/events")
     return found
+
+
+async def disputes_and_money_out(shop: Shop) -> None:
+    """Win the dispute, move what is there to a payee, take a part back, and pay out the platform's own."""
+    calls = shop.stripe.v1
+    [dispute] = (await calls.disputes.list_async()).data
+    await calls.disputes.update_async(dispute.id, {"evidence": {"uncategorized_text": "winning_evidence"}})
+    account = await calls.accounts.create_async({"country": "DE", "default_currency": "eur"})
+    await calls.accounts.update_async(account.id, {"email": "organizer@x.test"})
+    transfer = await calls.transfers.create_async(
+        {"amount": 300, "currency": "eur", "destination": account.id}
+    )
+    await calls.transfers.reversals.create_async(transfer.id, {"amount": 100})
+    await calls.payouts.create_async({"amount": 200, "currency": "eur"})
+    await shop.advance(3 * 24 * 3600)
 
 
 async def test_every_event_obeys_the_types_of_the_sdk(shop: Shop) -> None:
@@ -89,6 +124,10 @@ async def test_every_object_that_can_be_fetched_obeys_the_types_of_the_sdk(shop:
         "customers",
         "events",
         "webhook_endpoints",
+        "disputes?expand[]=data.charge",
+        "accounts",
+        "transfers?expand[]=data.balance_transaction",
+        "payouts?expand[]=data.balance_transaction",
         "balance_transactions?expand[]=data.source",
     ):
         status, page, _ = await shop.raw("GET", f"/stripe/v1/{path}{'&' if '?' in path else '?'}limit=100")

@@ -151,6 +151,14 @@ async def authorised_too_late(stack: Stack, hold_seconds: int) -> Booked:
     return booking
 
 
+async def wanted_back(stack: Stack, hold_seconds: int) -> Booked:
+    """Pay, and have the payer's bank want the money back."""
+    booking = await paid(stack, 900)
+    await stack.wait_for(booking, "confirmed")
+    await stack.sandbox.charge_back()
+    return booking
+
+
 async def judged(stack: Stack, hold_seconds: int) -> Booked:
     """Pay, and have the partner accept as soon as it is asked."""
     booking = await stack.book(await stack.shop(terms=SalesTerms(partner_accepts=True), capacity=1))
@@ -191,6 +199,7 @@ STORY: dict[str, Story] = {
     "list_missed": unheard,
     "ask_open_payments": unlisted,
     "begin_lost": lost,
+    "follow_dispute": wanted_back,
     "capture_payment": held_first,
     "void_payment": authorised_too_late,
     "ask_judge": judged,

@@ -12,7 +12,7 @@ from domain.schema import SCHEMAS
 from tests.support.check import events_of, violations
 from tests.support.stack import Stack, bearer
 from tests.support.wait import eventually
-from tests.workflows import test_refund
+from tests.workflows import test_dispute, test_refund
 from tests.workflows.test_declined import INSUFFICIENT
 
 BEGUN = ["booking.created", "booking.initiated", "inventory.reserved"]
@@ -31,6 +31,15 @@ async def given_back(stack: Stack) -> None:
     await eventually(lambda: stack.value(failed), what="the refund to come back")
     story = [*BEGUN, "payment.processed", "booking.confirmed"]
     assert (await events_of(stack, booking))[: len(story)] == story
+
+
+async def disputed(stack: Stack) -> None:
+    """The payer's bank asks about the money, wants it back, and decides."""
+    booking, inquiry = await test_dispute.disputed(stack, "warning", inquiry=True)
+    await stack.sandbox.control(f"disputes/{inquiry['provider_ref']}/escalate")
+    await test_dispute.until(stack, booking, "open")
+    await stack.sandbox.decide_dispute(inquiry["provider_ref"], won=True)
+    await test_dispute.until(stack, booking, "won")
 
 
 async def changed_and_cancelled(stack: Stack) -> None:
@@ -84,6 +93,7 @@ async def declined(stack: Stack) -> None:
 @pytest.mark.row("WHK-12", partly="the events of nouns that are still to come")
 async def test_every_event_is_told_once_and_in_order(stack: Stack) -> None:
     await given_back(stack)  # moves the provider's clock, so it comes first
+    await disputed(stack)  # looks for the newest payment
     await asyncio.gather(
         *(story(stack) for story in (changed_and_cancelled, given_up, reviewed, too_late, declined))
     )

@@ -13,7 +13,6 @@ from tests.support.stack import Booked, Stack
 from tests.support.wait import eventually
 from tests.support.worker_process import worker_process
 from tests.workflows.test_refund import at_the_desk
-from tests.workflows.test_webhook import deliver_object
 
 DECLINED, ASKED = "visa_chargeDeclinedInsufficientFunds", "threeDSecure2Required"
 KIND = """
@@ -56,10 +55,7 @@ async def refunded(stack: Stack, booking: Booked) -> None:
 async def disputed(stack: Stack, booking: Booked) -> None:
     """The payer's bank wants the money back."""
     await paid(stack, booking)
-    [taken] = await stack.sandbox.events("charge.succeeded")
-    charge = taken["data"]["object"]["id"]
-    dispute = {"id": "du_1", "object": "dispute", "charge": charge, "status": "needs_response"}
-    await deliver_object(stack, "charge.dispute.created", dispute)
+    await stack.sandbox.charge_back()
 
 
 @dataclass(frozen=True)
