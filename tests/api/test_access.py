@@ -110,6 +110,8 @@ ASKED: list[tuple[Permission, str, str, dict[str, Any] | None]] = [
     (Permission.OPERATE, "GET", "/admin/blocks", None),
     (Permission.OPERATE, "POST", "/admin/blocks", {"user_id": "eve", "reason": "why"}),
     (Permission.OPERATE, "DELETE", "/admin/blocks/user/{any}", None),
+    (Permission.OPERATE, "GET", "/disputes", None),
+    (Permission.OPERATE, "GET", "/disputes/{any}", None),
     (Permission.OPERATE, "GET", "/admin/cases", None),
     (Permission.OPERATE, "GET", "/admin/cases/{any}", None),
     (Permission.OPERATE, "POST", "/admin/cases/{any}/close", {"note": "what"}),
