@@ -20,6 +20,7 @@ class DisputeWorkflow:
         self.report: DisputeReport | None = None
         self.news = 0
         self.looks = 0
+        self.attention = False
 
     @workflow.run
     async def run(self, request: DisputeRequest) -> DisputeReport:
@@ -64,4 +65,6 @@ class DisputeWorkflow:
     def tell(self, report: DisputeReport) -> None:
         """Let a person see where it stands, and find it while it is open."""
         workflow.set_current_details(f"**{self.request.reference}** {report.amount}: {report.state.value}")
-        workflow.upsert_search_attributes([names.NEEDS_ATTENTION.value_set(not report.state.ended)])
+        if self.attention is report.state.ended:
+            self.attention = not report.state.ended
+            workflow.upsert_search_attributes([names.NEEDS_ATTENTION.value_set(self.attention)])
