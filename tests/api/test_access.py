@@ -117,6 +117,8 @@ ASKED: list[tuple[Permission, str, str, dict[str, Any] | None]] = [
     (Permission.OPERATE, "POST", "/admin/cases/{any}/close", {"note": "what"}),
     (Permission.OPERATE, "POST", "/admin/transactions/{any}/investigate", None),
     (Permission.OPERATE, "GET", "/admin/bookings/{booking}/attempts", None),
+    (Permission.OPERATE, "GET", "/admin/bookings/{booking}/notices", None),
+    (Permission.OPERATE, "POST", "/admin/notices/{any}/resend", {"reason": "why"}),
     (Permission.OPERATE, "POST", "/admin/sagas/{booking}/retry", {"reason": "why"}),
     (Permission.OPERATE, "POST", "/bookings/{booking}/review-answer", {"accepted": True}),
     (Permission.ACCEPT, "POST", "/bookings/{booking}/partner-answer", {"accepted": True}),
