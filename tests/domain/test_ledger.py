@@ -1,15 +1,20 @@
 """Every posting sums to zero, and a booking's life leaves nothing owed to its buyer."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
+import pytest
 from hypothesis import given, strategies as st
 
-from domain.ids import BookingId, PaymentId, RefundId
+from domain.dispute import FundsMoved
+from domain.ids import BookingId, DisputeId, PaymentId, RefundId
 from domain.ledger import (
     CUSTOMER_DEPOSITS,
     REFUND_PAYABLE,
     Posting,
     booking_confirmed,
+    dispute_lost,
+    dispute_moved,
     payment_captured,
     provider_clearing,
     refund_completed,
@@ -18,6 +23,7 @@ from domain.ledger import (
 from domain.money import Money
 
 PAYMENT, BOOKING, REFUND = PaymentId(UUID(int=1)), BookingId(UUID(int=2)), RefundId(UUID(int=3))
+DISPUTE, NOW = DisputeId(UUID(int=4)), datetime(2026, 9, 1, tzinfo=UTC)
 CLEARING = provider_clearing("stripe", "default")
 
 amounts = st.integers(min_value=1, max_value=10**10).map(lambda minor: Money(minor=minor, currency="EUR"))
@@ -89,3 +95,47 @@ def test_what_nobody_has_earned_comes_from_the_buyers_deposits() -> None:
 
 def test_a_free_booking_posts_no_empty_entry() -> None:
     assert booking_confirmed(BOOKING, Money(minor=0, currency="EUR"), 500).entries == ()
+
+
+def moved(reference: str, minor: int, fee: int) -> FundsMoved:
+    return FundsMoved(
+        reference=reference,
+        amount=Money(minor=minor, currency="EUR"),
+        fee=Money(minor=fee, currency="EUR"),
+        occurred_at=NOW,
+    )
+
+
+def sides(posting: Posting) -> dict[str, int]:
+    return {entry.account: entry.amount.minor for entry in posting.entries}
+
+
+TAKEN, BACK = moved("txn_1", -10_000, 2_000), moved("txn_2", 10_000, -2_000)
+
+
+def test_what_a_dispute_takes_is_a_claim_and_its_fee_is_spent() -> None:
+    posting = dispute_moved(DISPUTE, TAKEN, CLEARING)
+
+    assert sides(posting) == {"dispute_receivable": 10_000, "dispute_fee_expense": 2_000, CLEARING: -12_000}
+    assert posting.external_ref == "txn_1"
+
+
+def test_what_comes_back_of_a_dispute_is_the_same_the_other_way_round() -> None:
+    taken, back = (sides(dispute_moved(DISPUTE, each, CLEARING)) for each in (TAKEN, BACK))
+
+    assert {account: -minor for account, minor in taken.items()} == back
+
+
+@pytest.mark.parametrize(
+    ("earned", "unearned"),
+    [
+        ({"organizer_payable:pending": 9_500, "platform_fee": 500}, 0),
+        ({"organizer_payable:pending": 3_000}, 7_000),
+        ({}, 10_000),
+    ],
+)
+def test_what_is_lost_is_given_by_who_has_earned_it(earned: dict[str, int], unearned: int) -> None:
+    posting = dispute_lost(DISPUTE, 1, Money(minor=10_000, currency="EUR"), earned)
+
+    deposits = {"customer_deposits": unearned} if unearned else {}
+    assert sides(posting) == {**earned, **deposits, "dispute_receivable": -10_000}
