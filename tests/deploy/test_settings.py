@@ -8,6 +8,7 @@ import pytest
 
 from settings import Settings, SettingsInvalid
 from tests.deploy.given import DEVELOPMENT, LONG, PEM, PRODUCTION
+from tests.support import mail
 
 
 def load(monkeypatch: pytest.MonkeyPatch, values: Mapping[str, str]) -> Settings:
@@ -60,6 +61,10 @@ def test_the_database_may_be_named_as_the_sources_do(monkeypatch: pytest.MonkeyP
         ("BOOKING_TOKEN_SECRET", "open-sesame"),
         ("HOLDFAST_ENV", "live"),
         ("PAYLOAD_KEYS", f"k1:{LONG},{LONG}"),
+        ("MAIL_VIA", "pigeon"),
+        ("MAIL_VIA", "smtp,sendgrid,smtp"),
+        ("SENDGRID_WEBHOOK_KEY", "no key"),
+        ("SENDGRID_WEBHOOK_KEY", f"{mail.shown()},{LONG}"),
     ],
 )
 def test_a_wrong_value_is_named_and_not_repeated(
@@ -93,6 +98,34 @@ def test_several_webhook_secrets_are_believed(monkeypatch: pytest.MonkeyPatch) -
     )
 
     assert settings.credentials[0].secrets == (f"whsec_old{LONG}", f"whsec_new{LONG}")
+
+
+def test_letters_may_go_over_two_services_and_events_be_signed_by_two_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keys = f"{mail.shown()}, {mail.shown()}"
+    given = {"MAIL_VIA": "smtp,sendgrid", "SENDGRID_WEBHOOK_KEY": keys}
+
+    settings = load(monkeypatch, {**DEVELOPMENT, **given})
+
+    assert settings.mail_services == ("smtp", "sendgrid")
+    assert settings.sendgrid_webhook_keys == (mail.shown(), mail.shown())
+
+
+@pytest.mark.row("DEP-09")
+def test_in_production_letters_go_to_a_server_that_was_named_and_never_in_clear(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    over = {**PRODUCTION, "MAIL_VIA": "smtp"}
+    load(monkeypatch, {**over, "SMTP_HOST": "mail.example.com", "SMTP_TLS": "starttls"})
+
+    with pytest.raises(SettingsInvalid) as refused:
+        load(monkeypatch, over)
+
+    assert {line.partition(":")[0] for line in str(refused.value).splitlines()[1:]} == {
+        "SMTP_HOST",
+        "SMTP_TLS",
+    }
 
 
 @pytest.mark.row("DEP-09")
