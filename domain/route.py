@@ -73,7 +73,7 @@ def route(
     *,
     provider: str | None = None,
 ) -> tuple[AccountName, ...]:
-    """List the accounts that may take a payment, the one to be asked first; none when none may.
+    """List the accounts that may take a payment, each once, the one to be asked first; none when none may.
 
     The most specific rule that applies decides alone. `accounts` are those that can be used at all, in the
     order that counts where no rule applies; `provider` is the buyer's wish, which narrows the list.
@@ -82,7 +82,7 @@ def route(
     rule = max(applying, key=lambda each: each.specificity, default=None)
     return tuple(
         account
-        for account in (rule.accounts if rule else accounts)
+        for account in dict.fromkeys(rule.accounts if rule else accounts)
         if account in accounts
         and provider in (None, account.provider)
         and registry.takes(

@@ -72,6 +72,12 @@ def test_an_account_that_cannot_be_used_is_left_out_though_a_rule_names_it() -> 
 
 
 @pytest.mark.row("PAY-42")
+def test_an_account_that_a_rule_names_twice_is_asked_once() -> None:
+    """Else whoever turns to the next account would never come to the last."""
+    assert route(purchase(), [RouteRule(accounts=(ADYEN, STRIPE, ADYEN))], ALL) == (ADYEN, STRIPE)
+
+
+@pytest.mark.row("PAY-42")
 @pytest.mark.parametrize(
     ("wanted", "bought"),
     [
