@@ -108,6 +108,7 @@ def test_mail_that_is_not_ours_moves_nothing(ids: dict[str, Any]) -> None:
     [read] = parse(json.dumps([event("bounce", "e1", **ids)]).encode())
 
     assert read.fact is None
+    assert not read.unreadable
 
 
 def test_what_is_kept_of_an_event_tells_of_nobody_and_is_read_the_same_again() -> None:
