@@ -118,7 +118,7 @@ class SweepActivities:
         return [
             Delivery(gateway.provider, gateway.account, event.event_id, event.kind, event.occurred_at, raw)
             for event in gateway.parse(raw)
-            if event.facts and event.live is self.live
+            if (event.facts or event.disputed) and event.live is self.live
         ]
 
     async def _ask_about(self, gateway: Gateway, open_one: OpenPayment) -> None:

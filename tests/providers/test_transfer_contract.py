@@ -37,6 +37,7 @@ async def payee(desk: Desk, bank: str = "000123456789") -> str:
     wish = {
         "type": "express",
         "capabilities[transfers][requested]": "true",
+        "external_account[object]": "bank_account",
         "external_account[country]": "US",
         "external_account[currency]": "usd",
         "external_account[account_number]": bank,
