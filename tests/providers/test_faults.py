@@ -273,10 +273,10 @@ async def test_an_answer_that_takes_too_long_is_an_unknown_outcome_and_one_effec
     with pytest.raises(OutcomeUnknown):
         await opened(impatient, wished)
     found = await desk.gateway.find_checkout(wished.payment_id)
-    page = found or await eventually(lambda: opened_unless_busy(desk.gateway, wished), what="the page")
+    if found is None:
+        await eventually(lambda: opened_unless_busy(desk.gateway, wished), what="the page")
     gc.collect()  # Stripe's package leaves the connection of an answer that it gave up to the collector
 
-    assert page.provider_ref
     assert len(await desk.account.checkouts()) == before + 1
 
 
