@@ -22,7 +22,7 @@ from tests.support.stack import Stack
 from tests.support.temporal import kinds
 from tests.support.user import User
 from tests.support.wait import eventually
-from tests.workflows import test_judge, test_parts, test_refund, test_sweep
+from tests.workflows import test_dispute, test_judge, test_parts, test_refund, test_sweep
 from workflows import names
 from workflows.refund import RefundWorkflow
 
@@ -160,6 +160,14 @@ async def refund_that_came_back(stack: Stack) -> str:
     return test_refund.run_of(stack, given).id
 
 
+async def dispute_that_is_won(stack: Stack) -> str:
+    """The payer's bank wants the money back, and decides for us."""
+    booking, dispute = await test_dispute.disputed(stack)
+    await stack.sandbox.decide_dispute(dispute["provider_ref"], won=True)
+    await test_dispute.until(stack, booking, "won")
+    return names.dispute(UUID(dispute["id"]))
+
+
 async def method_that_is_stored(stack: Stack) -> str:
     """A user's card, kept at the provider."""
     shop = await stack.shop()
@@ -190,6 +198,7 @@ STORIES: tuple[Callable[[Stack], Awaitable[str]], ...] = (
     refund,
     refund_that_waits_for_funds,
     refund_that_came_back,
+    dispute_that_is_won,
     method_that_is_stored,
     sweep,
 )

@@ -100,6 +100,7 @@ class _Names(dict[str, Any]):
         super().__init__(vars(sys.modules[owner.__module__]) | vars(owner))
 
     def __missing__(self, name: str) -> Any:
+        name = name.removesuffix("Resource")  # an alias where a field has the name of the class
         for place in (stripe, stripe.checkout):
             if hasattr(place, name):
                 return getattr(place, name)

@@ -31,11 +31,11 @@ async def disputed(stack: Stack, state: str = "open", **wish: Any) -> tuple[Book
 
 async def until(stack: Stack, booking: Booked, state: str) -> dict[str, Any]:
     """Read the booking's dispute until it has come to this state."""
+    tenant_id = await stack.value("select tenant_id from bookings where id = $1", booking.id)
+    token = await operator(stack, tenant_id)
 
     async def look() -> dict[str, Any] | None:
-        answer = await stack.http.get(
-            f"/api/v1/disputes?about={booking.id}", headers=bearer(await operator(stack))
-        )
+        answer = await stack.http.get(f"/api/v1/disputes?about={booking.id}", headers=bearer(token))
         assert answer.status_code == 200, answer.text
         return next((each for each in answer.json()["items"] if each["state"] == state), None)
 

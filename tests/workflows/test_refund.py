@@ -40,9 +40,9 @@ async def give_back(stack: Stack, payment_id: UUID, minor: int | None = None) ->
     return made
 
 
-async def operator(stack: Stack) -> str:
-    """Sign the token of an operator of the only tenant."""
-    tenant_id = await stack.value("select id from tenants")
+async def operator(stack: Stack, tenant_id: UUID | None = None) -> str:
+    """Sign the token of an operator of the tenant, by default the only one."""
+    tenant_id = tenant_id or await stack.value("select id from tenants")
     now = await stack.value("select now()")
     signer = UserTokens(KeyRing(stack.settings.jwt_private_key), stack.settings.jwt_issuer)
     return signer.sign("olga", tenant_id, ["operator"], token_id=uuid4().hex, now=now)
