@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from temporalio.client import WorkflowHandle
 
+from domain.ids import TenantId
 from providers.token import KeyRing, UserTokens
 from tests.support.check import violations
 from tests.support.stack import Booked, Stack, bearer, idempotent
@@ -40,7 +41,7 @@ async def give_back(stack: Stack, payment_id: UUID, minor: int | None = None) ->
     return made
 
 
-async def operator(stack: Stack, tenant_id: UUID | None = None) -> str:
+async def operator(stack: Stack, tenant_id: TenantId | None = None) -> str:
     """Sign the token of an operator of the tenant, by default the only one."""
     tenant_id = tenant_id or await stack.value("select id from tenants")
     now = await stack.value("select now()")
