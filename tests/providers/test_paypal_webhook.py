@@ -32,11 +32,15 @@ class Authority:
         self.root = self._sign(self.name, self.key.public_key(), ca=True)
 
     def certify(
-        self, key: rsa.RSAPrivateKey, name: str = TRIAL_NAME, since: datetime = NOW - DAY
+        self,
+        key: rsa.RSAPrivateKey,
+        name: str = TRIAL_NAME,
+        since: datetime = NOW - DAY,
+        dns: str | None = None,
     ) -> x509.Certificate:
         """Certify a key for a day before and a day after."""
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        return self._sign(subject, key.public_key(), since=since, dns=name)
+        return self._sign(subject, key.public_key(), since=since, dns=dns or name)
 
     def _sign(
         self,
@@ -87,6 +91,7 @@ SERVED = {
     "good": ROOT.certify(KEY),
     "foreign-root": OTHER.certify(KEY),
     "foreign-name": ROOT.certify(KEY, "shop.example"),
+    "other-subject": ROOT.certify(KEY, "shop.example", dns=TRIAL_NAME),
     "over": ROOT.certify(KEY, since=NOW - 5 * DAY),
     "to-come": ROOT.certify(KEY, since=NOW + DAY),
 }
@@ -106,7 +111,7 @@ class Provider:
         if name == "garbage":
             return web.Response(body=b"-----BEGIN CERTIFICATE-----\nnonsense")
         if name == "huge":
-            return web.Response(body=b"x" * 200_000)
+            return web.Response(body=SERVED["good"].public_bytes(Encoding.PEM) + b"\n" * 200_000)
         if name == "elsewhere":
             return web.Response(status=302, headers={"Location": f"{self.url}{PATH}good"})
         if name not in SERVED:
@@ -187,6 +192,7 @@ FORGED: dict[str, Change] = {
     "of the future": lambda _, provider: signed(provider, at=NOW + timedelta(hours=1)),
     "a root that nobody trusts": lambda _, provider: signed(provider, name="foreign-root"),
     "a name that is not PayPal's": lambda _, provider: signed(provider, name="foreign-name"),
+    "a subject that is not PayPal's": lambda _, provider: signed(provider, name="other-subject"),
     "a certificate that is over": lambda _, provider: signed(provider, name="over"),
     "a certificate of tomorrow": lambda _, provider: signed(provider, name="to-come"),
     "no certificate": lambda _, provider: signed(provider, name="nobody"),
