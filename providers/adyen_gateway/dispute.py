@@ -58,15 +58,18 @@ class AdyenDisputes:
         """Refuse: Adyen takes documents (PDF, TIFF, JPEG), which are handed in at its desk, and no words."""
         raise Refused("wants_documents")
 
-    async def accept(self, provider_ref: str, *, op_key: str) -> DisputeFact:
-        """Let the payer have the money: lost by our own word, which a notification repeats."""
+    async def accept(self, provider_ref: str, *, op_key: str) -> DisputeFact:  # noqa: ARG002 - the protocol's
+        """Let the payer have the money: lost by our own word, which a notification repeats.
+
+        The key is the dispute's alone: until that has come, nothing tells that it was accepted before.
+        """
         found = await self.fetch(provider_ref)
         if found.state is DisputeState.LOST:
             return found
         _, psp = reference.read_dispute(provider_ref)
         asked = {"disputePspReference": psp, "merchantAccountCode": self._merchant}
         call = self._client.disputes.accept_dispute
-        answer = await self._client.post("accept_dispute", call, asked, key=op_key)
+        answer = await self._client.post("accept_dispute", call, asked, key=f"{psp}:accept:1")
         result = answer.get("disputeServiceResult")
         if not isinstance(result, dict) or result.get("success") is not True:
             raise StateConflict("dispute_answered")

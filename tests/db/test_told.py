@@ -11,9 +11,9 @@ from db.booking.place import place
 from db.payment import attempt
 from db.webhook import Delivery, Told, store
 from domain.ids import PaymentId
-from domain.payment import Checkout
+from domain.payment import Checkout, CreatePayment, StartPayment
 from tests.support.database import Databases
-from tests.support.shop import open_shop, pay
+from tests.support.shop import open_shop
 
 ENDS = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
@@ -102,17 +102,30 @@ async def test_only_the_payment_role_reads_what_buyers_told_their_provider(datab
 
 async def test_the_end_of_a_checkout_is_the_one_that_was_written_down(databases: Databases) -> None:
     booking = (await place(databases.app, (await open_shop(databases.app)).placement())).booking
-    opened, unopened = [await pay(databases.payment, booking) for _ in range(2)]
-    checkout = Checkout(payment_id=opened, provider="stripe", payment_url="https://page", expires_at=ENDS)
+    opened, unopened = PaymentId(uuid4()), PaymentId(uuid4())
+    for payment_id in (opened, unopened):
+        wish = StartPayment(
+            payment_id=payment_id,
+            provider="adyen",
+            account="default",
+            amount=booking.due,
+            return_url="https://shop.example/back",
+        )
+        ask = CreatePayment(
+            tenant_id=booking.tenant_id, booking_id=booking.id, reference=booking.reference, wish=wish
+        )
+        async with databases.payment.tenant(booking.tenant_id) as connection:
+            await attempt.create(connection, ask)
+    checkout = Checkout(payment_id=opened, provider="adyen", payment_url="https://page", expires_at=ENDS)
     async with databases.payment.tenant(booking.tenant_id) as connection:
         await attempt.opened(connection, booking.tenant_id, str(opened), checkout)
 
-    memory = Told(databases.payment, "stripe", "default")
+    memory = Told(databases.payment, "adyen", "default")
 
     assert await memory.payable_until(opened) == ENDS
     assert await memory.payable_until(unopened) is None
-    assert await Told(databases.payment, "adyen", "default").payable_until(opened) is None
-    assert await Told(databases.payment, "stripe", "second").payable_until(opened) is None
+    assert await Told(databases.payment, "stripe", "default").payable_until(opened) is None
+    assert await Told(databases.payment, "adyen", "second").payable_until(opened) is None
 
 
 async def test_reports_are_remembered_by_account_the_newest_first(databases: Databases) -> None:

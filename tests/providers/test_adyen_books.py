@@ -8,7 +8,7 @@ import pytest
 from domain.money import Money
 from providers.adyen_gateway.books import read
 from providers.books import Books, Line, LineKind
-from providers.gateway import OutcomeUnknown, Refused
+from providers.gateway import NotFound, OutcomeUnknown, Refused
 from tests.providers.adyen_item import envelope, item, refunding
 from tests.providers.conftest import MERCHANT, Delivery, Desk, MakeOrder, Told, adyen_gateway, key_of
 from tests.support.sandbox import Account
@@ -168,3 +168,21 @@ async def test_nobody_reads_a_file_that_is_no_settlement_or_of_nobody(account: A
 async def test_adyen_tells_no_balance(adyen: Desk) -> None:
     with pytest.raises(Refused):
         await books_of(adyen).balances()
+
+
+async def test_a_report_that_is_told_of_and_not_there_is_not_found(adyen: Desk) -> None:
+    missing = envelope(item("REPORT_AVAILABLE", pspReference="settlement_detail_report_batch_9.csv"))
+    books = adyen_gateway(adyen.account, Told([Delivery(missing, {})])).books
+    assert books is not None
+
+    with pytest.raises(NotFound):
+        await books.lines(*EVER)
+
+
+async def test_a_time_is_half_open(adyen: Desk, order: MakeOrder) -> None:
+    await settled(adyen, order)
+    books = books_of(adyen)
+    first = min(line.occurred_at for line in (await books.lines(*EVER)).lines)
+
+    assert (await books.lines(EVER[0], first)).lines == ()
+    assert first in {line.occurred_at for line in (await books.lines(first, EVER[1])).lines}

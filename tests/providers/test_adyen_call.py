@@ -64,6 +64,45 @@ async def test_a_session_is_asked_for_with_exactly_these_fields_and_a_key(
     assert (opened.payment_url, opened.expires_at) == ("https://pay.example", ends)
 
 
+@pytest.mark.parametrize(
+    ("method", "manual", "held", "allowed"),
+    [
+        (None, True, True, ["scheme", "paypal", "applepay", "googlepay"]),
+        ("card", True, True, ["scheme"]),
+        ("apple_pay", True, True, ["applepay"]),
+        ("ideal", True, False, ["ideal"]),
+        ("bizum", False, False, ["bizum"]),
+    ],
+)
+async def test_what_cannot_be_held_is_taken_at_once(
+    account: Account,
+    order: MakeOrder,
+    stub: tuple[str, list[Any], list[web.Response]],
+    method: str | None,
+    manual: bool,
+    held: bool,
+    allowed: list[str],
+) -> None:
+    address, came, answers = stub
+    ends = datetime.now(UTC) + timedelta(days=3)
+    session = {"id": "CS1", "sessionData": "x", "expiresAt": ends.isoformat(), "url": "https://page"}
+    answers.append(web.json_response(session, status=201))
+    wished = order(
+        method=method, manual_capture=manual, expires_at=ends, return_url="https://shop.example/#/back"
+    )
+
+    await adyen_gateway(account, Told([]), api=address).open_checkout(wished, op_key=key_of(wished))
+
+    ((_, _, body),) = came
+    assert body["reference"] == (f"{wished.payment_id}:hold" if held else str(wished.payment_id))
+    assert (body.get("additionalData"), body.get("captureDelayHours")) == (
+        ({"manualCapture": "true"}, None) if held else (None, 0)
+    )
+    assert body["allowedPaymentMethods"] == allowed
+    assert datetime.fromisoformat(body["expiresAt"]) < ends - timedelta(days=2)
+    assert body["returnUrl"] == f"https://shop.example/?payment_id={wished.payment_id}&checkout=done"
+
+
 async def test_a_client_pays_with_the_sessions_id_and_data(adyen: Desk, order: MakeOrder) -> None:
     wished = order(hosted=False)
 
@@ -300,3 +339,14 @@ async def test_a_list_that_nobody_understands_is_an_unknown_outcome(account: Acc
     with pytest.raises(OutcomeUnknown):
         await vault.list_methods("shopper-1")
     await runner.cleanup()
+
+
+async def test_an_owner_of_any_name_is_asked_for_as_they_are_called(adyen: Desk) -> None:
+    vault, owner = adyen.gateway.vault, "shopper 1&merchantAccount=Another/é"
+    assert vault is not None
+    token = await adyen.typed(owner, "visa")
+
+    assert [each.token for each in await vault.list_methods(owner)] == [token]
+    await vault.forget_method(Stored(customer=owner, token="../storedPaymentMethods"), op_key="1")  # noqa: S106
+    await vault.forget_method(Stored(customer=owner, token=token), op_key="1")
+    assert list(await vault.list_methods(owner)) == []

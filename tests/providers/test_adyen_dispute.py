@@ -120,10 +120,10 @@ async def test_a_dispute_that_is_accepted_is_lost_and_the_money_gone(adyen: Desk
     assert disputes is not None
     before = await stands(adyen, dispute)
 
-    accepted = [await disputes.accept(dispute, op_key=f"{dispute}:accept:{n}") for n in (1,)]
+    accepted = await disputes.accept(dispute, op_key="accept:1")
 
     after = await stands(adyen, dispute)
-    assert (before.state, accepted[0].state, after.state) == (
+    assert (before.state, accepted.state, after.state) == (
         DisputeState.OPEN, DisputeState.LOST, DisputeState.LOST,
     )  # fmt: skip
     assert [each.amount.minor for each in after.funds] == [-59_999]
@@ -149,3 +149,23 @@ async def test_words_are_no_evidence_for_adyen(adyen: Desk, order: MakeOrder) ->
 
     with pytest.raises(Refused):
         await disputes.submit(dispute, Evidence(text="They were there."), op_key="1")
+
+
+async def test_what_the_bank_has_decided_for_the_payer_is_accepted_already(
+    adyen: Desk, order: MakeOrder
+) -> None:
+    dispute, disputes = await disputed(adyen, order), adyen.gateway.disputes
+    assert disputes is not None
+    await adyen.account.decide_dispute(dispute.partition("/")[2], won=False)
+    await stands(adyen, dispute)
+
+    assert (await disputes.accept(dispute, op_key="accept:1")).state is DisputeState.LOST
+
+
+async def test_two_disputes_of_one_payment_are_two(account: Account) -> None:
+    other = item("REQUEST_FOR_INFORMATION", pspReference="ANOTHER", eventDate="2026-11-21T21:00:00+01:00")
+    disputes = disputes_of(account, [told("CHARGEBACK", 0), other])
+
+    states = [(await disputes.fetch(f"{PAYMENT}/{psp}")).state for psp in ("DISPUTE", "ANOTHER")]
+
+    assert states == [DisputeState.OPEN, DisputeState.WARNING]

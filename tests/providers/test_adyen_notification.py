@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -109,6 +110,41 @@ def test_what_is_told_of_a_card_and_its_risk() -> None:
     assert (said.decline_code, said.decline_reason) == ("insufficient_funds", "not_enough_balance")
 
 
+@pytest.mark.parametrize(
+    ("about", "score", "result"),
+    [
+        ({"totalFraudScore": "250", "fraudResultType": "RED"}, "9.99", RiskResult.BLOCKED),
+        ({"totalFraudScore": "-5", "fraudResultType": "GREEN"}, "0.00", RiskResult.PASSED),
+        ({"totalFraudScore": "0", "fraudManualReview": "true"}, "0.00", RiskResult.REVIEW),
+        ({"totalFraudScore": "NaN", "fraudResultType": "BLUE"}, None, None),
+        ({"totalFraudScore": "Infinity"}, None, None),
+        ({"totalFraudScore": {}}, None, None),
+    ],
+)
+def test_a_risk_is_told_within_bounds_or_not_at_all(
+    about: dict[str, Any], score: str | None, result: RiskResult | None
+) -> None:
+    (event,) = webhook.parse(envelope(item("AUTHORISATION", additionalData=about)), "main", MERCHANT)
+
+    (said,) = event.facts
+    assert (said.risk_score, said.risk_result) == (score and Decimal(score), result)
+
+
+def test_a_method_that_is_no_card_has_no_digits() -> None:
+    told = item("AUTHORISATION", paymentMethod="ideal", additionalData={"cardSummary": "1142"})
+
+    (event,) = webhook.parse(envelope(told), "main", MERCHANT)
+
+    (said,) = event.facts
+    assert (said.method, said.card_brand, said.card_last4) == ("ideal", None, None)
+
+
+def test_an_instant_without_a_zone_is_utc() -> None:
+    (event,) = webhook.parse(envelope(item("CAPTURE", eventDate="2026-11-21T20:15:00")), "main", MERCHANT)
+
+    assert event.occurred_at == datetime(2026, 11, 21, 20, 15, tzinfo=UTC)
+
+
 def test_what_is_anothers_merchants_says_nothing_and_is_known_as_such() -> None:
     (event,) = webhook.parse(envelope(item("AUTHORISATION", merchantAccountCode="Another")), "main", MERCHANT)
 
@@ -136,6 +172,12 @@ def test_adyens_own_example_is_authentic() -> None:
     webhook.verify(envelope(good), {}, keys=[OTHER_KEY, KEY], login="")
     with pytest.raises(BadSignature):
         webhook.verify(envelope(good), {}, keys=[OTHER_KEY], login="")
+
+
+@pytest.mark.parametrize("keys", [[], [""], ["", KEY]])
+def test_a_key_that_is_not_set_signs_nothing(keys: list[str]) -> None:
+    with pytest.raises(BadSignature):
+        webhook.verify(envelope(signed(item("CAPTURE"), key="")), {}, keys=keys, login="")
 
 
 @pytest.mark.parametrize(

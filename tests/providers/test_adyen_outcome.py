@@ -1,14 +1,16 @@
 """What becomes of money at Adyen: asked for, and true when a notification says so."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from domain.money import Money
-from domain.payment import Closing, PaymentStatus, fold
-from providers.gateway import NotExecuted, RefundStatus, StateConflict
-from tests.providers.adyen_item import REFUND, refunding
-from tests.providers.conftest import Desk, MakeOrder, Told, adyen_gateway, key_of
+from domain.payment import Closing, FactKind, PaymentStatus, fold
+from providers.gateway import NotExecuted, NotFound, RefundStatus, StateConflict
+from tests.providers.adyen_item import REFUND, envelope, item, refunding
+from tests.providers.conftest import Delivery, Desk, MakeOrder, Told, adyen_gateway, key_of
+from tests.support.sandbox import Account
 
 
 async def test_a_hold_is_captured_when_that_was_told(adyen: Desk, order: MakeOrder) -> None:
@@ -44,9 +46,11 @@ async def test_a_hold_is_released_and_what_is_released_is_not_taken(adyen: Desk,
     opened = await adyen.gateway.open_checkout(wished, op_key=key_of(wished))
     await adyen.pay(opened)
 
-    for _ in range(2):
-        await adyen.gateway.void(opened.provider_ref, op_key=key_of(wished, "void"))
-        await adyen.told()
+    await adyen.gateway.void(opened.provider_ref, op_key=key_of(wished, "void"))
+    await adyen.told()
+    # Whatever would be asked from here on goes wrong.
+    await adyen.account.break_down("POST /v72/payments/*", "response_500_before", times=9)
+    await adyen.gateway.void(opened.provider_ref, op_key=key_of(wished, "void"))
 
     state = fold(wished.amount, await adyen.gateway.fetch(wished.payment_id, opened.provider_ref))
     assert state.status is PaymentStatus.CANCELLED
@@ -129,3 +133,77 @@ async def test_a_session_cannot_be_taken_back_but_ends_at_its_time(adyen: Desk, 
         ).status
 
     assert standings == {"now": PaymentStatus.PENDING, "then": PaymentStatus.EXPIRED}
+
+
+async def test_a_reference_of_another_or_of_nobody_is_not_found(adyen: Desk, order: MakeOrder) -> None:
+    mine, other = order(), order()
+
+    for ref in (str(other.payment_id), "PSPREFERENCE", ""):
+        with pytest.raises(NotFound):
+            await adyen.gateway.fetch(mine.payment_id, ref)
+
+
+async def test_a_refund_goes_under_one_key_whichever_call_it_is(adyen: Desk, order: MakeOrder) -> None:
+    wished = order()
+    opened = await adyen.gateway.open_checkout(wished, op_key=key_of(wished))
+    await adyen.pay(opened)
+    part = Money(minor=100, currency="USD")
+
+    for n in (1, 2):
+        await adyen.gateway.refund(
+            opened.provider_ref, part, refund_id=str(REFUND), op_key=f"{REFUND}:refund:{n}"
+        )
+    await adyen.told()
+
+    assert [each["amount"] for each in await adyen.account.refunds()] == [100]
+
+
+async def test_each_refund_of_a_payment_is_found_by_its_own_id(adyen: Desk, order: MakeOrder) -> None:
+    wished = order()
+    opened = await adyen.gateway.open_checkout(wished, op_key=key_of(wished))
+    await adyen.pay(opened)
+    parts = {str(UUID(int=n)): Money(minor=n, currency="USD") for n in (100, 200)}
+
+    for refund_id, part in parts.items():
+        await refunding(adyen, opened.provider_ref, part, refund_id)()
+    await adyen.told()
+
+    for refund_id, part in parts.items():
+        found = await adyen.gateway.find_refund(opened.provider_ref, refund_id=refund_id)
+        assert found is not None
+        assert found.amount == part
+
+
+async def test_of_a_delivery_only_what_is_about_the_payment_and_ours_is_remembered_and_once(
+    account: Account, order: MakeOrder
+) -> None:
+    mine, other = order(), order()
+    raw = envelope(
+        item("AUTHORISATION", merchantReference=str(mine.payment_id), pspReference="MINE"),
+        item("AUTHORISATION", merchantReference=str(other.payment_id), pspReference="OTHER"),
+        item("AUTHORISATION", merchantReference=str(mine.payment_id), merchantAccountCode="Another"),
+    )
+    told = Told([Delivery(raw, {}), Delivery(raw, {})])
+
+    facts = await adyen_gateway(account, told).fetch(mine.payment_id, str(mine.payment_id))
+
+    assert [each.operation for each in facts] == ["MINE"]
+
+
+@pytest.mark.parametrize(
+    ("card", "told"),
+    [("visa", {FactKind.CAPTURED}), ("visa_chargeDeclined", {FactKind.DECLINED, FactKind.EXPIRED})],
+)
+async def test_what_was_told_is_known_after_the_end_and_what_is_paid_has_none(
+    adyen: Desk, order: MakeOrder, card: str, told: set[FactKind]
+) -> None:
+    wished = order()
+    opened = await adyen.gateway.open_checkout(wished, op_key=key_of(wished))
+    await adyen.pay(opened, card)
+    ends = datetime.now(UTC) + timedelta(hours=1)
+    memory = Told(adyen.received, {wished.payment_id: ends})
+
+    later = adyen_gateway(adyen.account, memory, clock=(ends + timedelta(days=1)).timestamp)
+
+    facts = await later.fetch(wished.payment_id, opened.provider_ref)
+    assert {each.kind for each in facts} == told

@@ -1,5 +1,7 @@
 """Bookings that are paid over Adyen, which cannot be asked: what it told and signed decides."""
 
+from typing import Any
+
 import pytest
 
 from domain.booking import Judge, Verdict
@@ -134,16 +136,44 @@ async def test_late_money_for_places_that_are_gone_goes_back(stack: Stack) -> No
     assert await violations(stack) == []
 
 
-@pytest.mark.row("PAY-26", partly="a case is opened for a person; the evidence is not followed")
-async def test_a_chargeback_is_given_to_a_person(stack: Stack) -> None:
+@pytest.mark.row("PAY-26", partly="Adyen's; all that follows from a dispute: test_dispute.py")
+async def test_a_chargeback_is_followed_to_the_banks_decision(stack: Stack) -> None:
     stack, shop = await at_adyen(stack)
     booking = await stack.book(shop)
     await stack.pay(booking)
     await stack.wait_for(booking, "confirmed")
 
     await stack.sandbox.charge_back()
+    dispute = await disputed(stack, "open", taken_minor=2500)
+    await stack.sandbox.decide_dispute(dispute["provider_ref"].partition("/")[2], won=True)
 
-    async def opened() -> bool:
-        return bool(await stack.value("select count(*) from cases where cause = 'disputed'"))
+    await disputed(stack, "won", taken_minor=0)
+    await stack.closed(f"dispute:{dispute['id']}")
+    assert await stack.value("select count(*) from cases where closed_at is null") == 0
 
-    await eventually(opened, what="the case")
+
+async def disputed(stack: Stack, state: str, *, taken_minor: int) -> dict[str, Any]:
+    """Wait for the one dispute to stand so, with so much of the money taken."""
+
+    async def stands() -> dict[str, Any] | None:
+        rows: list[dict[str, Any]] = await stack.rows("select * from disputes")
+        found = [row for row in rows if (row["state"], row["taken_minor"]) == (state, taken_minor)]
+        return found[0] if found else None
+
+    return await eventually(stands, what=f"the dispute to be {state}")
+
+
+@pytest.mark.row("WHK-05", partly="a capture that fails after all; each code: tests/providers")
+async def test_a_capture_that_is_lost_after_all_takes_the_tickets_and_the_places_back(stack: Stack) -> None:
+    stack, shop = await at_adyen(stack)
+    booking = await stack.book(shop)
+    await stack.pay(booking)
+    await stack.wait_for(booking, "confirmed")
+
+    await stack.sandbox.lose_capture()
+
+    seen = await stack.wait_for(booking, "refunded")
+    assert [each["status"] for each in seen["tickets"]] == ["refunded"]
+    assert await stack.value("select held + sold from counters") == 0
+    assert await stack.sandbox.kept() == 0
+    assert await violations(stack) == []
