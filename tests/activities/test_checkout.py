@@ -13,6 +13,7 @@ from activities.payment import PaymentActivities
 from db.booking.place import place
 from domain.ids import PaymentId
 from domain.payment import CreatePayment, StartPayment
+from domain.refusal import BookingEnded
 from domain.route import AccountName
 from providers.gateway import (
     Accounts,
@@ -197,6 +198,19 @@ async def test_a_payment_that_was_given_up_meanwhile_turns_nowhere(databases: Da
 
     assert await buyer.row() == ("first", "main", 1, "cancelled")
     assert second.calls == []
+
+
+async def test_what_is_opened_for_a_payment_that_was_given_up_is_closed_where_it_was_opened(
+    databases: Databases,
+) -> None:
+    first, second = Scripted(FIRST, NotExecuted("rate_limit")), Scripted(SECOND)
+    buyer = await payer(databases, first, second)
+    second.meanwhile = buyer.undo
+
+    with pytest.raises(BookingEnded):
+        await buyer.create()
+
+    assert (first.closed, second.closed) == (set(), {f"d_{buyer.ask.payment_id}"})
 
 
 @pytest.mark.row("PAY-42")

@@ -42,6 +42,7 @@ def rule(*accounts: str, **about: Any) -> dict[str, Any]:
 @pytest.mark.row("PAY-42")
 async def test_rules_are_written_read_and_written_down(door: Door) -> None:
     await add(door, "adyen")
+    await add(door, "stripe", name="keyless")  # nothing can be asked of it, so it is not shown
     rules = [
         rule("adyen/default", "stripe/default", offer_id=str(door.shop.offer.id), method="card"),
         rule("stripe/default", country="NL", currency="EUR"),
