@@ -1,11 +1,17 @@
 """What becomes of a letter: it arrives, or somebody hears that it did not and sends it elsewhere."""
 
 from typing import Any
+from uuid import uuid4
 
+import httpx2
 import pytest
+from temporalio.client import Client
 
 from observability.metrics import REGISTRY
-from tests.support.stack import Booked, Stack
+from tests.support.database import Databases
+from tests.support.mail import at_sendgrid
+from tests.support.sandbox import Account
+from tests.support.stack import Booked, Stack, front
 from tests.support.wait import eventually
 from tests.workflows.test_operator_routes import ask
 
@@ -109,6 +115,38 @@ async def confirmed_again(stack: Stack, booking: Booked) -> Booked:
 
 
 @pytest.mark.row("NOT-10")
+@pytest.mark.row("NOT-11")
+async def test_a_mail_service_that_is_away_delays_the_letter_and_nothing_else(stack: Stack) -> None:
+    there = await stack.follow_mail()
+    await there.break_down("POST /v3/mail/send", "rate_limit", times=2)
+
+    booking = await confirmed(stack, "ada@example.com")
+
+    assert len((await stack.read(booking))["tickets"]) == 1
+    await notice(stack, booking, delivery="delivered", status="accepted")
+    assert len(await stack.sandbox.mailbox()) == 1
+    assert await stack.rows(CASES) == []
+
+
+async def test_what_one_service_cannot_take_the_other_one_does(
+    quiet: None, databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
+) -> None:
+    async with httpx2.AsyncClient() as http:
+        port = (await http.get(f"{sandbox_url}/_sandbox/health")).json()["smtp_port"]
+        letters = Account(sandbox_url, http, mail_key=f"smtp_{uuid4().hex}")
+        second = {"smtp_port": port, "smtp_user": letters.mail_key, "smtp_password": "a password"}
+        over = front(databases, temporal_address, temporal, sandbox_url, mail_via="sendgrid,smtp", **second)
+        async with over as stack, stack.working():
+            await at_sendgrid(stack.sandbox).break_down("POST /v3/mail/send", "rate_limit", times=10**6)
+
+            booking = await confirmed(stack, "ada@example.com")
+            told = await notice(stack, booking, status="accepted")
+
+            [mail] = await letters.mailbox()
+            assert mail["headers"]["Message-ID"] == told["message_id"] == f"<{told['id']}@holdfast.example>"
+            assert await stack.sandbox.mailbox() == []
+
+
 @pytest.mark.row("NOT-17", partly="an answer that is lost; a worker killed: tests/crash")
 async def test_a_lost_answer_is_settled_by_what_the_mail_service_tells(stack: Stack) -> None:
     """F15: it may have been sent, so nobody sends it again; its first event says that it was."""
@@ -129,7 +167,6 @@ async def test_a_lost_answer_is_settled_by_what_the_mail_service_tells(stack: St
     assert len(await stack.sandbox.mailbox()) == 1
 
 
-@pytest.mark.row("NOT-10")
 async def test_a_letter_that_no_service_will_have_is_one_case_and_can_be_sent_again(stack: Stack) -> None:
     there = await stack.follow_mail()
     await there.break_down("POST /v3/mail/send", "response_500_before", status=400)
