@@ -24,7 +24,6 @@ import aiohttp
 import structlog
 import uvloop
 from temporalio.client import Client
-from temporalio.contrib.opentelemetry import TracingInterceptor
 from temporalio.runtime import Runtime
 from temporalio.service import RetryConfig
 from temporalio.worker import Interceptor, PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
@@ -152,7 +151,7 @@ async def client(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
         data_converter=converter(settings.payload_keys),
-        interceptors=[TracingInterceptor()],
+        interceptors=trace.of_sagas(settings.otel_exporter_otlp_endpoint),
         runtime=runtime,
         retry_config=retry,
     )
@@ -431,6 +430,7 @@ if __name__ == "__main__":
         "worker", environment=given.holdfast_env, endpoint=given.otel_exporter_otlp_endpoint
     )
     uvloop.run(main(given, wanted))
-    tracing.shutdown()
+    if tracing:
+        tracing.shutdown()
     logging.shutdown()
     os._exit(0)  # the interpreter's own way out may abort inside the SDK's native threads

@@ -22,7 +22,6 @@ from fastapi.middleware import Middleware
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 from temporalio.client import Client, RetryConfig
-from temporalio.contrib.opentelemetry import TracingInterceptor
 
 from api import (
     authorization,
@@ -166,7 +165,12 @@ def create_app(settings: Settings, further: Sequence[Gateway] = ()) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
-        telemetry={"metrics": False, "logs": False, "exclude": _asked_by_machines},
+        telemetry={
+            "tracing": bool(settings.otel_exporter_otlp_endpoint),
+            "metrics": False,
+            "logs": False,
+            "exclude": _asked_by_machines,
+        },
         middleware=[
             Middleware(SafeHeaders, https=settings.api_url.startswith("https:")),
             *cors(settings),
@@ -308,7 +312,7 @@ async def client(settings: Settings) -> Client:
         settings.temporal_address,
         namespace=settings.temporal_namespace,
         data_converter=converter(settings.payload_keys),
-        interceptors=[TracingInterceptor()],
+        interceptors=trace.of_sagas(settings.otel_exporter_otlp_endpoint),
         retry_config=SOON_AWAY,
         lazy=True,
     )

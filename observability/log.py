@@ -6,11 +6,13 @@ taken out here, last, whoever wrote it: fields that hold a person or a secret, a
 addresses of mail, keys and tokens.
 """
 
+import json
 import logging
 import re
 import sys
 from collections.abc import Iterable, MutableMapping
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from typing import Any, TextIO
 from uuid import UUID
 
@@ -70,6 +72,7 @@ _MASK = "•••"
 _OURS = frozenset({"at", "level", "logger", "service", "span_id", "trace_id"})
 # Nothing that is hidden is shorter, but for an address of mail.
 _SHORTEST = 11
+_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _HIDDEN = re.compile(
     r"(?P<id>\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b)"  # kept, though digits may look like a card
     r"|(?P<card>(?<!\d)(?:[2-6](?:[ -]?\d){12,18})(?!\d))"
@@ -79,6 +82,9 @@ _HIDDEN = re.compile(
     r"|(?P<mail>[^\s<>\"'(),;:=@]+@[\w-]+\.[\w.-]+)",
     re.IGNORECASE,
 )
+
+# Made once: `json.dumps` makes one for each line that is not plain ASCII.
+_JSON = json.JSONEncoder(ensure_ascii=False, default=repr)
 
 # Their chatter holds mails, keys or addresses of people; we say ourselves what was asked and answered.
 _HUSHED = ("python_http_client", "stripe", "uvicorn.access", "aiohttp.access", "hpack", "urllib3")
@@ -138,7 +144,7 @@ def clean(_logger: object, _method: str, line: Line) -> Line:
 
 def masked(text: str) -> str:
     """Hide card numbers, addresses of mail, keys, tokens and logins in a text."""
-    if len(text) < _SHORTEST and "@" not in text:
+    if (len(text) < _SHORTEST and "@" not in text) or _ID.fullmatch(text):
         return text
     return _HIDDEN.sub(_hide, text)
 
@@ -165,6 +171,7 @@ def _holds_card(run: str) -> bool:
     )
 
 
+@lru_cache(1_000)
 def _is_dropped(name: object) -> bool:
     return isinstance(name, str) and name.lower().replace("-", "_") in _DROPPED
 
@@ -211,10 +218,11 @@ def _rendered(pretty: bool) -> Iterable[structlog.types.Processor]:  # noqa: FBT
         return [
             structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), event_key="event", timestamp_key="at")
         ]
-    return [
-        structlog.processors.EventRenamer("message"),
-        structlog.processors.JSONRenderer(ensure_ascii=False),
-    ]
+    return [structlog.processors.EventRenamer("message"), structlog.processors.JSONRenderer(_json)]
+
+
+def _json(line: Line, **_settings: object) -> str:
+    return _JSON.encode(line)
 
 
 def _traced(_logger: object, _method: str, line: Line) -> Line:
