@@ -17,12 +17,14 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import asyncpg
 
 from bench import buyer
+from bench.cpu import Meter
 from bench.figure import Figure, middle, ratio
-from bench.load import press, request
+from bench.load import Run, press, request
 from bench.stack import ROOT, Stack, fresh
 
 CONNECTIONS = 32
@@ -32,14 +34,24 @@ SLOTS = 100
 BARE_PORT = 8970
 
 
+class Bare(NamedTuple):
+    """The control: where it serves, and its pid."""
+
+    url: str
+    pid: int
+
+
 def measure() -> list[Figure]:
     """Measure on a fresh stack."""
     with fresh() as stack:
         slots = asyncio.run(buyer.slots_with_room(stack, SLOTS))
         hot, spread = orders(stack, slots[:1]), orders(stack, slots)
         with control(stack) as bare, stack.without("worker"):
-            runs = [rates(stack, bare, hot, spread) for _ in range(ROUNDS + 1)][1:]  # the first warms up
-        draining = press_bookings(stack, spread)
+            meter = Meter(stack, control=bare.pid)
+            rates(stack, meter, bare, hot, spread)  # warms up
+            asyncio.run(analyse(stack))
+            runs = [rates(stack, meter, bare, hot, spread) for _ in range(ROUNDS)]
+        draining = press_bookings(stack, spread).rate
     bare_rates, nothing, hot_rates, spread_rates = zip(*runs, strict=True)
     return [
         ratio("hot_over_bare", hot_rates, bare_rates, "≥ 0.25"),
@@ -50,28 +62,39 @@ def measure() -> list[Figure]:
         middle("spread_per_s", spread_rates, "1/s"),
         middle("load_maker_per_s", nothing, "1/s"),
         middle("spread_while_sagas_drain_per_s", [draining], "1/s"),
+        *meter.figures(),
     ]
 
 
 def rates(
-    stack: Stack, bare: str, hot: Callable[[int], str], spread: Callable[[int], str]
-) -> tuple[float, float, float, float]:
+    stack: Stack, meter: Meter, bare: Bare, hot: Callable[[int], str], spread: Callable[[int], str]
+) -> list[float]:
     """Measure each once, side by side."""
-    row = request(f"{bare}/rows", body=spread)
-    insert = press(bare, row, connections=CONNECTIONS, seconds=SECONDS).rate
-    nothing = press(bare, request(f"{bare}/nothing"), connections=CONNECTIONS, seconds=SECONDS).rate
-    return insert, nothing, press_bookings(stack, hot), press_bookings(stack, spread)
+    row, nothing = request(f"{bare.url}/rows", body=spread), request(f"{bare.url}/nothing")
+    presses: dict[str, Callable[[], Run]] = {
+        "bare": lambda: press(bare.url, row, connections=CONNECTIONS, seconds=SECONDS),
+        "nothing": lambda: press(bare.url, nothing, connections=CONNECTIONS, seconds=SECONDS),
+        "hot": lambda: press_bookings(stack, hot),
+        "spread": lambda: press_bookings(stack, spread),
+    }
+    found = []
+    for work, pressed in presses.items():
+        with meter.of(work) as done:
+            run = pressed()
+            done(len(run.waits))
+        found.append(run.rate)
+    return found
 
 
-def press_bookings(stack: Stack, body: Callable[[int], str]) -> float:
-    """Book as fast as answers come, and give the rate of those accepted."""
+def press_bookings(stack: Stack, body: Callable[[int], str]) -> Run:
+    """Book as fast as answers come."""
     run_id = uuid.uuid4().hex
     headers = {**buyer.channel(stack), "Idempotency-Key": f"{run_id}-{{n}}"}
     ask = request(f"{stack.api}/api/v1/bookings", body=body, headers=headers)
     run = press(stack.api, ask, connections=CONNECTIONS, seconds=SECONDS)
     if set(run.statuses) != {201}:
         sys.exit(f"not every booking was accepted: {dict(run.statuses)}")
-    return run.rate
+    return run
 
 
 def orders(stack: Stack, slots: list[str]) -> Callable[[int], str]:
@@ -82,7 +105,7 @@ def orders(stack: Stack, slots: list[str]) -> Callable[[int], str]:
 
 
 @contextmanager
-def control(stack: Stack) -> Iterator[str]:
+def control(stack: Stack) -> Iterator[Bare]:
     """Run the bare application in a process of its own, on the same server of the database."""
     asyncio.run(make_table(stack))
     url = f"http://127.0.0.1:{BARE_PORT}"
@@ -103,7 +126,7 @@ def control(stack: Stack) -> Iterator[str]:
     )
     try:
         wait_for(f"{url}/nothing", process)
-        yield url
+        yield Bare(url, process.pid)
     finally:
         process.terminate()
         process.wait(10)
@@ -111,9 +134,19 @@ def control(stack: Stack) -> Iterator[str]:
 
 async def make_table(stack: Stack) -> None:
     """Make the table that the control writes to."""
+    await owner(stack, "create table bare (id bigserial primary key, body text not null)")
+
+
+async def analyse(stack: Stack) -> None:
+    """Give the database the statistics that one which has run for a minute has by itself."""
+    await owner(stack, "analyze")
+
+
+async def owner(stack: Stack, statement: str) -> None:
+    """Run a statement as the owner of the schema."""
     connection = await asyncpg.connect(stack.settings["DATABASE_URL"])
     try:
-        await connection.execute("create table bare (id bigserial primary key, body text not null)")
+        await connection.execute(statement)
     finally:
         await connection.close()
 

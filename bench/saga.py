@@ -1,5 +1,5 @@
 """How many bookings a second go from the request to the tickets, against workflows that do nothing in as many
-events; and the CPU that one costs us.
+events; and the CPU that each process spends on one.
 
 The paid booking does everything: HTTP, PostgreSQL, the sandbox's payment, its webhook, tickets, books, mail.
 The control only talks to the engine. Both at the same concurrency, side by side, the median of the paired
@@ -19,37 +19,40 @@ from temporalio.client import Client
 
 from bench import noop
 from bench.buyer import Buyer, slots_with_room
+from bench.cpu import Meter
 from bench.figure import Figure, middle, ratio
 from bench.stack import ROOT, Stack, fresh
 
 AT_ONCE = 8
 EACH = 80
 ROUNDS = 3
-OURS = ("api", "worker")
 
 
 def measure() -> list[Figure]:
     """Measure on a fresh stack."""
-    with fresh() as stack, control(stack):
-        return asyncio.run(compare(stack))
+    with fresh() as stack, control(stack) as pid:
+        return asyncio.run(compare(stack, pid))
 
 
-async def compare(stack: Stack) -> list[Figure]:
-    """Alternate subject and control; the first round warms up."""
+async def compare(stack: Stack, pid: int) -> list[Figure]:
+    """Warm up, then alternate subject and control."""
     client = await Client.connect(stack.settings["TEMPORAL_ADDRESS"])
-    paid, noops, cpu = [], [], []
+    paid, noops, meter = list[float](), list[float](), Meter(stack, control=pid)
     async with aiohttp.ClientSession() as session:
         buyer = Buyer(stack, session, *await slots_with_room(stack, 1))
-        for _ in range(ROUNDS + 1):
-            before = stack.cpu_seconds(*OURS)
-            paid.append(await rate(buyer.buy))
-            cpu.append((stack.cpu_seconds(*OURS) - before) * 1000 / EACH)
-            noops.append(await rate(lambda: noop.go_through(client, uuid.uuid4().hex)))
+        work = {"paid": buyer.buy, "noop": lambda: noop.go_through(client, uuid.uuid4().hex)}
+        for each in work.values():
+            await rate(each)
+        for _ in range(ROUNDS):
+            for (name, each), rates in zip(work.items(), (paid, noops), strict=True):
+                with meter.of(name) as done:
+                    rates.append(await rate(each))
+                    done(EACH)
     return [
-        ratio("paid_over_noop", paid[1:], noops[1:], "≥ 0.8"),
-        middle("paid_per_s", paid[1:], "1/s"),
-        middle("noop_per_s", noops[1:], "1/s"),
-        middle("cpu_ms_per_booking", cpu[1:], "ms"),
+        ratio("paid_over_noop", paid, noops, "≥ 0.8"),
+        middle("paid_per_s", paid, "1/s"),
+        middle("noop_per_s", noops, "1/s"),
+        *meter.figures(),
     ]
 
 
@@ -67,12 +70,12 @@ async def rate(work: Callable[[], Awaitable[str]]) -> float:
 
 
 @contextmanager
-def control(stack: Stack) -> Iterator[None]:
-    """Run the worker of the do-nothing workflow in a process of its own."""
+def control(stack: Stack) -> Iterator[int]:
+    """Run the worker of the do-nothing workflow in a process of its own; gives its pid."""
     address = stack.settings["TEMPORAL_ADDRESS"]
     process = subprocess.Popen([sys.executable, "-m", "bench.noop", address], cwd=ROOT)
     try:
-        yield
+        yield process.pid
     finally:
         process.kill()
         process.wait(10)
