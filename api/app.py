@@ -7,7 +7,16 @@ import asyncio
 import gc
 import signal
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
@@ -231,9 +240,9 @@ def house(
 ) -> House:
     """Put the parts together."""
 
-    async def wake() -> None:
-        async with database.across() as connection:
-            await relay.wake(connection)
+    async def wake(works: Collection[str]) -> None:
+        async with database.alone() as connection:
+            await relay.wake(connection, works)
 
     async def events(tenant_id: TenantId, after: Mapping[UUID, int]) -> list[Event]:
         async with database.tenant(tenant_id) as connection:

@@ -5,22 +5,29 @@ looks by itself.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
 log = structlog.get_logger(__name__)
 
+# The first wish is told at once; those that follow it within this time are told together.
+PAUSE_SECONDS = 0.01
+
 
 class Waker:
     """Calls `notify` soon after each `wake`, one call at a time; wishes meanwhile share the next one."""
 
-    def __init__(self, notify: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, notify: Callable[[Collection[str]], Awaitable[None]]) -> None:
         self._notify = notify
         self._wished = asyncio.Event()
+        self._works: set[str] = set()
 
-    def wake(self) -> None:
-        """Wish that the relay looks; call it after the commit."""
+    def wake(self, work: str = "") -> None:
+        """Wish that the relay looks, at one kind of its work (`db.relay`) or at all; call it after the
+        commit.
+        """
+        self._works.add(work)
         self._wished.set()
 
     async def run(self) -> None:
@@ -28,7 +35,9 @@ class Waker:
         while True:
             await self._wished.wait()
             self._wished.clear()
+            works, self._works = self._works, set()
             try:
-                await self._notify()
+                await self._notify(works)
             except Exception as error:  # noqa: BLE001 - the relay's own look makes up for it
                 log.warning("the relay was not woken", error=type(error).__name__)
+            await asyncio.sleep(PAUSE_SECONDS)

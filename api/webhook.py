@@ -17,6 +17,7 @@ from starlette.responses import PlainTextResponse
 from api import problem
 from api.deps import BASE, OPEN, Now, Parts
 from api.shape import Answer
+from db.relay import TELL_FACTS
 from db.webhook import Delivery
 from domain.refusal import Unknown
 from observability.metrics import WEBHOOKS
@@ -101,7 +102,7 @@ async def _take(request: Request, parts: Parts, now: Now, provider: str, account
     deliveries = _deliveries(gateway, raw, live=parts.rules.live)
     await parts.intake.store(provider, deliveries)
     if not all(delivery.ignored for delivery in deliveries):
-        parts.waker.wake()
+        parts.waker.wake(TELL_FACTS)
     for delivery in deliveries:
         why = delivery.parked or delivery.ignored
         log.info("webhook taken", provider=provider, kind=delivery.kind, event_id=delivery.event_id, why=why)

@@ -5,7 +5,7 @@ leaves a lease that runs out. Two relays never lease the same row at once (skip 
 the tenant set.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -107,7 +107,9 @@ select kind, greatest(extract(epoch from now() - next_at), 0)::float as seconds
         select 'notice', (select next_at from notices where told_at is null order by next_at limit 1)) due
 """
 
-WAKE = "notify holdfast_relay"
+WAKE = "select pg_notify('holdfast_relay', work) from unnest($1::text[]) as work"
+# What the relay may be woken for; for all of its work by the empty text.
+BEGIN_BOOKINGS, TELL_FACTS = "begin_bookings", "tell_facts"
 
 
 class Event(NamedTuple):
@@ -138,9 +140,9 @@ class Owner(NamedTuple):
     status: BookingStatus
 
 
-async def wake(connection: Connection) -> None:
-    """Tell the relays that something has become due."""
-    await connection.execute(WAKE)
+async def wake(connection: Connection, works: Collection[str] = ("",)) -> None:
+    """Tell the relays that something has become due, of these kinds or of any."""
+    await connection.execute(WAKE, works)
 
 
 async def lease_bookings(

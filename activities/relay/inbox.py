@@ -52,7 +52,7 @@ class Inbox:
         """Read the inbox: tell what can move money or a booking, put the rest aside; gives how many events
         were due.
         """
-        async with self.database.across() as connection:
+        async with self.database.alone() as connection:
             events = await due.lease_events(connection, limit=BATCH, lease=LEASE)
         _, untold = await tell_each(events, self._take)
         if untold:

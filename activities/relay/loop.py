@@ -39,6 +39,22 @@ class Bell:
         self._next = asyncio.Event()
 
 
+class Bells:
+    """A bell for each kind of work; a ring that names none of them is for all."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, Bell] = {}
+
+    def of(self, work: str) -> Bell:
+        """Give the bell of one kind of work."""
+        return self._of.setdefault(work, Bell())
+
+    def ring(self, work: str = "") -> None:
+        """Wake who waits for this kind of work."""
+        for bell in [self._of[work]] if work in self._of else self._of.values():
+            bell.ring()
+
+
 async def keep_at(name: str, work: Round, bell: Bell, every: float = POLL_SECONDS) -> None:
     """Do rounds of work for ever: at once while there is a full batch, else when the bell rings or so many
     seconds have passed; after an outage with longer and longer pauses.
@@ -62,22 +78,22 @@ async def keep_at(name: str, work: Round, bell: Bell, every: float = POLL_SECOND
                 await asyncio.wait_for(ring.wait(), every)
 
 
-async def listen(url: str, bell: Bell) -> None:
-    """Ring the bell for each NOTIFY, for ever; a lost connection is made anew, polling goes on meanwhile."""
+async def listen(url: str, bells: Bells) -> None:
+    """Ring a bell for each NOTIFY, for ever; a lost connection is made anew, polling goes on meanwhile."""
     while True:
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            await _listen_once(url, bell)
+            await _listen_once(url, bells)
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _listen_once(url: str, bell: Bell) -> None:
+async def _listen_once(url: str, bells: Bells) -> None:
     """Listen until the connection is lost. It is a connection of its own: no pooler hands on what is told."""
     connection = await asyncpg.connect(url)
     lost = asyncio.Event()
     connection.add_termination_listener(lambda _connection: lost.set())
     try:
-        await connection.add_listener(CHANNEL, lambda *_told: bell.ring())
-        bell.ring()  # for what was told while nobody listened
+        await connection.add_listener(CHANNEL, lambda *told: bells.ring(str(told[-1])))
+        bells.ring()  # for what was told while nobody listened
         await lost.wait()
     finally:
         connection.terminate()

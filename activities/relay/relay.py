@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from activities.relay.inbox import Inbox
-from activities.relay.loop import BATCH, Bell, keep_at, listen
+from activities.relay.loop import BATCH, Bell, Bells, keep_at, listen
 from activities.relay.telling import LEASE, SOON, Sagas, Untold, by_tenant, tell_each
 from db import idempotency, limit, relay as due
 from db.booking import end
@@ -36,10 +36,10 @@ class Relay:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        bell = Bell()
+        bells = Bells()
         inbox = Inbox(self.database, self.gateways, self.sagas, self.live, self.grace)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(listen(self.url, bell))
+            tasks.create_task(listen(self.url, bells))
             tasks.create_task(keep_at("lag", self.measure, Bell()))
             tasks.create_task(keep_at("outlived", self.forget_outlived, Bell(), every=FORGET_SECONDS))
             for work in (
@@ -49,11 +49,11 @@ class Relay:
                 self.start_notices,
                 self.free_places,
             ):
-                tasks.create_task(keep_at(work.__name__, work, bell))
+                tasks.create_task(keep_at(work.__name__, work, bells.of(work.__name__)))
 
     async def begin_bookings(self) -> int:
         """Start the runs of accepted bookings; gives how many were due."""
-        async with self.database.across() as connection:
+        async with self.database.alone() as connection:
             requests = await due.lease_bookings(connection, limit=BATCH, lease=LEASE, grace=self.grace)
         told, untold = await tell_each(requests, self.sagas.begin)
         for tenant_id, begun in by_tenant(told):
@@ -68,7 +68,7 @@ class Relay:
 
     async def begin_refunds(self) -> int:
         """Start the runs of refunds that were asked for; gives how many were due."""
-        async with self.database.across() as connection:
+        async with self.database.alone() as connection:
             requests = await run.lease(connection, limit=BATCH, lease=LEASE)
         told, untold = await tell_each(requests, self.sagas.refund)
         for tenant_id, begun in by_tenant(told):
@@ -83,7 +83,7 @@ class Relay:
 
     async def start_notices(self) -> int:
         """Start the sending of what people are owed; gives how many were due."""
-        async with self.database.across() as connection:
+        async with self.database.alone() as connection:
             owed = await due.lease_notices(connection, limit=BATCH, lease=LEASE)
         told, untold = await tell_each(owed, self.sagas.notify)
         for tenant_id, begun in by_tenant(told):
@@ -98,7 +98,7 @@ class Relay:
 
     async def free_places(self) -> int:
         """Give back places that overdue holds still claim; gives of how many counters."""
-        async with self.database.across() as connection:
+        async with self.database.alone() as connection:
             found = await due.overdue(connection, limit=BATCH)
         for tenant_id, overdue in by_tenant(found):
             async with self.database.tenant(tenant_id) as connection:

@@ -19,7 +19,7 @@ from api.deps import BASE, Caller, House, Key, Now, Parts, Permission, fingerpri
 from api.payment import PaymentAnswer, PaymentWish, asker, opened, payable_through, sold
 from api.pricing import choices, lines
 from api.route import Sold
-from db import idempotency, pricing as quotes
+from db import idempotency, pricing as quotes, relay
 from db.booking import read
 from db.booking.place import Placed, Placement, place
 from db.catalog import Sale
@@ -121,7 +121,7 @@ async def create_booking(
     else:
         placed = await place(parts.database, placement)
     structlog.contextvars.bind_contextvars(booking_id=str(placed.booking.id))
-    parts.waker.wake()
+    parts.waker.wake(relay.BEGIN_BOOKINGS)
     if placed.answer is not None:
         return _response(placed.booking, placed.answer.body)
     payment = await _payment(request, parts, placed.booking, wish.payment, now)

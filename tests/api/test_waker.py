@@ -1,23 +1,23 @@
 """The waker calls once for many wishes, never loses the last one, and survives an outage."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from api.waker import Waker
 
 
 class Relay:
-    """Counts how often it was woken; each waking takes until `let_go`."""
+    """Notes what it was woken for; each waking takes until it `may_end`."""
 
     def __init__(self) -> None:
-        self.woken = 0
+        self.works: list[set[str]] = []
         self.may_end = asyncio.Semaphore(0)
         self.called = asyncio.Semaphore(0)
         self.away = False
 
-    async def notify(self) -> None:
-        self.woken += 1
+    async def notify(self, works: Collection[str]) -> None:
+        self.works.append(set(works))
         self.called.release()
         if self.away:
             raise ConnectionRefusedError
@@ -40,11 +40,12 @@ async def test_wishes_made_while_one_is_told_share_the_next_telling() -> None:
         await relay.called.acquire()
 
         for _ in range(100):
-            waker.wake()
+            waker.wake("bookings")
+        waker.wake("facts")
         relay.may_end.release()
         await relay.called.acquire()
 
-        assert relay.woken == 2
+        assert relay.works == [{""}, {"bookings", "facts"}]
 
 
 async def test_an_outage_ends_nothing() -> None:
@@ -57,4 +58,4 @@ async def test_an_outage_ends_nothing() -> None:
         waker.wake()
         await relay.called.acquire()
 
-        assert relay.woken == 2
+        assert relay.works == [{""}, {""}]
