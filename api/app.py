@@ -63,6 +63,7 @@ from api import (
 from api.booking import accept, alias, claim, decide, look
 from api.deps import BASE, House, Rules, Tokens
 from api.feed import Feed
+from api.group import Groups
 from api.intake import Intake
 from api.limit import Limits, RateLimitFields, Rules as LimitRules
 from api.middleware import BodyLimit, SafeHeaders, Watch
@@ -80,6 +81,7 @@ from api.operator import (
 from api.recent import Recent
 from api.waker import Waker
 from db import catalog as sales, event, relay
+from db.booking.place import place, place_together
 from db.catalog import Sale
 from db.session import OUTAGES, Database
 from db.webhook import Told
@@ -99,9 +101,10 @@ from settings import Settings, SettingsInvalid
 from workflows.client import Sagas
 from workflows.codec import SealedPayloads, converter
 
+# In the order in which they are asked about a request: first what is asked for most.
 PARTS = (
+    *(accept, notice, webhook),
     *(
-        accept,
         alias,
         flight,
         claim,
@@ -121,28 +124,13 @@ PARTS = (
         pricing,
         ticket,
     ),
-    *(
-        refund,
-        notice,
-        webhook,
-        inbox,
-        messages,
-        case,
-        block,
-        attended,
-        verdict,
-        codec,
-        happening,
-        health,
-        key,
-        page,
-        back,
-    ),
+    *(refund, inbox, messages, case, block, attended, verdict, codec, happening, health, key, page, back),
     dispute,
     report,
     registry,
     routing,
 )
+
 # A server that is down must not make callers wait: by default the SDK tries for ten seconds.
 SOON_AWAY = RetryConfig(
     initial_interval_millis=50, max_interval_millis=200, max_elapsed_time_millis=1500, max_retries=5
@@ -230,7 +218,7 @@ async def opened(settings: Settings, further: Sequence[Gateway] = ()) -> AsyncIt
         http = await closing.enter_async_context(aiohttp.ClientSession())
         temporal = await client(settings)
         made = house(settings, database, payments, temporal, gateways(settings, http, payments, further))
-        for work in (made.waker.run, made.intake.run, made.feed.run):
+        for work in (made.waker.run, made.feed.run):
             await closing.enter_async_context(running(work()))
         yield made
 
@@ -262,6 +250,7 @@ def house(
         seal=Seal(settings.field_keys),
         waker=Waker(wake),
         intake=Intake(database),
+        placing=Groups(partial(place_together, database), partial(place, database), largest=LARGEST_GROUP),
         feed=Feed(events),
         limits=Limits(database, limits(settings)),
         rules=Rules(

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Coroutine, Iterator
 from email.message import Message
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -38,7 +39,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 # Headers of which a request has one.
-_ONCE = ("authorization", "content-type", "idempotency-key", "last-event-id", "x-channel-key")
+_ONCE = frozenset({b"authorization", b"content-type", b"idempotency-key", b"last-event-id", b"x-channel-key"})
 
 
 class StrictRoute(APIRoute):
@@ -104,14 +105,17 @@ def refuse_doubled_headers(request: Request) -> None:
     """Refuse, by HTTPException 400, what says a thing twice of which there is one: whoever stands before us
     may have read the other.
     """
-    if doubled := [name for name in _ONCE if len(request.headers.getlist(name)) > 1]:
-        raise HTTPException(400, f"Once is enough: {', '.join(doubled)}.")
+    said = [name for name, _ in request.headers.raw if name in _ONCE]
+    if doubled := {name.decode() for name in said if said.count(name) > 1}:
+        raise HTTPException(400, f"Once is enough: {', '.join(sorted(doubled))}.")
 
 
 def refuse_odd_query(request: Request, known: frozenset[str]) -> None:
     """Refuse InvalidRequest for a query parameter that comes twice, that the route does not know, or that
     hides something.
     """
+    if not request.scope["query_string"]:
+        return
     sent = parse_qsl(request.url.query, keep_blank_values=True)
     names = [name for name, _ in sent]
     hiding = {name for name, value in sent if hides_something(value)}
@@ -217,6 +221,7 @@ def _finite(text: str) -> float:
     return number
 
 
+@lru_cache(100)
 def _is_json(content_type: str) -> bool:
     message = Message()
     message["content-type"] = content_type

@@ -25,6 +25,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, JsonValue
 
 from api.feed import Feed
+from api.group import Groups
 from api.intake import Intake
 from api.limit import Limits
 from api.recent import Recent
@@ -190,6 +191,7 @@ class House:
     seal: Seal
     waker: Waker
     intake: Intake
+    placing: Groups[Placement, Placed]  # a lane for each tenant
     feed: Feed
     limits: Limits
     rules: Rules

@@ -1,15 +1,13 @@
-"""Stores what providers deliver, in groups: while one group is being written, the next one gathers.
-
-A commit waits for the disk whatever it holds, so deliveries that come together share one. Nobody hears that
-his own is stored before the transaction that holds it is committed.
+"""Stores what providers deliver, in groups. Nobody hears that his own is stored before the transaction that
+holds it is committed.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from api.group import Groups
 from db import webhook as inbox
-from db.session import Database, is_outage
+from db.session import Database
 from db.webhook import Delivery
 from observability.metrics import WEBHOOKS
 
@@ -17,53 +15,29 @@ from observability.metrics import WEBHOOKS
 LARGEST_GROUP = 64
 
 
-class Waiting(NamedTuple):
-    """The events of one request, and whoever waits until they are stored."""
+class Told(NamedTuple):
+    """The events of one request."""
 
     provider: str
     deliveries: Sequence[Delivery]
-    stored: "asyncio.Future[None]"
 
 
 class Intake:
-    """Writes one group after the other. In an outage all of a group hear of it; a group that fails otherwise
-    is written one by one, so that what cannot be stored takes nothing else along.
-    """
+    """Writes what comes together in one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: list[Waiting] = []
-        self._come = asyncio.Event()
+        self._groups = Groups(self._together, self._alone, largest=LARGEST_GROUP)
 
     async def store(self, provider: str, deliveries: Sequence[Delivery]) -> None:
         """Store a provider's events, each once. Raises what went wrong; then they may be stored or not."""
-        stored = asyncio.get_running_loop().create_future()
-        self._waiting.append(Waiting(provider, deliveries, stored))
-        self._come.set()
-        await stored
+        await self._groups.ask(Told(provider, deliveries))
 
-    async def run(self) -> None:
-        """Write until cancelled."""
-        while True:
-            await self._come.wait()
-            group, self._waiting = self._waiting[:LARGEST_GROUP], self._waiting[LARGEST_GROUP:]
-            if not self._waiting:
-                self._come.clear()
-            await self._write(group)
+    async def _alone(self, told: Told) -> bool:
+        await self._together([told])
+        return True
 
-    async def _write(self, group: Sequence[Waiting]) -> None:
-        try:
-            await self._store(group)
-        except Exception as error:  # noqa: BLE001 - whoever waits hears of it
-            if len(group) == 1 or is_outage(error):
-                _tell(group, error)
-                return
-            for one in group:
-                await self._write([one])
-        else:
-            _tell(group)
-
-    async def _store(self, group: Sequence[Waiting]) -> None:
+    async def _together(self, group: Sequence[Told]) -> list[bool]:
         told: dict[str, list[Delivery]] = {}
         for one in group:
             told.setdefault(one.provider, []).extend(one.deliveries)
@@ -72,13 +46,4 @@ class Intake:
         for name, deliveries in told.items():
             WEBHOOKS.labels(name, "stored").inc(new[name])
             WEBHOOKS.labels(name, "known").inc(len(deliveries) - new[name])
-
-
-def _tell(group: Sequence[Waiting], error: Exception | None = None) -> None:
-    for one in group:
-        if one.stored.done():
-            continue  # its caller has gone
-        if error is None:
-            one.stored.set_result(None)
-        else:
-            one.stored.set_exception(error)
+        return [True] * len(group)

@@ -99,4 +99,13 @@ def choices(lines: Iterable[LineWish]) -> list[Choice]:
 
 def lines(priced: Sequence[Line]) -> tuple[LineAnswer, ...]:
     """Show priced lines."""
-    return tuple(LineAnswer(**line.model_dump()) for line in priced)
+    return tuple(
+        LineAnswer(
+            variant_id=line.variant_id,
+            name=line.name,
+            quantity=line.quantity,
+            unit=line.unit,
+            total=line.total,
+        )
+        for line in priced
+    )

@@ -24,6 +24,8 @@ class Recent(Generic[K, V]):
             known[1].add_done_callback(lambda done: self._forget_failure(key, done))
             if len(self._known) > self._most:
                 del self._known[next(iter(self._known))]
+        if known[1].done():
+            return known[1].result()
         # Who asked first may go away; the others still wait for the same look.
         return await asyncio.shield(known[1])
 

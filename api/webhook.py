@@ -9,13 +9,14 @@ from hashlib import sha256
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Request, Response
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 
 from api import problem
 from api.deps import BASE, OPEN, Now, Parts
+from api.flat import FlatRoute
 from api.shape import Answer
 from db.relay import TELL_FACTS
 from db.webhook import Delivery
@@ -31,7 +32,7 @@ WRONG_MODE, WRONG_MERCHANT, UNREADABLE = "wrong_mode", "wrong_merchant", "unread
 ADYEN, ACCEPTED, INVALID = "adyen", "[accepted]", "[invalid]"
 
 # Not strict: a provider adds to its requests what it likes.
-router = APIRouter(prefix=f"{BASE}/webhooks", tags=["webhooks"], dependencies=[OPEN])
+router = APIRouter(route_class=FlatRoute, prefix=f"{BASE}/webhooks", tags=["webhooks"], dependencies=[OPEN])
 NOS = problem.answers(Unknown, also=(400, 413))
 Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 
@@ -40,6 +41,9 @@ class Received(Answer):
     """The delivery is stored; it need not be sent again."""
 
     received: bool = True
+
+
+RECEIVED = Received().model_dump_json().encode()
 
 
 @router.post("/adyen", responses=NOS, response_class=PlainTextResponse)
@@ -63,16 +67,16 @@ async def receive_from_adyen_for_account(
     return PlainTextResponse(ACCEPTED)
 
 
-@router.post("/{provider}", responses=NOS)
-async def receive(request: Request, parts: Parts, now: Now, provider: Name) -> Received:
+@router.post("/{provider}", responses=NOS, response_model=Received)
+async def receive(request: Request, parts: Parts, now: Now, provider: Name) -> Response:
     """Take a delivery for the main account: 200 once it is stored, also when it is known already."""
     return await receive_for_account(request, parts, now, provider, MAIN_ACCOUNT)
 
 
-@router.post("/{provider}/{account}", responses=NOS)
+@router.post("/{provider}/{account}", responses=NOS, response_model=Received)
 async def receive_for_account(
     request: Request, parts: Parts, now: Now, provider: Name, account: Name
-) -> Received:
+) -> Response:
     """Take a delivery: 200 once it is stored, also when it is known already.
 
     400: not signed by the provider, or too long ago. 503: it could not be stored; send it again.
@@ -81,7 +85,7 @@ async def receive_for_account(
         await _take(request, parts, now, provider, account)
     except BadSignature:
         raise HTTPException(400, "The signature does not hold.") from None
-    return Received()
+    return Response(RECEIVED, media_type="application/json")
 
 
 async def _take(request: Request, parts: Parts, now: Now, provider: str, account: str) -> None:
@@ -110,7 +114,10 @@ async def _take(request: Request, parts: Parts, now: Now, provider: str, account
 
 def combined(headers: Headers) -> Mapping[str, str]:
     """Write a header that came twice as one (RFC 9110, 5.2), so that no second one is passed over."""
-    return {name: ",".join(headers.getlist(name)) for name in headers}
+    joined: dict[str, str] = {}
+    for name, value in headers.items():
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return joined
 
 
 def _deliveries(gateway: Gateway, raw: bytes, *, live: bool) -> list[Delivery]:

@@ -39,6 +39,9 @@ OUTAGES: tuple[type[Exception], ...] = (
     asyncpg.ReadOnlySQLTransactionError,
 )
 
+# Outages that end a transaction and leave its connection.
+_UNDONE = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
 # More than we have; each is parsed and planned once per connection.
 STATEMENTS = 300
 
@@ -170,6 +173,14 @@ def is_outage(error: BaseException) -> bool:
     too.
     """
     return isinstance(error, OUTAGES) and not isinstance(error, asyncpg.DataError | ValueError)
+
+
+def may_have_happened(error: BaseException) -> bool:
+    """Say whether a transaction that failed so may be committed all the same: its connection was lost.
+
+    Whatever else the server says no to, it has undone.
+    """
+    return is_outage(error) and not isinstance(error, _UNDONE)
 
 
 async def _undo(connection: Connection) -> None:

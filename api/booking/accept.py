@@ -16,12 +16,13 @@ from api.body import StrictRoute
 from api.booking.people import people
 from api.booking.shape import AcceptedBooking, BookingWish
 from api.deps import BASE, Caller, House, Key, Now, Parts, Permission, fingerprint, may
+from api.flat import FlatRoute
 from api.payment import PaymentAnswer, PaymentWish, asker, opened, payable_through, sold
 from api.pricing import choices, lines
 from api.route import Sold
 from db import idempotency, pricing as quotes, relay
 from db.booking import read
-from db.booking.place import Placed, Placement, place
+from db.booking.place import Placed, Placement
 from db.catalog import Sale
 from db.payment import attempt
 from db.tenant import Channel
@@ -47,7 +48,12 @@ from workflows.client import Away, ProviderAway, Unanswered
 ROUTE = "POST /bookings"
 PAYMENT_ROUTE = "POST /bookings, payment"
 
-router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/bookings", tags=["bookings"])
+
+class _Route(StrictRoute, FlatRoute):
+    """Read strictly, and with its needs in order."""
+
+
+router = APIRouter(route_class=_Route, prefix=f"{BASE}/bookings", tags=["bookings"])
 
 
 class Chosen(NamedTuple):
@@ -119,7 +125,7 @@ async def create_booking(
             raise
         placed = before
     else:
-        placed = await place(parts.database, placement)
+        placed = await parts.placing.ask(placement, lane=caller.tenant_id)
     structlog.contextvars.bind_contextvars(booking_id=str(placed.booking.id))
     parts.waker.wake(relay.BEGIN_BOOKINGS)
     if placed.answer is not None:
@@ -237,9 +243,14 @@ def _body(parts: House, booking: read.Booking, payment: PaymentAnswer | None) ->
     """
     opened_too = payment is not None and payment.answered and payment.refused is None
     accepted = AcceptedBooking(
+        id=booking.id,
+        reference=booking.reference,
         status=BookingStatus.AWAITING_PAYMENT if opened_too else BookingStatus.HELD,
-        **booking.model_dump(include={"id", "reference", "total", "due", "created_at", "expires_at"}),
+        total=booking.total,
+        due=booking.due,
         lines=lines(booking.lines),
+        created_at=booking.created_at,
+        expires_at=booking.expires_at,
         access_token=parts.tokens.bookings.sign(booking.tenant_id, booking.id, made_at=booking.created_at),
         payment=payment,
     )

@@ -1,6 +1,6 @@
 """Places taken and given back, by the rules of this folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -149,9 +149,14 @@ async def make_room(
     await take_back(connection, tenant_id, list(wanted))
 
 
+async def lock(connection: Connection, tenant_id: TenantId, counters: Collection[CounterId]) -> None:
+    """Lock counters in the order of their ids, until the transaction ends."""
+    await connection.execute(LOCK, tenant_id, counters)
+
+
 async def take_back(connection: Connection, tenant_id: TenantId, counters: Sequence[CounterId]) -> None:
     """Free what overdue holds still claim of these counters. Nothing overdue: nothing done."""
-    await connection.execute(LOCK, tenant_id, counters)
+    await lock(connection, tenant_id, counters)
     await connection.execute(TAKE_BACK, tenant_id, counters)
 
 

@@ -133,14 +133,7 @@ async def turn_to(
     Nothing where somebody else has called it, too, or the payment was opened or given up meanwhile.
     """
     turned = await connection.execute(
-        TURN,
-        tenant_id,
-        payment.id,
-        payment.provider,
-        payment.account,
-        account.provider,
-        account.name,
-        calls,
+        TURN, tenant_id, payment.id, payment.provider, payment.account, account.provider, account.name, calls
     )
     if turned == "UPDATE 0":
         return None

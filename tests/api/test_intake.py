@@ -1,8 +1,6 @@
 """The intake stores what comes together in one transaction, and lets one event harm no other."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import asyncpg
 
@@ -18,17 +16,9 @@ def delivery(event_id: str, kind: str = "payment_intent.created") -> Delivery:
     return Delivery("stripe", "default", event_id, kind, None, b"{}", ignored="moves_nothing")
 
 
-@asynccontextmanager
-async def working(databases: Databases) -> AsyncIterator[Intake]:
-    intake = Intake(databases.app)
-    task = asyncio.create_task(intake.run())
-    yield intake
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
 async def test_what_comes_while_a_group_is_written_shares_the_next_transaction(databases: Databases) -> None:
-    async with working(databases) as intake, superuser(databases.urls) as judge:
+    intake = Intake(databases.app)
+    async with superuser(databases.urls) as judge:
         async with judge.transaction():
             await judge.execute("lock table webhook_events in exclusive mode")
             asked = [asyncio.create_task(intake.store("stripe", [delivery(f"evt_{n}")])) for n in range(20)]
@@ -41,7 +31,8 @@ async def test_what_comes_while_a_group_is_written_shares_the_next_transaction(d
 
 
 async def test_an_event_that_cannot_be_stored_takes_no_other_along(databases: Databases) -> None:
-    async with working(databases) as intake, superuser(databases.urls) as judge:
+    intake = Intake(databases.app)
+    async with superuser(databases.urls) as judge:
         asked = [
             intake.store("stripe", [delivery("evt_good")]),
             intake.store("stripe", [delivery("evt_bad", kind="\x00")]),
@@ -56,17 +47,18 @@ async def test_an_event_that_cannot_be_stored_takes_no_other_along(databases: Da
 
 
 async def test_in_an_outage_all_who_wait_hear_of_it(databases: Databases) -> None:
-    async with working(databases) as intake:
-        await databases.app.close()
+    intake = Intake(databases.app)
+    await databases.app.close()
 
-        for told in await asyncio.gather(
-            *(intake.store("stripe", [delivery(f"evt_{n}")]) for n in range(3)), return_exceptions=True
-        ):
-            assert isinstance(told, asyncpg.InterfaceError)
+    for told in await asyncio.gather(
+        *(intake.store("stripe", [delivery(f"evt_{n}")]) for n in range(3)), return_exceptions=True
+    ):
+        assert isinstance(told, asyncpg.InterfaceError)
 
 
 async def test_an_event_that_is_delivered_twice_at_once_is_stored_once(databases: Databases) -> None:
-    async with working(databases) as intake, superuser(databases.urls) as judge:
+    intake = Intake(databases.app)
+    async with superuser(databases.urls) as judge:
         await asyncio.gather(*(intake.store("stripe", [delivery("evt_twin")]) for _ in range(2)))
 
         assert len(await judge.fetch(STORED)) == 1

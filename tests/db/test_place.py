@@ -7,7 +7,7 @@ import pytest
 from uuid_utils.compat import uuid4
 
 from db import event, idempotency
-from db.booking.place import Placement, place
+from db.booking.place import Placed, Placement, place, place_together
 from db.booking.read import Booking, find, find_by_reference, page
 from db.idempotency import Stored
 from db.session import is_outage
@@ -222,6 +222,76 @@ async def test_a_line_that_cannot_be_held_leaves_nothing_held(databases: Databas
         await place(databases.app, shop.placement(quantities={vip.id: 2, shop.variant.id: 1}))
 
     assert await counters(databases, shop) == [(0, 0), (0, 0)]
+
+
+def made(together: list[Placed | None]) -> list[bool]:
+    return [placed is not None for placed in together]
+
+
+async def test_bookings_that_come_together_are_one_transaction(databases: Databases) -> None:
+    shop = await open_shop(databases.app, capacity=10)
+    vip = await shop.add_variant(9_000, quota=4, name="VIP")
+    wishes = [
+        shop.placement(quantities={vip.id: 1, shop.variant.id: 2}, key="a"),
+        shop.placement(slot=await shop.add_slot(5), key="b"),
+        shop.placement().model_copy(update={"hold_seconds": None}),
+    ]
+
+    together = await place_together(databases.app, wishes)
+
+    assert [placed and placed.booking.id for placed in together] == [wish.booking_id for wish in wishes]
+    assert sorted(await counters(databases, shop)) == [(1, 0), (1, 0), (4, 0)]
+    async with superuser(databases.urls) as judge:
+        assert await judge.fetchval("select count(distinct xmin::text) from bookings") == 1
+    for placed in together:
+        assert placed is not None
+        async with databases.app.tenant(shop.tenant_id) as connection:
+            assert placed.booking == await find(connection, shop.tenant_id, placed.booking.id)
+            told = await event.of_subject(connection, shop.tenant_id, placed.booking.id)
+        assert [each.n for each in told] == [1, 2, 3]
+    again = await place(databases.app, wishes[1])
+    assert again.repeated, "its key was written with it"
+
+
+async def test_of_those_who_come_together_the_first_get_the_places(databases: Databases) -> None:
+    shop = await open_shop(databases.app, capacity=3)
+    other = await shop.add_slot(1)
+
+    together = await place_together(
+        databases.app,
+        [
+            shop.placement(quantities=2),
+            shop.placement(slot=other),
+            shop.placement(quantities=1),
+            shop.placement(quantities=1),
+            shop.placement(slot=other),
+        ],
+    )
+
+    assert made(together) == [True, True, True, False, False]
+    assert sorted(await counters(databases, shop)) == [(1, 0), (3, 0)]
+
+
+async def test_who_cannot_be_placed_together_is_left_out_and_leaves_nothing(databases: Databases) -> None:
+    shop, stranger = await open_shop(databases.app, capacity=9), await open_shop(databases.app)
+    closed = await shop.add_slot(5, sales_until=NEXT_WEEK.replace(year=2020))
+    await place(databases.app, shop.placement(key="used"))
+
+    together = await place_together(
+        databases.app,
+        [
+            shop.placement(key="used"),
+            shop.placement(slot=closed),
+            shop.placement(slot=stranger.slot),
+            shop.placement(key="twice"),
+            shop.placement(key="twice", fingerprint="another body"),
+            shop.placement(quantities=9),
+        ],
+    )
+
+    assert made(together) == [False, False, False, True, False, False]
+    assert await count(databases, "bookings") == 2
+    assert sorted(await counters(databases, shop)) == [(0, 0), (2, 0)]
 
 
 async def test_pages_follow_each_other_without_a_gap(databases: Databases) -> None:

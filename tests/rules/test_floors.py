@@ -67,6 +67,8 @@ PLUMBING = {
             "shape",
             "waker",
             "intake",
+            "group",
+            "flat",
             "body",
             "openapi",
             "feed",
