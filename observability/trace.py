@@ -1,7 +1,7 @@
 """Traces: one booking from request to run to step to provider, passed on in W3C form (traceparent).
 
 Temporal's part is its own `TracingInterceptor`, given to the client; the client's workers inherit it. Where
-there is nobody to send spans to, none are made: they would cost a tenth of a booking's CPU.
+there is nobody to send spans to, none are made: they are not for nothing.
 """
 
 import re
