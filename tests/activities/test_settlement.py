@@ -210,7 +210,9 @@ async def given_back(scene: Scene) -> None:
     if held:
         assert not await scene.confirm()
     else:
-        assert (await scene.settle()).settlement is Settlement.REFUND
+        settled = await scene.settle()
+        assert settled.settlement is Settlement.REFUND
+        assert settled.cause in pivot.CAUSES.values()
     assert (await scene.stands())[1] == tickets
 
 
