@@ -99,12 +99,7 @@ class Smtp:
             message["From"] = self._sender
             message["To"] = Address(letter.to_name, addr_spec=letter.to_email.encode("ascii").decode())
             message["Subject"] = letter.subject
-        except (
-            MessageError,
-            ValueError,
-            IndexError,
-            AttributeError,
-        ):  # no address
+        except (MessageError, ValueError, IndexError, AttributeError):  # no address
             raise Refused("invalid_request") from None
         message["Date"] = format_datetime(datetime.fromtimestamp(self._clock(), UTC))
         message["Message-ID"] = message_id

@@ -203,9 +203,7 @@ class Till:
         return {currency: minor for currency, minor in sums.items() if minor}
 
 
-@pytest.mark.row(
-    "SET-12", partly="payments, refunds, disputes; fees of charges are not posted"
-)
+@pytest.mark.row("SET-12", partly="payments, refunds, disputes; fees of charges are not posted")
 @pytest.mark.parametrize("seed", range(3))
 async def test_any_sequence_of_operations_leaves_the_ledger_equal_to_the_providers_books(
     databases: Databases, desk: Desk, seed: int

@@ -77,12 +77,7 @@ async def test_a_letter_arrives_as_it_was_written_with_its_pictures(mailbox: Acc
     ],
 )
 async def test_what_goes_wrong_says_whether_it_may_have_been_sent(
-    mailbox: Account,
-    route: str,
-    fault: str,
-    detail: dict[str, Any],
-    trouble: type[GatewayTrouble],
-    kept: int,
+    mailbox: Account, route: str, fault: str, detail: dict[str, Any], trouble: type[GatewayTrouble], kept: int
 ) -> None:
     await mailbox.break_down(route, fault, **detail)
 
