@@ -56,7 +56,7 @@ from domain.refusal import (
     Unknown,
 )
 from domain.route import AccountName, Purchase
-from workflows.client import ProviderAway
+from workflows.client import Away, ProviderAway
 
 ROUTE = "POST /bookings/{booking}/payments"
 LONGEST_AGENT = 500
@@ -332,9 +332,11 @@ async def opened(
     )
     try:
         checkout = await parts.sagas.start_payment(booking.request(grace=parts.rules.grace), ask)
-    except BookingEnded:  # meanwhile: the row knows how
+    except BookingEnded as no:  # meanwhile: the row knows how
         async with parts.database.tenant(booking.tenant_id) as connection:
             refuse_unpayable(await find(connection, booking.tenant_id, booking.id))
+        if not no.facts:  # Temporal's word, not the run's: a wish that no worker has accepted may get lost
+            raise Away from no
         raise
     return _answer(parts, checkout, PaymentStatus.PROCESSING if checkout.paid else PaymentStatus.PENDING)
 

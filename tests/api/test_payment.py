@@ -169,6 +169,23 @@ class TestWithTheSaga:
         assert len({answer.content for answer in answers}) == 1
         assert await stack.value("select count(*) from payments where booking_id = $1", booking.id) == 1
 
+    async def test_that_no_run_is_there_is_no_answer_while_nobody_has_ended_the_booking(
+        self, stack: Stack
+    ) -> None:
+        booking, name = await stack.book(), uuid4().hex
+        await stack.cancel(booking)
+        await stack.closed(booking.workflow)
+        await stack.judge.execute("set session_replication_role = replica")  # nothing guards the row
+        await stack.judge.execute("update bookings set status = 'held' where id = $1", booking.id)
+
+        early = await stack.ask_to_pay(booking, key=name)
+        await stack.judge.execute("update bookings set status = 'cancelled' where id = $1", booking.id)
+        late = await stack.ask_to_pay(booking, key=name)
+
+        assert early.status_code == 503
+        assert "Retry-After" in early.headers
+        assert (late.status_code, late.json()["code"]) == (409, "booking_ended")
+
     async def test_a_client_may_pay_with_a_secret_instead(self, stack: Stack) -> None:
         booking = await stack.book()
 
