@@ -15,7 +15,7 @@ from tests.support.sandbox import Account
 DAY = timedelta(days=1)
 
 
-@pytest.fixture(params=["stripe"])
+@pytest.fixture(params=["stripe", "paypal"])
 async def desk(
     request: pytest.FixtureRequest,
     account: Account,
