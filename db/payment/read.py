@@ -12,21 +12,37 @@ from domain.money import Money
 from domain.payment import Checkout, PaymentReport, PaymentStatus, RiskResult
 from domain.refusal import Unknown
 
-SHOWN = """
+PAYMENT = """
 select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
        captured_minor, coalesce(captured_currency, currency) as captured_currency, refunded_minor, declines,
        decline_code, provider_ref, checkout, transaction_reference, manual, card_brand, card_last4,
        risk_score, risk_result, created_at, authorized_at, captured_at,
        (select d.state from disputes d where d.tenant_id = p.tenant_id and d.payment_id = p.id
          order by d.opened_at desc, d.id desc limit 1) as dispute
-  from payments p"""
+  from payments p
+ where tenant_id = $1 and id = $2
+"""
 
-PAYMENT = f"{SHOWN} where tenant_id = $1 and id = $2"
-
-OF_BOOKING = f"{SHOWN} where tenant_id = $1 and booking_id = $2 order by created_at, id"
+OF_BOOKING = """
+select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
+       captured_minor, coalesce(captured_currency, currency) as captured_currency, refunded_minor, declines,
+       decline_code, provider_ref, checkout, transaction_reference, manual, card_brand, card_last4,
+       risk_score, risk_result, created_at, authorized_at, captured_at,
+       (select d.state from disputes d where d.tenant_id = p.tenant_id and d.payment_id = p.id
+         order by d.opened_at desc, d.id desc limit 1) as dispute
+  from payments p
+ where tenant_id = $1 and booking_id = $2 order by created_at, id
+"""
 
 # Newest first: an id is made when its payment is wished for. $6 is the last of the page before.
-PAGE = f"""{SHOWN}
+PAGE = """
+select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
+       captured_minor, coalesce(captured_currency, currency) as captured_currency, refunded_minor, declines,
+       decline_code, provider_ref, checkout, transaction_reference, manual, card_brand, card_last4,
+       risk_score, risk_result, created_at, authorized_at, captured_at,
+       (select d.state from disputes d where d.tenant_id = p.tenant_id and d.payment_id = p.id
+         order by d.opened_at desc, d.id desc limit 1) as dispute
+  from payments p
  where tenant_id = $1 and ($2::text is null or user_id = $2) and ($3::text is null or status = $3)
    and ($4::timestamptz is null or created_at >= $4) and ($5::timestamptz is null or created_at < $5)
    and ($6::uuid is null or id < $6)
