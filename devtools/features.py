@@ -62,7 +62,7 @@ def _proofs_in(file: Path) -> Iterator[tuple[str, Proof]]:
     def visit(node: ast.AST, test: str) -> Iterator[tuple[str, Proof]]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             test = node.name
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "row":
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.row":
             missing = next((_text(word.value) for word in node.keywords if word.arg == "partly"), None)
             for row in node.args:
                 yield _text(row), Proof(place, test, missing)
