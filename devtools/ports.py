@@ -1,7 +1,7 @@
 """Ports on loopback: is one free, give me a free one, give me this one or the next.
 
-A free port is nobody's until a server listens on it; stacks that start at the same moment tell each other
-by claims what they have chosen.
+A free port is nobody's until a server listens on it, and again when that server has died; so processes tell
+each other by claims what they have chosen.
 """
 
 import fcntl
@@ -38,12 +38,16 @@ def answers(port: int, host: str = LOOPBACK) -> bool:
 
 
 def any_free() -> int:
-    """Answer a port that was free a moment ago, by chance; no system gives it to an outgoing connection, so a
-    server that is begun again still finds it free.
+    """Answer a port that was free a moment ago, by chance; no system gives it to an outgoing connection, and
+    this process has claimed it, so a server that is begun again still finds it free.
     """
-    while not is_free(port := OWN_RANGE[0] + secrets.randbelow(OWN_RANGE[1] - OWN_RANGE[0])):
+    while (port := _drawn()) in _claims or not (is_free(port) and claim(port)):
         pass
     return port
+
+
+def _drawn() -> int:
+    return OWN_RANGE[0] + secrets.randbelow(OWN_RANGE[1] - OWN_RANGE[0])
 
 
 def claim(port: int) -> bool:

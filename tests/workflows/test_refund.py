@@ -223,7 +223,7 @@ async def test_a_pending_refund_is_followed_until_it_has_arrived(stack: Stack) -
 
     await until(stack, refund, "completed")
     await stack.wait_for(booking, "refunded")
-    assert await mails(stack, "Your money goes back") == 1
+    await eventually(lambda: told(stack, 1), what="the mail")
     assert await violations(stack) == []
 
 
