@@ -100,11 +100,18 @@ class Campaign:
         try:
             found = await trial(own)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is what became of this trial
-            found, good = Found(0, [f"{type(error).__name__}: {error}"]), False
+            found, good = Found(0, reasons(error)), False
         fresh = [each for each in found.violations if each not in known]
         known.update(found.violations)
         self.verdicts[name].set_result(Verdict(found.bookings, fresh, time.monotonic() - began))
         return good
+
+
+def reasons(error: Exception) -> list[str]:
+    """Say what went wrong; of several at once each."""
+    if isinstance(error, ExceptionGroup):
+        return [reason for each in error.exceptions for reason in reasons(each)]
+    return [f"{type(error).__name__}: {error}"]
 
 
 async def crash(own: Site, point: Point) -> Found:

@@ -51,14 +51,15 @@ async def rush(own: Site, *, crowd: Crowd, seed: int) -> Found:
     over = asyncio.Event()
     own.buyer.wishes.clear()
     shops = {story: await own.stack.shop(terms=TERMS.get(story), capacity=10_000) for story in TOLD}
-    buyers = [asyncio.create_task(buy_until(over, own, shops, chance)) for _ in range(BUYERS)]
-    for blow in chance.sample(crowd.blows, len(crowd.blows)):
-        await own.keeper.runs(crowd.target)
-        cut = cut_of(own, blow, crowd.target)
-        with own.cuts.order(cut):
-            await fallen(cut, blow)
-    over.set()
-    bookings = ended(await asyncio.gather(*buyers))
+    async with asyncio.TaskGroup() as group:  # a buyer who is not served ends it all
+        buyers = [group.create_task(buy_until(over, own, shops, chance)) for _ in range(BUYERS)]
+        for blow in chance.sample(crowd.blows, len(crowd.blows)):
+            await own.keeper.runs(crowd.target)
+            cut = cut_of(own, blow, crowd.target)
+            with own.cuts.order(cut):
+                await fallen(cut, blow)
+        over.set()
+    bookings = ended([buyer.result() for buyer in buyers])
     return Found(len(bookings), await own.verdict(bookings))
 
 
