@@ -17,15 +17,22 @@ from domain.notice import DeliveryFact, DeliveryState, NoticeKind
 from domain.refusal import NoticeUnderway, Unknown
 from domain.value import Value
 
-FIND = """
+OF_BOOKING = """
 select n.id, n.booking_id, n.kind, n.version, n.sending, n.status, n.delivery, n.delivered_at, n.created_at,
        n.settled_at, s.cause as suppressed
   from notices n
   left join mail_suppressions s on s.tenant_id = $1 and s.addressee = n.addressee
- where n.tenant_id = $1
+ where n.tenant_id = $1 and n.booking_id = $2
+ order by n.created_at, n.id limit $3
 """
-OF_BOOKING = f"{FIND} and n.booking_id = $2 order by n.created_at, n.id limit $3"
-ONE = f"{FIND} and n.id = $2"
+
+ONE = """
+select n.id, n.booking_id, n.kind, n.version, n.sending, n.status, n.delivery, n.delivered_at, n.created_at,
+       n.settled_at, s.cause as suppressed
+  from notices n
+  left join mail_suppressions s on s.tenant_id = $1 and s.addressee = n.addressee
+ where n.tenant_id = $1 and n.id = $2
+"""
 
 STANDING = "select booking_id, status, delivery from notices where tenant_id = $1 and id = $2 for update"
 
