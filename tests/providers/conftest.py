@@ -264,6 +264,21 @@ DESKS: dict[str, Callable[..., Awaitable[Desk]]] = {
 }
 
 
+def desks(*providers: str) -> Any:
+    """Make a module's fixture `desk`: an account of one's own at each of these providers in turn."""
+
+    @pytest.fixture(params=providers)
+    async def desk(
+        request: pytest.FixtureRequest,
+        account: Account,
+        http: aiohttp.ClientSession,
+        received: tuple[str, list[Delivery]],
+    ) -> Desk:
+        return await DESKS[request.param](account, http, received)
+
+    return desk
+
+
 @pytest.fixture
 async def desk(account: Account, http: aiohttp.ClientSession, received: tuple[str, list[Delivery]]) -> Desk:
     """Give an account at Stripe."""

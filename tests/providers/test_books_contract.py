@@ -3,27 +3,13 @@
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
-import aiohttp
-import pytest
-
 from domain.money import Money
 from providers.books import Books, Line, LineKind
 from providers.gateway import Opened, Order
-from tests.providers.conftest import DESKS, Delivery, Desk, MakeOrder, key_of
-from tests.support.sandbox import Account
+from tests.providers.conftest import Desk, MakeOrder, desks, key_of
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(params=["stripe", "paypal"])
-async def desk(
-    request: pytest.FixtureRequest,
-    account: Account,
-    http: aiohttp.ClientSession,
-    received: tuple[str, list[Delivery]],
-) -> Desk:
-    """Give an account at each provider that shows its books."""
-    return await DESKS[request.param](account, http, received)
+desk = desks("stripe", "paypal")
 
 
 def books_of(desk: Desk) -> Books:

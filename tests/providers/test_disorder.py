@@ -3,25 +3,13 @@
 import random
 from itertools import islice, permutations
 
-import aiohttp
 import pytest
 
 from domain.payment import PaymentFact, PaymentStatus, fold
-from tests.providers.conftest import DESKS, Delivery, Desk, MakeOrder, key_of
-from tests.support.sandbox import Account
+from tests.providers.conftest import DESKS, Desk, MakeOrder, desks, key_of
 
 ALL_OF_FIVE = 120
-
-
-@pytest.fixture(params=DESKS)
-async def desk(
-    request: pytest.FixtureRequest,
-    account: Account,
-    http: aiohttp.ClientSession,
-    received: tuple[str, list[Delivery]],
-) -> Desk:
-    """Give an account at each provider in turn."""
-    return await DESKS[request.param](account, http, received)
+desk = desks(*DESKS)
 
 
 @pytest.mark.row("WHK-07", partly="over the whole stack: tests/workflows/test_webhook.py")

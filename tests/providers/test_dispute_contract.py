@@ -1,14 +1,12 @@
 """What is promised of every provider's disputes: where they stand, what they moved, evidence once."""
 
-import aiohttp
 import pytest
 
 from domain.dispute import DisputeFact, DisputeState
 from domain.money import Money
 from providers.dispute import Disputes, Evidence
 from providers.gateway import NotFound, StateConflict
-from tests.providers.conftest import DESKS, Delivery, Desk, MakeOrder, key_of
-from tests.support.sandbox import Account
+from tests.providers.conftest import Desk, MakeOrder, desks, key_of
 
 TOTAL = Money(minor=59_999, currency="USD")
 EVIDENCE = Evidence(text="They sailed with us.", product="Harbour cruise")
@@ -16,17 +14,7 @@ EVIDENCE = Evidence(text="They sailed with us.", product="Harbour cruise")
 
 # At one evidence is words, at another documents that are handed in at its desk.
 TAKES_WORDS = pytest.mark.parametrize("desk", ["stripe", "paypal"], indirect=True)
-
-
-@pytest.fixture(params=["stripe", "paypal", "adyen"])
-async def desk(
-    request: pytest.FixtureRequest,
-    account: Account,
-    http: aiohttp.ClientSession,
-    received: tuple[str, list[Delivery]],
-) -> Desk:
-    """Give an account at each provider that tells of disputes."""
-    return await DESKS[request.param](account, http, received)
+desk = desks("stripe", "paypal", "adyen")
 
 
 def disputes_of(desk: Desk) -> Disputes:

@@ -26,11 +26,11 @@ from providers.letter import write
 from providers.protection import Guard, Limits
 from tests.providers.conftest import (
     DESKS,
-    Delivery,
     Desk,
     MakeOrder,
     Told,
     adyen_gateway,
+    desks,
     key_of,
     paypal_gateway,
     stripe_gateway,
@@ -104,17 +104,7 @@ ROUTES = {
 # Adyen's sessions cannot be taken back, so no call closes one.
 CLOSING = {"stripe": "POST /v1/checkout/sessions/*/expire", "paypal": "PATCH /v2/checkout/orders/*"}
 A_WHILE = timedelta(seconds=1)
-
-
-@pytest.fixture(params=DESKS)
-async def desk(
-    request: pytest.FixtureRequest,
-    account: Account,
-    http: aiohttp.ClientSession,
-    received: tuple[str, list[Delivery]],
-) -> Desk:
-    """Give an account at each provider in turn."""
-    return await DESKS[request.param](account, http, received)
+desk = desks(*DESKS)
 
 
 @pytest.fixture(params=FAULTS)

@@ -3,7 +3,6 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-import aiohttp
 import pytest
 
 from domain.ids import PaymentId
@@ -19,8 +18,7 @@ from domain.payment import (
     instrument,
 )
 from providers.gateway import Missed, NotFound, Order, RefundStatus, Refused, StateConflict, WebhookEvent
-from tests.providers.conftest import DESKS, Delivery, Desk, MakeOrder, key_of
-from tests.support.sandbox import Account
+from tests.providers.conftest import DESKS, Desk, MakeOrder, desks, key_of
 
 # Some promises need a provider that can be asked: one that only tells is held to them by suites of its own.
 CAN_BE_ASKED = pytest.mark.parametrize("desk", ["stripe", "paypal"], indirect=True)
@@ -28,17 +26,7 @@ CAN_BE_ASKED = pytest.mark.parametrize("desk", ["stripe", "paypal"], indirect=Tr
 CAN_BE_SEARCHED = pytest.mark.parametrize("desk", ["stripe"], indirect=True)
 # At some a bank decides while the buyer is on the page; at another when the money is taken.
 DECIDES_ON_THE_PAGE = pytest.mark.parametrize("desk", ["stripe", "adyen"], indirect=True)
-
-
-@pytest.fixture(params=DESKS)
-async def desk(
-    request: pytest.FixtureRequest,
-    account: Account,
-    http: aiohttp.ClientSession,
-    received: tuple[str, list[Delivery]],
-) -> Desk:
-    """Give an account at each provider in turn."""
-    return await DESKS[request.param](account, http, received)
+desk = desks(*DESKS)
 
 
 def now() -> datetime:

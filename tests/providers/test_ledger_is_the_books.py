@@ -10,7 +10,6 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import aiohttp
 import httpx2
 import pytest
 from uuid_utils.compat import uuid7
@@ -28,9 +27,8 @@ from domain.payment import AskPayment, CapturePayment, CreatePayment, PaymentSta
 from domain.refund import RefundPayment
 from domain.refusal import Refusal
 from providers.gateway import Accounts, GatewayTrouble, Opened
-from tests.providers.conftest import DESKS, Delivery, Desk
+from tests.providers.conftest import Desk, desks
 from tests.support.database import Databases, superuser
-from tests.support.sandbox import Account
 from tests.support.shop import Shop, open_shop
 from tests.support.told import Told
 
@@ -41,17 +39,7 @@ select currency, sum(amount_minor)::bigint as minor from ledger_entries
  where account like 'provider_clearing:%' group by currency having sum(amount_minor) <> 0
 """
 UNBALANCED = "select transaction_id from ledger_entries group by 1, currency having sum(amount_minor) <> 0"
-
-
-@pytest.fixture(params=["stripe", "paypal"])
-async def desk(
-    request: pytest.FixtureRequest,
-    account: Account,
-    http: aiohttp.ClientSession,
-    received: tuple[str, list[Delivery]],
-) -> Desk:
-    """Give an account at each provider whose disputes and refunds can be asked for."""
-    return await DESKS[request.param](account, http, received)
+desk = desks("stripe", "paypal")
 
 
 class Till:

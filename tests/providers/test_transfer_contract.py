@@ -2,28 +2,16 @@
 
 from datetime import timedelta
 
-import aiohttp
 import pytest
 
 from domain.money import Money
 from providers.gateway import NeedsFunds, NotFound, Refused, StateConflict
 from providers.transfer import PayoutStatus, Transfers, TransferStatus
-from tests.providers.conftest import DESKS, Delivery, Desk, MakeOrder, key_of
-from tests.support.sandbox import Account
+from tests.providers.conftest import Desk, MakeOrder, desks, key_of
 
 SETTLED = timedelta(days=3)
 SOME, PART = Money(minor=10_000, currency="USD"), Money(minor=4_000, currency="USD")
-
-
-@pytest.fixture(params=["stripe"])
-async def desk(
-    request: pytest.FixtureRequest,
-    account: Account,
-    http: aiohttp.ClientSession,
-    received: tuple[str, list[Delivery]],
-) -> Desk:
-    """Give an account at each provider that moves money to a payee's balance first."""
-    return await DESKS[request.param](account, http, received)
+desk = desks("stripe")
 
 
 def transfers_of(desk: Desk) -> Transfers:

@@ -1,28 +1,16 @@
 """What every vault promises: a method is kept once, paid with at once, and given up for good."""
 
-import aiohttp
 import pytest
 
 from domain.payment import Closing, FactKind, PaymentStatus, fold
 from providers.gateway import Declined, Opened, Order, Refused
 from providers.vault import Stored, Vault
-from tests.providers.conftest import DESKS, Delivery, Desk, MakeOrder, key_of
-from tests.support.sandbox import Account
+from tests.providers.conftest import Desk, MakeOrder, desks, key_of
 
 KEEPERS = ("stripe", "adyen")
 # At some our call has the issuer asked; at another the page on which the card was typed.
 ASKS_THE_ISSUER = pytest.mark.parametrize("desk", ["stripe"], indirect=True)
-
-
-@pytest.fixture(params=KEEPERS)
-async def desk(
-    request: pytest.FixtureRequest,
-    account: Account,
-    http: aiohttp.ClientSession,
-    received: tuple[str, list[Delivery]],
-) -> Desk:
-    """Give an account at each provider that keeps methods."""
-    return await DESKS[request.param](account, http, received)
+desk = desks(*KEEPERS)
 
 
 def vault_of(desk: Desk) -> Vault:
