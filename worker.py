@@ -251,7 +251,7 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
     aftercare = AftercareActivities(built.app, built.sagas)
     payment = PaymentActivities(built.payment, built.gateways, built.sagas)
     refund = RefundActivities(built.payment, built.gateways)
-    dispute = DisputeActivities(built.payment, built.app, built.gateways)
+    dispute = DisputeActivities(built.payment, built.gateways)
     sweep = SweepActivities(
         built.app,
         built.relay,

@@ -77,8 +77,9 @@ class Dispute(Value):
 
 
 async def record(connection: Connection, ask: DisputeRequest, fact: DisputeFact) -> DisputeReport:
-    """Write where a dispute stands, book what it moved, and open a case for one that is news; as the payment
-    role. A repeat changes nothing that is known. Refuses Unknown, when there is no such payment.
+    """Write where a dispute stands, book what it moved, and open a case for one that is news, close that of
+    one that has ended; as the payment role. A repeat changes nothing that is known. Refuses Unknown, when
+    there is no such payment.
     """
     if await connection.fetchval(LOCK_PAYMENT, ask.tenant_id, ask.payment_id, ask.booking_id) is None:
         raise Unknown("There is no such payment.")
@@ -88,14 +89,9 @@ async def record(connection: Connection, ask: DisputeRequest, fact: DisputeFact)
     await _book(connection, ask, fact, before)
     await _change(connection, ask, fact, before)
     if is_new or (before.state.ended and not fact.state.ended):
-        await case.open_case(
-            connection,
-            ask.tenant_id,
-            CaseKind.DISPUTE,
-            ask.dispute_id,
-            cause="disputed",
-            booking_id=ask.booking_id,
-        )
+        await _open_case(connection, ask)
+    if fact.state.ended:
+        await _close_case(connection, ask, fact.state)
     if is_new or before.state is not fact.state:
         await _tell(connection, ask, fact, is_new=is_new)
     return (await find(connection, ask.tenant_id, ask.dispute_id)).report
@@ -139,6 +135,18 @@ async def _opened(connection: Connection, ask: DisputeRequest, fact: DisputeFact
         fact.reason,
     )
     return opened == "INSERT 0 1"
+
+
+async def _open_case(connection: Connection, ask: DisputeRequest) -> None:
+    kind, booking_id = CaseKind.DISPUTE, ask.booking_id
+    await case.open_case(
+        connection, ask.tenant_id, kind, ask.dispute_id, cause="disputed", booking_id=booking_id
+    )
+
+
+async def _close_case(connection: Connection, ask: DisputeRequest, state: DisputeState) -> None:
+    kind, note = CaseKind.DISPUTE, f"the dispute is {state.value}"
+    await case.close(connection, ask.tenant_id, ask.dispute_id, closed_by="holdfast", note=note, kind=kind)
 
 
 async def _book(connection: Connection, ask: DisputeRequest, fact: DisputeFact, before: Dispute) -> None:

@@ -140,6 +140,8 @@ FORBIDDEN: dict[str, list[str]] = {
         "select * from passengers",
         "select * from billings",
         "delete from payments",
+        "delete from cases",
+        "update cases set cause = ''",
     ],
     "relay": [
         "update bookings set status = 'confirmed'",

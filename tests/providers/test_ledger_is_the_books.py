@@ -50,7 +50,7 @@ class Till:
         accounts = Accounts(desk.gateway)
         self.paying = PaymentActivities(databases.payment, accounts, Told())
         self.refunding = RefundActivities(databases.payment, accounts)
-        self.disputing = DisputeActivities(databases.payment, databases.app, accounts)
+        self.disputing = DisputeActivities(databases.payment, accounts)
         self.bookings: dict[PaymentId, BookingId] = {}
         self.refunds: list[RefundId] = []
         self.disputes: list[DisputeRequest] = []
