@@ -294,7 +294,7 @@ SEEN: dict[Consequence, Callable[[Scene], Awaitable[None]]] = {
 }
 
 
-@pytest.mark.row("INV-19", partly="the refund at the provider")
+@pytest.mark.row("INV-19")
 @pytest.mark.parametrize(("news", "standing", "becomes"), CELLS)
 async def test_each_news_becomes_what_the_table_says_wherever_the_booking_stands(
     databases: Databases, news: News, standing: Standing, becomes: Consequence

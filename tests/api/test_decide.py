@@ -148,6 +148,7 @@ class TestCancel:
         assert {answer.status_code for answer in answers} == {200}
         assert {answer.json()["status"] for answer in answers} == {"cancelled"}
 
+    @pytest.mark.row("INV-08")
     @pytest.mark.parametrize(
         ("status", "code"),
         [

@@ -137,7 +137,7 @@ async def test_a_stranger_is_told_how_to_show_who_he_is(client: httpx2.AsyncClie
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-@pytest.mark.row("SAG-06", partly="every pair: tests/domain/test_booking.py")
+@pytest.mark.row("SAG-06")
 async def test_an_illegal_move_is_refused_and_logged_and_the_state_does_not_hide_the_status(
     client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -175,7 +175,7 @@ APPEND_ONLY = (
 )
 
 
-@pytest.mark.row("SEC-09", partly="the table of stored payment methods comes with them")
+@pytest.mark.row("SEC-09")
 @pytest.mark.parametrize("role", FORBIDDEN)
 async def test_a_role_may_not(databases: Databases, role: str) -> None:
     shop, _ = await shop_with_booking(databases)

@@ -143,7 +143,7 @@ async def test_nobody_holds_for_a_booking_that_is_not_there(databases: Databases
 # --- release_places
 
 
-@pytest.mark.row("INV-08", partly="the answer 409 at the door")
+@pytest.mark.row("INV-08")
 async def test_releasing_twice_frees_the_places_once(databases: Databases) -> None:
     shop, booking = await open_slot(databases)
     await place(databases.app, shop.placement(quantities=1))
@@ -164,7 +164,7 @@ async def test_what_is_given_back_after_its_time_has_expired(databases: Database
     assert await kept_as(databases, booking) == [(1, "expired")]
 
 
-@pytest.mark.row("INV-08", partly="the answer 409 at the door")
+@pytest.mark.row("INV-08")
 async def test_the_undo_leaves_what_was_bought(databases: Databases) -> None:
     shop, booking = await open_slot(databases)
     await purchase(databases, booking)

@@ -57,7 +57,7 @@ async def standing(databases: Databases, booking: Booking) -> tuple[BookingStatu
         return found.status, await ticket.count(connection, booking.tenant_id, booking.id)
 
 
-@pytest.mark.row("INV-19", partly="the refund at the provider")
+@pytest.mark.row("INV-19")
 @pytest.mark.parametrize("reason", [EndReason.EXPIRED, EndReason.FAILED])
 async def test_late_money_takes_the_places_again(databases: Databases, reason: EndReason) -> None:
     shop, booking = await ended(databases, reason)
@@ -76,7 +76,7 @@ async def test_late_money_takes_the_places_again(databases: Databases, reason: E
     assert tuple(counter) == (0, 2)
 
 
-@pytest.mark.row("INV-19", partly="the refund at the provider")
+@pytest.mark.row("INV-19")
 async def test_late_money_goes_back_when_the_places_are_gone(databases: Databases) -> None:
     shop, booking = await ended(databases, capacity=2)
     await place(databases.app, shop.placement(quantities=2))

@@ -157,6 +157,7 @@ SECRETS = (
 
 
 @pytest.mark.row("PAY-01", partly="the tables; what imports what and who runs alone are shown elsewhere")
+@pytest.mark.row("SEC-09")
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("statement", SECRETS)
 async def test_only_the_payment_role_writes_payments_and_reads_tokens(

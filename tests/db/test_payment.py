@@ -176,7 +176,7 @@ async def test_a_conflicted_payment_is_kept_apart(databases: Databases) -> None:
     assert (report.status, report.kept_minor, report.booking_kept_minor) == (PaymentStatus.CONFLICTED, 1, 0)
 
 
-@pytest.mark.row("PAY-27", partly="the fold: tests/domain/test_payment.py")
+@pytest.mark.row("PAY-27")
 async def test_the_database_lets_a_payment_make_the_moves_of_the_table_and_no_other(
     databases: Databases,
 ) -> None:

@@ -12,7 +12,7 @@ from domain.refusal import IllegalMove
 OUT_OF_AN_END = {Trigger.MONEY_GOES_BACK, Trigger.LATE_MONEY_HONOURED}
 
 
-@pytest.mark.row("SAG-06", partly="the 409 and the log: tests/api/test_problem.py")
+@pytest.mark.row("SAG-06")
 @pytest.mark.parametrize(("state", "trigger"), [*product(BookingStatus, Trigger)])
 def test_every_pair_moves_as_the_table_says_or_is_refused(state: BookingStatus, trigger: Trigger) -> None:
     if (state, trigger) in MOVES:

@@ -104,7 +104,7 @@ def test_a_decline_counts_once_per_operation_and_leaves_the_checkout_open() -> N
     assert state.status is PaymentStatus.PENDING
 
 
-@pytest.mark.row("PAY-27", partly="the same table in the database: tests/db/test_payment.py")
+@pytest.mark.row("PAY-27")
 @pytest.mark.parametrize(("one", "other"), [*product(PaymentStatus, repeat=2)])
 def test_of_two_states_one_may_become_the_other_and_all_that_it_may_become(
     one: PaymentStatus, other: PaymentStatus
@@ -114,7 +114,7 @@ def test_of_two_states_one_may_become_the_other_and_all_that_it_may_become(
     assert other not in MOVES[one] or MOVES[other] < MOVES[one]
 
 
-@pytest.mark.row("PAY-27", partly="the same table in the database: tests/db/test_payment.py")
+@pytest.mark.row("PAY-27")
 @pytest.mark.parametrize(("status", "kind"), [*product(PaymentStatus, FactKind)])
 @pytest.mark.parametrize("currency", ["EUR", "USD"])
 def test_a_fact_makes_only_the_moves_of_the_table(

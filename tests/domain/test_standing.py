@@ -12,7 +12,7 @@ S2 = ["PENDING", "PROCESSING", "COMPLETED", "FAILED", "REFUNDED"]
 S4 = ["pending", "paid", "failed", "refunded", "requires_action"]
 
 
-@pytest.mark.row("PAY-27", partly="the moves: tests/domain/test_payment.py")
+@pytest.mark.row("PAY-27")
 @pytest.mark.parametrize(
     ("vocabulary", "words"), [(Vocabulary.S0, S0), (Vocabulary.S2, S2), (Vocabulary.S4, S4)]
 )
@@ -22,7 +22,7 @@ def test_each_word_of_the_sources_means_one_standing(vocabulary: Vocabulary, wor
     assert meant(vocabulary, "no such word") is None
 
 
-@pytest.mark.row("PAY-27", partly="the moves: tests/domain/test_payment.py")
+@pytest.mark.row("PAY-27")
 def test_what_is_stored_and_what_is_derived_are_all_standings() -> None:
     derived = {standing_after("captured", 100, refunded) for refunded in (0, 30, 100)}
 

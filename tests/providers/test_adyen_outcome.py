@@ -1,15 +1,19 @@
 """What becomes of money at Adyen: asked for, and true when a notification says so."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
+from aiohttp import web
 
+from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import Closing, FactKind, PaymentStatus, fold
+from providers.adyen_gateway.reference import of_refund
 from providers.gateway import NotExecuted, NotFound, RefundStatus, StateConflict
-from tests.providers.adyen_item import REFUND, envelope, item, refunding
-from tests.providers.conftest import Delivery, Desk, MakeOrder, Told, adyen_gateway, key_of
+from tests.providers.adyen_item import PAYMENT, REFUND, envelope, item, refunding
+from tests.providers.conftest import MERCHANT, Delivery, Desk, MakeOrder, Told, adyen_gateway, key_of
 from tests.support.sandbox import Account
 
 
@@ -75,9 +79,7 @@ async def test_what_was_taken_is_not_released(adyen: Desk, order: MakeOrder) -> 
         ("refundFail", timedelta(minutes=1), RefundStatus.FAILED),
     ],
 )
-@pytest.mark.row(
-    "PAY-04", partly="the refund: merchant, amount, own reference and the payment's pspReference"
-)
+@pytest.mark.row("PAY-04")
 async def test_what_became_of_a_refund_is_told(
     adyen: Desk, order: MakeOrder, card: str, then: timedelta, status: RefundStatus
 ) -> None:
@@ -97,6 +99,29 @@ async def test_what_became_of_a_refund_is_told(
         (found.provider_ref, found.amount) == (asked.provider_ref, asked.amount) == (asked.provider_ref, part)
     )
     assert found.status is status
+
+
+@pytest.mark.row("PAY-04")
+async def test_a_refund_is_asked_for_with_exactly_these_fields_and_a_key(
+    account: Account, stub: tuple[str, list[Any], list[web.Response]]
+) -> None:
+    address, came, answers = stub
+    answers.append(web.json_response({"status": "received", "pspReference": "PSPOFTHEREFUND"}, status=201))
+    paid = Told([Delivery(envelope(item("AUTHORISATION", pspReference="PSPOFTHEPAYMENT")), {})])
+    part, key = Money(minor=1_000, currency="EUR"), f"{REFUND}:refund:1"
+
+    gateway = adyen_gateway(account, paid, api=address)
+    asked = await gateway.refund(str(PAYMENT), part, refund_id=str(REFUND), op_key=key)
+
+    ((path, headers, body),) = came
+    assert (path, headers["Idempotency-Key"]) == ("/v72/payments/PSPOFTHEPAYMENT/refunds", key)
+    assert body == {
+        "merchantAccount": MERCHANT,
+        "amount": {"value": 1_000, "currency": "EUR"},
+        "reference": of_refund(PaymentId(PAYMENT), str(REFUND)),
+        "merchantRefundReason": "CUSTOMER REQUEST",
+    }
+    assert (asked.provider_ref, asked.status) == ("PSPOFTHEREFUND", RefundStatus.PENDING)
 
 
 async def test_more_than_is_left_is_taken_and_told_to_have_failed(adyen: Desk, order: MakeOrder) -> None:

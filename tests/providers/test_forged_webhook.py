@@ -140,6 +140,7 @@ async def known(
 @pytest.mark.row("WHK-01")
 @pytest.mark.row("WHK-02")
 @pytest.mark.row("WHK-03")
+@pytest.mark.row("SEC-10")
 async def test_no_gateway_believes_a_forgery(known: Known) -> None:
     sender, gateway = known
 

@@ -230,7 +230,7 @@ async def test_a_decline_when_the_money_is_to_be_held_gives_the_order_up(
         await desk.gateway.capture(opened.provider_ref, wished.amount, op_key=key_of(wished, "capture"))
 
 
-@pytest.mark.row("PAY-34", partly="over the whole stack: tests/workflows/test_paypal.py")
+@pytest.mark.row("PAY-34")
 async def test_an_order_is_pending_for_three_hours_and_then_expired(
     paypal_account: PayPalDesk, order: MakeOrder, http: aiohttp.ClientSession
 ) -> None:

@@ -249,7 +249,7 @@ async def test_of_many_who_want_an_overdue_place_one_gets_it(databases: Database
     assert await counters(databases) == [(3, 0, 3)]
 
 
-@pytest.mark.row("INV-08", partly="the answer 409 at the door")
+@pytest.mark.row("INV-08")
 async def test_buying_and_giving_back_at_once_counts_the_place_once(
     databases: Databases, crowd: Database
 ) -> None:

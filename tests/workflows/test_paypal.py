@@ -186,7 +186,7 @@ async def short_lived(
             yield served
 
 
-@pytest.mark.row("PAY-34", partly="the three hours themselves: tests/providers/test_paypal_gateway.py")
+@pytest.mark.row("PAY-34")
 async def test_an_order_that_lapses_before_the_hold_frees_the_places(short_lived: Stack) -> None:
     stack, shop = await at_paypal(short_lived, capacity=1)
     booking = await stack.book(shop)
