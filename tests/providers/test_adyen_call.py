@@ -13,9 +13,8 @@ from domain.payment import FactKind, PaymentStatus, fold
 from providers.adyen_gateway.gateway import AdyenGateway
 from providers.gateway import GatewayTrouble, NotExecuted, NotFound, OutcomeUnknown, Refused, Unreachable
 from providers.vault import Stored
-from tests.providers.adyen_item import KEY, refunding
+from tests.providers.adyen_item import KEY
 from tests.providers.conftest import MERCHANT, Desk, MakeOrder, Told, adyen_gateway, key_of
-from tests.providers.test_faults import FAULTS, Fault, tried
 from tests.support.sandbox import Account
 
 
@@ -166,31 +165,6 @@ async def test_an_answer_that_does_not_come_in_time_is_an_unknown_outcome(
 
     with pytest.raises(OutcomeUnknown):
         await impatient.open_checkout(wished, op_key=key_of(wished))
-
-
-@pytest.mark.parametrize("name", FAULTS)
-@pytest.mark.row("PAY-30", partly="Adyen: whoever asks again under the same key leaves one effect behind")
-async def test_a_bad_answer_and_the_same_key_leave_one_effect_behind(
-    adyen: Desk, order: MakeOrder, name: str
-) -> None:
-    fault, wished = FAULTS[name], order()
-    await _order(adyen, "POST /v72/sessions", fault)
-
-    await tried(lambda: adyen.gateway.open_checkout(wished, op_key=key_of(wished)), fault)
-    opened = await adyen.gateway.open_checkout(wished, op_key=key_of(wished))
-    assert len(await adyen.account.checkouts()) == 1
-
-    await adyen.pay(opened)
-    await _order(adyen, "POST /v72/payments/*/refunds", fault)
-    refund = refunding(adyen, opened.provider_ref, wished.amount)
-    await tried(refund, fault)
-    await refund()
-    await adyen.told()
-    assert [each["amount"] for each in await adyen.account.refunds()] == [wished.amount.minor]
-
-
-async def _order(desk: Desk, route: str, fault: Fault) -> None:
-    await desk.account.break_down(route, fault.kind, **fault.detail)
 
 
 def test_a_live_address_is_asked_as_it_stands() -> None:
