@@ -10,6 +10,7 @@ from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.heartbeat import Heartbeats
+from tests.support.wait import PATIENCE_SECONDS
 
 
 class Step(ActivityInboundInterceptor):
@@ -28,9 +29,9 @@ async def done(work: Callable[[], Awaitable[str]], *, silence: timedelta, heard:
     environment.info = replace(environment.info, heartbeat_timeout=silence)
     environment.on_heartbeat = heard
     watched = Heartbeats().intercept_activity(Step(work))
-    return await environment.run(
-        watched.execute_activity, ExecuteActivityInput(fn=work, args=(), executor=None, headers={})
-    )
+    ask = ExecuteActivityInput(fn=work, args=(), executor=None, headers={})
+    async with asyncio.timeout(PATIENCE_SECONDS):  # a step that waits for beats in vain
+        return await environment.run(watched.execute_activity, ask)
 
 
 async def test_a_long_step_beats_until_it_is_done() -> None:
@@ -48,6 +49,9 @@ async def test_a_short_step_costs_no_message() -> None:
     heard = []
 
     async def short() -> str:
+        others_had_their_turn = asyncio.Event()
+        asyncio.get_running_loop().call_soon(others_had_their_turn.set)
+        await others_had_their_turn.wait()
         return "done"
 
     assert await done(short, silence=timedelta(seconds=8), heard=lambda: heard.append(1)) == "done"
