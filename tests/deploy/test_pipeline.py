@@ -44,11 +44,12 @@ def test_every_step_is_a_command_of_the_desk() -> None:
     assert all(run.removeprefix("sudo ").startswith(("./dev ", "./.ci/run")) for run in ours)
 
 
-def test_every_folder_that_the_pipeline_tests_is_there_and_every_folder_is_tested() -> None:
-    named = {folder for run in STEPS.values() for folder in re.findall(r"\btests/\w+", run)}
+def test_everything_that_the_pipeline_tests_is_there_and_every_folder_is_tested() -> None:
+    named = {path for run in STEPS.values() for path in re.findall(r"\btests/[\w/.]+", run)}
     there = {f"tests/{path.parent.name}" for path in ROOT.glob("tests/*/test_*.py")}
 
     assert there - named == set()
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.row("DEP-08")
