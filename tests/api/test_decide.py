@@ -171,6 +171,7 @@ class TestCancel:
         assert (answer.status_code, answer.json()["code"]) == (409, code)
         assert await door.counts() == counts
 
+    @pytest.mark.row("ADM-12", partly="operators modify nothing of a booking yet")
     async def test_the_organizer_cancels_too_and_leaves_a_name(self, stack: Stack) -> None:
         shop = await stack.shop()
         booking = await stack.book(shop)

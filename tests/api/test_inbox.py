@@ -120,7 +120,7 @@ async def test_one_event_is_read_with_its_tries_and_its_body_only_on_record(door
     assert await audited(door, event_id) == [("user:grace", "webhook.read_body")]
 
 
-@pytest.mark.row("ADM-12", partly="replay and ignore here; cancel and retry beside them")
+@pytest.mark.row("ADM-12", partly="operators modify nothing of a booking yet")
 async def test_replay_makes_an_event_due_again_and_says_who_did_it(door: Door) -> None:
     mine = door.shop.tenant_id
     event_id = await put(door, tenant_id=mine, status="dead", cause="unknown_reference", attempts=6)
