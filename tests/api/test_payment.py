@@ -235,6 +235,8 @@ class TestWithTheSaga:
             waiting = await stack.ask_to_pay(booking, key=name)
             async with stack.working():
                 answer = await stack.ask_to_pay(booking, key=name)
+                while answer.status_code == 202:
+                    answer = await stack.ask_to_pay(booking, key=name)
 
         assert waiting.status_code == 202
         assert waiting.json()["status"] == "pending"

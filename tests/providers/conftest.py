@@ -91,7 +91,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 async def account(sandbox_url: str) -> AsyncIterator[Account]:
-    async with httpx2.AsyncClient(timeout=20) as client:
+    async with httpx2.AsyncClient(timeout=120) as client:
         yield Account(sandbox_url, client)
 
 

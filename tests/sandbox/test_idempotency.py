@@ -83,7 +83,7 @@ async def test_refused_state_is_saved_under_the_key(shop: Shop) -> None:
 
 
 async def test_key_in_flight_is_refused_with_409(shop: Shop) -> None:
-    await shop.fault("slow", "POST /v1/payment_intents", seconds=1)
+    await shop.fault("slow", "POST /v1/payment_intents", seconds=5)
     create = shop.stripe.v1.payment_intents.create_async
     answers = await asyncio.gather(
         *[create(INTENT, {"idempotency_key": "k"}) for _ in range(3)], return_exceptions=True

@@ -153,7 +153,7 @@ class Account:
 
     async def drain(self) -> None:
         """Wait until no delivery is due or on its way."""
-        await self._ask("POST", "deliveries/drain", {"seconds": 10})
+        await self._ask("POST", "deliveries/drain", {"seconds": 60})
 
     async def redeliver(self, event_id: str) -> None:
         """Send an event again."""

@@ -39,7 +39,7 @@ from tests.support.fault import Faults
 from tests.support.sandbox import Account
 from tests.support.server import address, free_socket, serving
 from tests.support.shop import Shop, open_shop
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 from workflows import names
 from workflows.client import Sagas
 
@@ -275,7 +275,7 @@ async def front(
 ) -> AsyncIterator[Stack]:
     """Serve the API over a fresh database and fresh accounts; the workers are the test's to start."""
     listening = free_socket()
-    async with httpx2.AsyncClient(base_url=address(listening), timeout=20) as http:
+    async with httpx2.AsyncClient(base_url=address(listening), timeout=PATIENCE_SECONDS) as http:
         sandbox = Account(sandbox_url, http)
         secret = await sandbox.register(f"{address(listening)}/api/v1/webhooks/stripe")
         roots = await paypal.roots_file(sandbox)
