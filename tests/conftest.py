@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = (
     "tests.support.database",
@@ -15,6 +16,10 @@ pytest_plugins = (
     "tests.support.stack",
 )
 
+
+# No duration is asserted, an example's neither: a machine that stands still fails nobody.
+settings.register_profile("patient", parent=settings.default, deadline=None)
+settings.load_profile("patient")
 
 # Tests wait more than they reckon, so one process more than cores; each has servers that cost memory.
 MOST_PROCESSES = 4
