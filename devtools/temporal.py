@@ -29,7 +29,7 @@ SEARCH_ATTRIBUTES = {
     "NeedsAttention": "Bool",
 }
 # Measured: without the first a saga of 15 hops takes 750 ms instead of 135. Without the others thousands of
-# timers that fire at once wait for SQLite's one connection, run into their deadlines and are tried again, until
+# timers that fire at once wait for SQLite and its one connection, miss their deadlines and come again, until
 # hardly anything gets through: of 4,000 runs 47 instead of 440 went on in the first 50 s.
 QUICK_HOPS = (
     "history.transferProcessorMaxPollRPS=2000",
