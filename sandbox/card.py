@@ -139,6 +139,9 @@ _ORDERED = {
 }
 HOLDERS = {each: decline for names, decline in _ORDERED.items() for each in names}
 
+# A provider's own numbers, shown before those that all know.
+OWN: dict[str, tuple[Card, ...]] = {"adyen": ADYEN_CARDS}
+
 BY_NUMBER = {card.number: card for card in (*CARDS, *ADYEN_CARDS)}
 BY_NAME = {card.name: card for card in (*CARDS, *ADYEN_CARDS)} | {
     "visa_chargeDeclinedExpiredCard": BY_NUMBER["4000000000000069"],

@@ -4,9 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from sandbox import payment as payments
-from sandbox.bank import BankAccount
-from sandbox.card import Card
-from sandbox.payment import Capture, MethodType, Outcome, Payment
+from sandbox.payment import Capture, Means, MethodType, Outcome, Payment
 from sandbox.record import Json, Record
 from sandbox.work import Work
 
@@ -63,10 +61,8 @@ def open_checkout(work: Work, checkout: Checkout) -> Checkout:
     return checkout
 
 
-def pay(
-    work: Work, checkout: Checkout, means: Card | BankAccount, buyer: Json, *, after_expiry: bool = False
-) -> Outcome:
-    """Try to pay with a card or from a bank account, as the page's form and the control API do.
+def pay(work: Work, checkout: Checkout, means: Means, buyer: Json, *, after_expiry: bool = False) -> Outcome:
+    """Try to pay with a means of payment, as the page's form and the control API do.
 
     `after_expiry`: the buyer's bank was at it when the checkout expired, and the money comes all the same.
     """

@@ -10,9 +10,10 @@ A declined try falls back to `unstarted`; the same payment may be tried again. `
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from sandbox import bank, card as cards, ledger
+from sandbox import bank, card as cards, later, ledger
 from sandbox.bank import BankAccount
 from sandbox.card import Card, Decline
+from sandbox.later import Later, LaterName
 from sandbox.record import Json, Record
 from sandbox.work import Work
 
@@ -20,7 +21,8 @@ Status = Literal[
     "unstarted", "unconfirmed", "needs_action", "processing", "authorized", "captured", "cancelled"
 ]
 Capture = Literal["automatic", "automatic_async", "manual"]
-MethodType = Literal["card", "debit"]
+MethodType = Literal["card", "debit", "klarna", "afterpay"]
+Means = Card | BankAccount | Later
 Outcome = Literal["paid", "approved", "processing", "declined", "needs_action"]
 
 HOLD_SECONDS = 7 * 24 * 3600
@@ -81,12 +83,13 @@ class Payment(Record):
 
 @dataclass(kw_only=True)
 class Method(Record):
-    """A buyer's means of payment: one of the test cards, or of the test bank accounts."""
+    """A buyer's means of payment: one of the test cards or bank accounts, or with whom they pay later."""
 
     kind: ClassVar[str] = "method"
 
     card: str | None = None
     iban: str | None = None
+    later: LaterName | None = None
     customer: str | None = None
     detached: bool = False
     billing: Json = field(default_factory=dict)
@@ -94,11 +97,15 @@ class Method(Record):
     @property
     def type(self) -> MethodType:
         """Return what kind of means this is."""
+        if self.later is not None:
+            return self.later
         return "card" if self.card is not None else "debit"
 
     @property
-    def behaviour(self) -> Card | BankAccount:
-        """Return how this card or bank account behaves."""
+    def behaviour(self) -> Means:
+        """Return how this means behaves."""
+        if self.later is not None:
+            return later.BY_NAME[self.later]
         if self.card is None:
             return bank.BY_IBAN[self.iban or ""]
         return cards.BY_NUMBER[self.card].held_by(self.billing.get("name"))
@@ -144,16 +151,15 @@ def open_payment(work: Work, payment: Payment) -> Payment:
     return payment
 
 
-def new_method(
-    work: Work, means: Card | BankAccount, customer: str | None = None, billing: Json | None = None
-) -> Method:
-    """Make a means of payment out of a test card or bank account."""
+def new_method(work: Work, means: Means, customer: str | None = None, billing: Json | None = None) -> Method:
+    """Make a means of payment out of a test card or bank account, or of a plan to pay later."""
     method = Method(
         id=work.new_id("method"),
         account=work.account.id,
         created=work.now,
         card=means.number if isinstance(means, Card) else None,
         iban=means.iban if isinstance(means, BankAccount) else None,
+        later=means.name if isinstance(means, Later) else None,
         customer=customer,
         billing=billing or {},
     )
@@ -302,7 +308,7 @@ def settle(work: Work, attempt_id: str) -> None:
         return
     movement = ledger.move(
         work,
-        "payment" if attempt.by_debit else "charge",
+        "charge" if work.get(Method, attempt.method).type == "card" else "payment",
         source=attempt.id,
         currency=attempt.currency,
         amount=attempt.captured,

@@ -40,7 +40,8 @@ def create(
 ) -> Refund:
     """Send `amount` (≤ what is left of the capture, which the caller has checked) back to the buyer."""
     attempt = work.get(Attempt, payment.attempt or "")
-    manner = work.get(Method, attempt.method).behaviour.refunds
+    method = work.get(Method, attempt.method)
+    manner = method.behaviour.refunds
     refund = Refund(
         id=work.new_id("refund"),
         account=work.account.id,
@@ -56,7 +57,7 @@ def create(
     )
     movement = ledger.move(
         work,
-        "payment_refund" if attempt.by_debit else "refund",
+        "refund" if method.type == "card" else "payment_refund",
         source=refund.id,
         currency=refund.currency,
         amount=-amount,

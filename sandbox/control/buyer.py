@@ -5,13 +5,11 @@ from contextlib import contextmanager
 
 from fastapi import APIRouter, HTTPException
 
-from sandbox import bank, card as cards, checkout as checkouts, debit, payment as payments
+from sandbox import bank, card as cards, checkout as checkouts, debit, later, payment as payments
 from sandbox.account import Account
-from sandbox.bank import BankAccount
-from sandbox.card import Card
 from sandbox.checkout import Checkout, Closed
 from sandbox.control.wish import Purchase, Reply, Verdict
-from sandbox.payment import NotTaken, Payment, Unexpected
+from sandbox.payment import Means, NotTaken, Payment, Unexpected
 from sandbox.record import Json, Record
 from sandbox.work import Work, World
 
@@ -115,7 +113,9 @@ def answer_challenge(work: Work, payment: Payment, *, passed: bool) -> payments.
     )
 
 
-def _means(wish: Purchase) -> Card | BankAccount:
+def _means(wish: Purchase) -> Means:
+    if wish.later is not None:
+        return later.BY_NAME[wish.later]
     means = cards.find(wish.card) if wish.iban is None else bank.find(wish.iban)
     if means is None:
         raise HTTPException(

@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sandbox.later import LaterName
+
 
 class Wish(BaseModel):
     """Anything asked of the control API; unknown fields are refused."""
@@ -71,10 +73,13 @@ class Retold(Wish):
 
 
 class Purchase(Wish):
-    """What a buyer types: number, token or name of a test card, or IBAN, token or name of a bank account."""
+    """What a buyer types: number, token or name of a test card, or IBAN, token or name of a bank account; or
+    with whom they pay `later`.
+    """
 
     card: str = "4242424242424242"
     iban: str | None = None
+    later: LaterName | None = None
     email: str | None = "buyer@example.com"
     name: str | None = "Test Buyer"
     after_expiry: bool = False

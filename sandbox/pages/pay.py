@@ -9,20 +9,24 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from sandbox import bank, card as cards, checkout as checkouts, debit
-from sandbox.bank import BankAccount
-from sandbox.card import Card
+from sandbox import bank, card as cards, checkout as checkouts, debit, later
 from sandbox.checkout import Checkout
 from sandbox.control.buyer import CHALLENGE_CODE, answer_challenge, owner
 from sandbox.pages import approve, form
 from sandbox.pages.page import render
 from sandbox.pages.payee import payee_of
-from sandbox.payment import MethodType, Payment
+from sandbox.payment import Means, Method, MethodType, Payment
 from sandbox.record import Json
 from sandbox.work import Work, World
 
 EXPIRY = re.compile(r"\s*(\d{1,2})\s*/\s*(?:20)?(\d{2})\s*")
 NOTHING: Mapping[str, str] = MappingProxyType({})
+NAMES: dict[MethodType, str] = {
+    "card": "Card",
+    "debit": "SEPA direct debit",
+    "klarna": "Klarna",
+    "afterpay": "Afterpay",
+}
 FIELDS = ("card", "expiry", "cvc", "iban", "name", "email")
 
 
@@ -53,7 +57,7 @@ class Pay:
                 return approve.page(work, checkout)
             decline = work.get(Payment, checkout.payment).decline if checkout.payment else None
             chosen = _chosen(checkout, method)
-            return _page(work, checkout, chosen, wrong=_refused(decline) if chosen == "card" else {})
+            return _page(work, checkout, chosen, wrong=_refused(decline, chosen))
 
     async def submit(self, checkout_id: str, request: Request, method: str = "") -> Response:
         """Try to pay with what was typed."""
@@ -65,7 +69,7 @@ class Pay:
             chosen = _chosen(checkout, method)
             if checkout.status != "open":
                 return _page(work, checkout, chosen, typed)
-            wrong = _wrong_account(typed) if chosen == "debit" else _wrong_card(typed, work.now)
+            wrong = _wrong(chosen, typed, work.now)
             if wrong:
                 return _page(work, checkout, chosen, typed, wrong, 422)
             buyer = {"email": typed["email"], "name": typed["name"]}
@@ -77,7 +81,7 @@ class Pay:
                 )
             if outcome == "needs_action":
                 return RedirectResponse(f"/pay/{payment.id}/challenge", 303)
-            return _page(work, checkout, chosen, typed, _refused(payment.decline), 402)
+            return _page(work, checkout, chosen, typed, _refused(payment.decline, chosen), 402)
 
     async def show_challenge(self, payment_id: str) -> Response:
         """Show the bank's question, or that there is none any more."""
@@ -92,7 +96,8 @@ class Pay:
             if payment.status != "needs_action":
                 return _challenge(work, payment)
             giving_up = typed.get("answer") == "cancel"
-            if not giving_up and typed.get("code", "").strip() != CHALLENGE_CODE:
+            asks_a_code = _paid_later(work, payment) is None
+            if asks_a_code and not giving_up and typed.get("code", "").strip() != CHALLENGE_CODE:
                 return _challenge(work, payment, "That code is not right. Please try again.", 422)
             answer_challenge(work, payment, passed=not giving_up)
             payment = work.get(Payment, payment_id)
@@ -131,8 +136,22 @@ def _chosen(checkout: Checkout, method: str) -> MethodType:
     return next((each for each in checkout.takes if each == method), checkout.takes[0])
 
 
-def _means(chosen: MethodType, typed: dict[str, str]) -> Card | BankAccount:
+def _means(chosen: MethodType, typed: dict[str, str]) -> Means:
+    if chosen in later.BY_NAME:
+        return later.BY_NAME[chosen]
     return bank.BY_IBAN[_iban(typed)] if chosen == "debit" else cards.BY_NUMBER[_digits(typed["card"])]
+
+
+def _wrong(chosen: MethodType, typed: dict[str, str], now: int) -> dict[str, str]:
+    if chosen in later.BY_NAME:
+        return _wrong_email(typed)
+    return _wrong_account(typed) if chosen == "debit" else _wrong_card(typed, now)
+
+
+def _paid_later(work: Work, payment: Payment) -> str | None:
+    """Return whose page a buyer approves a plan on, where it is not their bank's."""
+    plan = later.BY_NAME.get(work.get(Method, payment.method).type) if payment.method else None
+    return plan.shown if plan else None
 
 
 def _wrong_account(typed: dict[str, str]) -> dict[str, str]:
@@ -176,13 +195,15 @@ def _in_future(text: str, now: int) -> bool:
     return (2000 + int(match[2]), int(match[1])) >= (today.year, today.month)
 
 
-def _refused(decline: Json | None) -> dict[str, str]:
-    return {} if decline is None else {"card": _sentence(decline)}
+def _refused(decline: Json | None, chosen: MethodType) -> dict[str, str]:
+    return {} if decline is None or chosen == "debit" else {"card": _sentence(decline, chosen)}
 
 
-def _sentence(decline: Json) -> str:
+def _sentence(decline: Json, chosen: MethodType) -> str:
     """Return why a try failed, for buyers: some of a provider's sentences are meant for programmers."""
     if decline["code"] == cards.AUTHENTICATION_FAILED.code:
+        if chosen in later.BY_NAME:
+            return f"{NAMES[chosen]} did not approve the payment. Please try again or pay in another way."
         return "Your bank did not confirm the payment. Please try again or use another card."
     return str(decline["message"])
 
@@ -209,6 +230,8 @@ def _page(
         chosen=chosen,
         stands="" if checkout.payment is None else work.get(Payment, checkout.payment).status,
         accounts=bank.BANK_ACCOUNTS,
+        names=NAMES,
+        later=later.BY_NAME,
         left=left,
         total=shown(checkout.amount, checkout.currency),
         lines=[
@@ -216,7 +239,7 @@ def _page(
             for line in checkout.lines
         ],
         ends=datetime.fromtimestamp(checkout.expires_at, UTC),
-        cards=cards.CARDS,
+        cards=(*cards.OWN.get(work.account.provider, ()), *cards.CARDS),
         back=payee_of(work.world, work.account.provider).after_checkout(work, checkout)
         if checkout.status == "complete"
         else checkout.cancel_url,
@@ -230,5 +253,6 @@ def _challenge(work: Work, payment: Payment, wrong: str | None = None, status: i
         payment=payment,
         wrong=wrong,
         code=CHALLENGE_CODE,
+        later=_paid_later(work, payment),
         total=payee_of(work.world, work.account.provider).shown(payment.amount, payment.currency),
     )

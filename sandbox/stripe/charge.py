@@ -7,6 +7,7 @@ import stripe
 from sandbox.bank import BankAccount
 from sandbox.card import Card
 from sandbox.dispute import Dispute
+from sandbox.later import Later
 from sandbox.payment import Attempt, Method, Payment
 from sandbox.record import Json
 from sandbox.stripe import listing, payment_method
@@ -61,7 +62,24 @@ def _details(work: Work, attempt: Attempt, method: Method) -> Json:
     means = method.behaviour
     if isinstance(means, BankAccount):
         return {"sepa_debit": _account(work, attempt, method, means), "type": "sepa_debit"}
+    if isinstance(means, Later):
+        return _later(work, attempt, means)
     return {"card": _card(work, attempt, method, means), "type": "card"}
+
+
+def _later(work: Work, attempt: Attempt, plan: Later) -> Json:
+    if plan.name == "klarna":
+        shown = filled(
+            stripe.Charge.PaymentMethodDetails.Klarna,
+            payment_method_category="pay_later",
+            preferred_locale="en-US",
+        )
+        return {"klarna": shown, "type": "klarna"}
+    shown = filled(
+        stripe.Charge.PaymentMethodDetails.AfterpayClearpay,
+        order_id=work.secret("order", attempt.id, length=12),
+    )
+    return {"afterpay_clearpay": shown, "type": "afterpay_clearpay"}
 
 
 def _account(work: Work, attempt: Attempt, method: Method, account: BankAccount) -> Json:

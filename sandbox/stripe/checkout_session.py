@@ -133,7 +133,7 @@ def create(call: Call) -> Json:
         success_url=check_url(call.params["success_url"], "success_url"),
         cancel_url=check_url(call.params["cancel_url"], "cancel_url") if call.get("cancel_url") else None,
         capture=capture,
-        takes=method_type.taken(call.params, currency=currency, capture=capture),
+        takes=method_type.taken(call.params, amount=amount, currency=currency, capture=capture),
         reference=reference,
         email=check_email(call.params["customer_email"], "customer_email")
         if call.get("customer_email")

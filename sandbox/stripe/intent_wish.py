@@ -33,6 +33,7 @@ UNPLAYED = (
     "payment_details",
     "transfer_data",
 )
+LATER = ("klarna", "afterpay_clearpay")
 EXCLUSIVE = (
     "automatic_payment_methods",
     "allowed_payment_method_types",
@@ -80,10 +81,13 @@ def kept(call: Call, before: Json) -> Json:
 def choose(call: Call, payment: Payment) -> None:
     """Note the method of payment that is named in the call, if any."""
     data, name = call.get("payment_method_data"), call.get("payment_method")
-    if data is not None and data.get("type") not in ("card", "sepa_debit"):
+    if data is not None and data.get("type") not in ("card", "sepa_debit", *LATER):
         raise unplayed("payment_method_data[type]")
     if data is not None and data["type"] == "sepa_debit" and name is None:
         method = payment_method.from_bank(call.work, data, "payment_method_data")
+        payment.method, payment.status = method.id, "unconfirmed"
+    elif data is not None and data["type"] in LATER and name is None:
+        method = payment_method.pays_later(call.work, data, "payment_method_data")
         payment.method, payment.status = method.id, "unconfirmed"
     elif data is not None and not name:
         raise StripeError(

@@ -28,6 +28,8 @@ OPTIONS: dict[MethodType, Json] = {
         "request_three_d_secure": "automatic",
     },
     "debit": {"mandate_options": {"reference_prefix": None}},
+    "klarna": {"preferred_locale": None},
+    "afterpay": {"reference": None},
 }
 OPEN = ("unstarted", "unconfirmed", "needs_action")
 
@@ -118,7 +120,7 @@ def create(call: Call) -> Json:
         amount=amount,
         currency=currency,
         capture=capture,
-        takes=method_type.taken(about, currency=currency, capture=capture),
+        takes=method_type.taken(about, amount=amount, currency=currency, capture=capture),
         metadata=call.metadata(),
         about=about,
     )
@@ -213,7 +215,9 @@ def list_all(call: Call) -> Json:
 
 
 def _narrow(payment: Payment) -> None:
-    payment.takes = method_type.taken(payment.about, currency=payment.currency, capture=payment.capture)
+    payment.takes = method_type.taken(
+        payment.about, amount=payment.amount, currency=payment.currency, capture=payment.capture
+    )
 
 
 def _find(call: Call) -> Payment:

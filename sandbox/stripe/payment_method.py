@@ -2,14 +2,16 @@
 
 import stripe
 
-from sandbox import bank, card as cards
+from sandbox import bank, card as cards, later
 from sandbox.bank import BankAccount
 from sandbox.card import Card
+from sandbox.later import Later
 from sandbox.payment import Method, new_method
 from sandbox.record import Json, NotFound
 from sandbox.stripe.blank import filled
 from sandbox.stripe.call import Call
 from sandbox.stripe.error import invalid, missing, no_such
+from sandbox.stripe.method_type import STRIPES_NAME
 from sandbox.work import Work
 
 EXPIRY_MONTH, EXPIRY_YEAR = 12, 2034
@@ -17,12 +19,7 @@ EXPIRY_MONTH, EXPIRY_YEAR = 12, 2034
 
 def render(work: Work, method: Method) -> Json:
     """Return the method as Stripe shows it."""
-    means = method.behaviour
-    shown: Json = (
-        {"type": "card", "card": _card(work, method, means)}
-        if isinstance(means, Card)
-        else {"type": "sepa_debit", "sepa_debit": _account(work, method, means)}
-    )
+    kind = STRIPES_NAME[method.type]
     return filled(
         stripe.PaymentMethod,
         id=method.id,
@@ -33,8 +30,21 @@ def render(work: Work, method: Method) -> Json:
         livemode=False,
         metadata={},
         allow_redisplay="unspecified",
-        **shown,
+        type=kind,
+        **{kind: _means(work, method)},
     )
+
+
+def _means(work: Work, method: Method) -> Json:
+    match method.behaviour:
+        case Card() as card:
+            return _card(work, method, card)
+        case Later(name="klarna"):
+            return {"dob": None}
+        case Later():
+            return {}
+        case account:
+            return _account(work, method, account)
 
 
 def _card(work: Work, method: Method, card: Card) -> Json:
@@ -103,6 +113,15 @@ def resolve(work: Work, name: str, customer: str | None = None) -> Method:
         return work.get(Method, name)
     except NotFound:
         raise no_such("PaymentMethod", name, "payment_method", status=400) from None
+
+
+def pays_later(work: Work, data: Json, param: str, customer: str | None = None) -> Method:
+    """Make a method of what a caller says in `param` of who pays later; Klarna asks where they live."""
+    name = "klarna" if data["type"] == "klarna" else "afterpay"
+    billing_details = data.get("billing_details") or {}
+    if name == "klarna" and not (billing_details.get("address") or {}).get("country"):
+        raise missing(f"{param}[billing_details][address][country]")
+    return new_method(work, later.BY_NAME[name], customer, billing_details)
 
 
 def from_bank(work: Work, data: Json, param: str, customer: str | None = None) -> Method:

@@ -3,7 +3,7 @@
 import stripe
 
 from sandbox import refund as refunds
-from sandbox.payment import Attempt, Payment
+from sandbox.payment import Attempt, Method, MethodType, Payment
 from sandbox.record import Json, NotFound
 from sandbox.refund import Refund
 from sandbox.stripe import listing, money
@@ -22,10 +22,17 @@ CARD_DETAILS = {
 }
 BANK_DETAILS = {"eu_bank_transfer": {"reference": None, "reference_status": None}, "type": "eu_bank_transfer"}
 
+DESTINATIONS: dict[MethodType, Json] = {
+    "card": CARD_DETAILS,
+    "debit": BANK_DETAILS,
+    "klarna": {"klarna": {"reference": None, "reference_status": None}, "type": "klarna"},
+    "afterpay": {"afterpay_clearpay": {}, "type": "afterpay_clearpay"},
+}
+
 
 def render(work: Work, refund: Refund) -> Json:
     """Return the refund as Stripe shows it."""
-    by_debit = work.get(Attempt, refund.attempt).by_debit
+    method = work.get(Method, work.get(Attempt, refund.attempt).method)
     return filled(
         stripe.Refund,
         id=refund.id,
@@ -42,7 +49,7 @@ def render(work: Work, refund: Refund) -> Json:
         failure_balance_transaction=refund.failure_movement,
         failure_reason=refund.failure,
         pending_reason="processing" if refund.status == "pending" else None,
-        destination_details=BANK_DETAILS if by_debit else CARD_DETAILS,
+        destination_details=DESTINATIONS[method.type],
         instructions_email=refund.about.get("instructions_email"),
     )
 

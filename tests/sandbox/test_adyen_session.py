@@ -42,6 +42,8 @@ async def test_the_result_of_a_session_is_told_to_whoever_brings_it_back(merchan
     session = await merchant.session(mode="hosted", themeId="theme")
     form = {"card": VISA, "expiry": "03/30", "cvc": "737", "email": "ada@example.com", "name": ""}
 
+    async with merchant.http.get(session["url"]) as page:
+        assert VISA in await page.text()  # the test cards that are Adyen's own
     async with merchant.http.post(session["url"], data=form, allow_redirects=False) as paid:
         back = parse_qs(urlsplit(paid.headers["Location"]).query)
     asked = await merchant.call(

@@ -53,6 +53,25 @@ async def no_sideways_scrolling(page: Page) -> bool:
     return box is not None and box["width"] <= page.viewport_size["width"]
 
 
+@pytest.mark.parametrize("approved", [True, False])
+async def test_a_buyer_pays_later_or_does_not(shop: Shop, page: Page, approved: bool) -> None:
+    session = await shop.session(6125, allowed_payment_method_types=["card", "klarna"])
+    await page.goto(session.url)
+    await page.get_by_role("link", name="Klarna").click()
+    await page.get_by_label("E-mail").fill("ada@example.com")
+    await page.get_by_role("button", name="Continue to Klarna").click()
+    assert await page.get_by_text("61.25 EUR").first.is_visible()
+    assert await no_sideways_scrolling(page)
+
+    await page.get_by_role("button", name="Approve" if approved else "Do not approve", exact=True).click()
+
+    if approved:
+        await page.wait_for_url("http://127.0.0.1/paid?*")
+    else:
+        await page.get_by_role("alert").wait_for()
+        assert await page.get_by_role("button", name=re.compile("^Pay ")).is_visible()
+
+
 async def test_buyer_pays_and_comes_back_to_the_shop(shop: Shop, any_page: Page) -> None:
     session = await shop.session(6125)
     await any_page.goto(session.url)
