@@ -263,6 +263,8 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
     method = MethodActivities(built.payment, built.gateways)
     addressees = Addressees(built.settings.booking_token_secret)
     notice = NoticeActivities(built.app, built.post, addressees, built.tickets, built.links)
+    # A step's deadline counts from its beginning: who would wait for a connection does not begin.
+    connections = built.settings.database_pool_size
     return {
         names.BOOKINGS: {
             "workflows": WORKFLOWS,
@@ -280,7 +282,8 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
             "workflow_runner": RUNNER,
             "max_cached_workflows": built.settings.worker_cached_runs,
             "max_concurrent_workflow_tasks": 100,
-            "max_concurrent_local_activities": 100,
+            "max_concurrent_local_activities": connections,
+            "max_concurrent_activities": connections,
             "workflow_task_poller_behavior": PollerBehaviorAutoscaling(minimum=2, initial=4),
         },
         names.PROVIDERS: {
@@ -327,10 +330,10 @@ def workers(
             max_heartbeat_throttle_interval=timedelta(seconds=1),
             sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),  # what a killed worker costs
             workflow_failure_exception_types=failing,
-            max_concurrent_activities=100,  # of which one account at a provider takes some (PROVIDER_CALLS)
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),
             graceful_shutdown_timeout=GRACE,
-            **served,
+            # One account at a provider takes some of these (PROVIDER_CALLS).
+            **{"max_concurrent_activities": 100, **served},
         )
         for queue, served in serving(built).items()
         if queue in queues

@@ -5,10 +5,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+import worker
 from tests.support.check import violations
 from tests.support.database import Cluster
 from tests.support.stack import Stack
 from tests.support.wait import eventually
+from workflows import names
 
 QUICK_TRIES = 8
 CUT = """
@@ -69,3 +71,16 @@ async def fate(stack: Stack) -> str | None:
 async def tried(stack: Stack, step: str, times: int) -> bool:
     """Say whether a step was tried so often."""
     return stack.faults.tried[step] >= times
+
+
+async def test_no_more_steps_begin_than_there_are_connections(idle_stack: Stack) -> None:
+    """A step's deadline counts from its beginning: in a rush, who has to wait for a connection would be given
+    up, begin anew, and wait again.
+    """
+    async with worker.parts(idle_stack.settings) as built:
+        (bookings,) = worker.workers(built, [names.BOOKINGS])
+
+    limits = bookings.config()
+    connections = idle_stack.settings.database_pool_size
+    assert limits["max_concurrent_local_activities"] == connections
+    assert limits["max_concurrent_activities"] == connections
