@@ -6,7 +6,7 @@ from asyncio import Future
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
 from typing import Any, Protocol
@@ -40,17 +40,20 @@ class Named(Protocol):
 
 @dataclass(frozen=True)
 class Found:
-    """What a trial has found when all was at rest: how many bookings there were, and what was wrong."""
+    """What a trial has found when all was at rest: how many bookings there were, what was wrong and what
+    else there is to tell.
+    """
 
     bookings: int
     violations: list[str]
+    told: str = ""
 
 
 @dataclass(frozen=True)
 class Verdict(Found):
     """What became of a trial, and how long it took until all was at rest."""
 
-    seconds: float
+    seconds: float = field(kw_only=True)
 
 
 Trial = Callable[[Site], Awaitable[Found]]
@@ -103,7 +106,8 @@ class Campaign:
             found, good = Found(0, reasons(error)), False
         fresh = [each for each in found.violations if each not in known]
         known.update(found.violations)
-        self.verdicts[name].set_result(Verdict(found.bookings, fresh, time.monotonic() - began))
+        took = time.monotonic() - began
+        self.verdicts[name].set_result(Verdict(found.bookings, fresh, found.told, seconds=took))
         return good
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.crash.campaign import Campaign, Trial, crash, seed_of
 from tests.crash.crowd import rush
+from tests.crash.fault import suffer
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,5 @@ def _trials(values: dict[str, Any], seed: int) -> Iterator[tuple[str, Trial]]:
         yield point.name, partial(crash, point=point)
     if crowd := values.get("crowd"):
         yield crowd.name, partial(rush, crowd=crowd, seed=seed)
+    if fault := values.get("fault"):
+        yield fault.name, partial(suffer, fault=fault, seed=seed)

@@ -37,22 +37,22 @@ class Report:
 
     def __init__(self, config: pytest.Config) -> None:
         self.seed = seed_of(config)
-        self.began = time.monotonic()
+        self.began, self.of = time.monotonic(), _commit()
         self.points: dict[str, dict[str, Any]] = {}
         self.crowds: dict[str, dict[str, Any]] = {}
-        self.faults: list[tuple[str, str, str]] = []
+        self.faults: dict[str, dict[str, Any]] = {}
+        self.broken: list[str] = []  # tests that came to no verdict
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take in what a test has noted."""
+        """Take in what a test has noted, and that of one which has failed without a word."""
         noted: dict[str, Any] = {str(name): value for name, value in report.user_properties}
-        if report.when != "call":
+        if report.failed and not noted.get("violations"):
+            self.broken.append(f"{report.nodeid.rpartition('::')[2]} has failed: {_last_line(report)}")
+        if report.when != "call" or "violations" not in noted:
             return
-        if "point" in noted:
-            self.points[noted["point"]] = noted
-        elif "crowd" in noted:
-            self.crowds[noted["crowd"]] = noted
-        elif "fault" in noted:
-            self.faults.append((noted["fault"], noted["told"], report.outcome))
+        for kind, trials in (("point", self.points), ("crowd", self.crowds), ("fault", self.faults)):
+            if kind in noted:
+                trials[noted[kind]] = noted
 
     def pytest_sessionfinish(self) -> None:
         """Write the page."""
@@ -72,14 +72,14 @@ class Report:
         yield from table(("both b", *TARGETS), self.two())
         yield f"\n## Every b while {BUYERS} book\n"
         yield "One process is killed at one step after the other, in any order; judged when all is at rest.\n"
-        yield from table(("killed", "times", "bookings", "seconds", "violations"), self.rushes())
+        yield from table(("killed", "times", "bookings", "all at rest after", "violations"), self.rushes())
         yield "\n## Void\n"
         for step in STEPS:
             if step.void:
                 yield f"- {step.name} {step.does}: {step.void}."
         if self.faults:
             yield "\n## Other faults\n"
-            yield from table(("fault", "what was done", "outcome"), self.faults)
+            yield from table(("fault", "what came of it", "violations"), self.suffered())
         yield "\n## Violations\n"
         yield from self.violations() or ["None."]
         yield ""
@@ -87,11 +87,7 @@ class Report:
     def facts(self) -> Iterator[Sequence[str]]:
         """Give when, of what and how much."""
         yield "date", f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-        yield (
-            "commit",
-            _git("rev-parse", "--short", "HEAD")
-            + (" with changes" if _git("status", "--porcelain", "--untracked-files=no") else ""),
-        )
+        yield "commit", self.of
         yield "seed", str(self.seed)
         kinds = (
             ("single crashes", [*singles(TARGETS)]),
@@ -135,13 +131,13 @@ class Report:
         """Give a row for each process that died in a crowd."""
         for crowd in crowds():
             if noted := self.crowds.get(crowd.name):
-                counts = (
-                    len(crowd.blows),
-                    noted["bookings"],
-                    round(noted["seconds"]),
-                    len(noted["violations"]),
-                )
+                counts = (len(crowd.blows), noted["bookings"], noted["told"], len(noted["violations"]))
                 yield crowd.target, *map(str, counts)
+
+    def suffered(self) -> Iterator[Sequence[str]]:
+        """Give a row for each other fault."""
+        for fault, noted in self.faults.items():
+            yield fault, noted["told"], str(len(noted["violations"]))
 
     def _cell(self, point: Point) -> str:
         if point.void:
@@ -153,14 +149,24 @@ class Report:
 
     def violations(self) -> list[str]:
         """List what was wrong."""
-        trials = self.points | self.crowds
-        return [f"- {name}: {each}" for name, noted in trials.items() for each in noted["violations"]]
+        trials = self.points | self.crowds | self.faults
+        found = [f"- {name}: {each}" for name, noted in trials.items() for each in noted["violations"]]
+        return [*found, *(f"- {each}" for each in self.broken)]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """Give a table in Markdown, line by line."""
     for cells in (head, ["---"] * len(head), *rows):
         yield f"| {' | '.join(cells)} |"
+
+
+def _last_line(report: pytest.TestReport) -> str:
+    return next((line.strip() for line in reversed(report.longreprtext.splitlines()) if line.strip()), "")
+
+
+def _commit() -> str:
+    changed = _git("status", "--porcelain", "--untracked-files=no")
+    return _git("rev-parse", "--short", "HEAD") + (" with changes" if changed else "")
 
 
 def _git(*words: str) -> str:

@@ -48,8 +48,6 @@ WORKER_SANDBOX = "worker>sandbox"
 DATABASE = "holdfast"
 # A provider tries for days; here an API that is away for some minutes is found again soon.
 RETRIES = ",".join(["0.2", "0.4", "1", *["2"] * 200])
-# A worker that died with a task in hand is given up after this, by default after 10 s.
-QUICK_TASKS = (*QUICK_TIMERS, 'history.defaultWorkflowTaskTimeout="2s"')
 LOOK_EVERY_SECONDS, ASK_EVERY_SECONDS = 0.02, 0.1
 
 
@@ -228,7 +226,7 @@ async def _servers(keeper: Keeper, ports: dict[str, int], folder: Path, seed: in
         port=ports[TEMPORAL],
         http_port=any_free(),
         database=folder / "temporal.db",
-        dynamic=QUICK_TASKS,
+        dynamic=QUICK_TIMERS,
     )
     async with (
         keeper.keeping(postgres.process, before=postgres.make),
@@ -274,8 +272,10 @@ async def _database(server: Postgres) -> Urls:
 
 
 def _environment(stack: Stack, links: Links, postgres: str, temporal: str) -> dict[str, str]:
-    """Write the settings of a process that reaches everything over its links."""
-    given = stack.environment
+    """Write the settings of a process that reaches everything over its links, by as many connections to the
+    database as it has unless it is told otherwise.
+    """
+    given = {name: value for name, value in stack.environment.items() if name != "DATABASE_POOL_SIZE"}
     for name, value in given.items():
         if name.startswith("DATABASE_") and name.endswith("URL"):
             given[name] = links.through(postgres, value)

@@ -16,6 +16,8 @@ from tests.support.stack import Booked, Stack, bearer, idempotent
 from tests.support.wait import eventually
 
 BY_HAND = SalesTerms(capture=Capture.MANUAL)
+LOOK_EVERY_SECONDS = 0.2
+LETTERS = str.maketrans("0123456789", "ghijklmnop")  # so many digits might be a card's, which is refused
 
 Contact = dict[str, Any]
 Ended = list[tuple[Booked, tuple[str, ...]]]  # the bookings of a story, and how each may end
@@ -71,11 +73,7 @@ async def given_back(stack: Stack, shop: Shop, contact: Contact) -> Ended:
     booking = await stack.book(shop, contact=contact)
     checkout = await stack.checkout(booking)
     await press_pay(stack, checkout)
-
-    async def is_confirmed() -> bool:
-        return bool((await stack.read(booking))["status"] == "confirmed")
-
-    await eventually(is_confirmed, what=f"{booking.reference} to be confirmed", seconds=PATIENCE_SECONDS)
+    await reached(stack, booking, "confirmed")
     answer = await stack.http.post(
         f"/api/v1/payments/{checkout['payment_id']}/refunds",
         json={"reason": "goodwill"},
@@ -107,8 +105,18 @@ async def torn(stack: Stack, shop: Shop, contact: Contact) -> Ended:
 
 def stranger() -> Contact:
     """Make a buyer whom no answer to anybody else may name."""
-    canary = f"canary-{uuid4().hex}"
+    canary = f"canary-{uuid4().hex.translate(LETTERS)}"
     return {"name": canary, "email": f"{canary}@example.com"}
+
+
+async def reached(stack: Stack, booking: Booked, *statuses: str) -> None:
+    """Wait, as long as buyers wait here, until a booking is in one of these states."""
+
+    async def look() -> bool:
+        return (await stack.read(booking))["status"] in statuses
+
+    what = f"{booking.reference} to be {' or '.join(statuses)}"
+    await eventually(look, what=what, seconds=PATIENCE_SECONDS, every=LOOK_EVERY_SECONDS)
 
 
 async def press_pay(stack: Stack, checkout: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ async def test_a_process_may_die_at_each_step_while_fifty_book(
     verdict = await campaign.verdict(crowd)
     record_property("crowd", crowd.name)
     record_property("bookings", verdict.bookings)
-    record_property("seconds", verdict.seconds)
+    record_property("told", verdict.told)
     record_property("violations", verdict.violations)
 
     assert verdict.violations == []
