@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 import structlog
 
-from db import method as methods
+from db import method as methods, split
 from db.payment import attempt
 from db.payment.read import Payment
 from db.session import Connection, Database
 from domain.payment import Checkout, CreatePayment
 from domain.refusal import MethodDeactivated
 from domain.route import AccountName
+from domain.split import Portion
 from providers.gateway import CircuitOpen, Gateway, Gateways, NotExecuted, Opened, Order, Refused
 from providers.vault import Stored
 
@@ -37,6 +38,7 @@ class _Begun(NamedTuple):
     gateway: Gateway
     calls: int
     stored: Stored | None
+    portions: tuple[Portion, ...]
 
 
 class Checkouts:
@@ -68,7 +70,8 @@ class Checkouts:
                 return row.checkout
             row, gateway = await self._present(connection, ask, row)
             calls = await attempt.count_create(connection, ask.tenant_id, row.id)
-            return _Begun(row, gateway, calls, await _stored(connection, ask))
+            stored, portions = await _stored(connection, ask), await _divided(connection, ask, row, gateway)
+            return _Begun(row, gateway, calls, stored, portions)
 
     async def _present(
         self, connection: Connection, ask: CreatePayment, row: Payment
@@ -129,20 +132,32 @@ async def _stored(connection: Connection, ask: CreatePayment) -> Stored | None:
     return Stored(customer=kept.customer, token=kept.token)
 
 
+async def _divided(
+    connection: Connection, ask: CreatePayment, row: Payment, gateway: Gateway
+) -> tuple[Portion, ...]:
+    """Decide who gets what of the payment at a provider that divides it; elsewhere all of it comes to us."""
+    shares = ask.wish.shares
+    if not (shares and gateway.divides):
+        return ()
+    return await split.divide(
+        connection, ask.tenant_id, row.id, row.amount, shares, provider=row.provider, account=row.account
+    )
+
+
 async def _opened(ask: CreatePayment, begun: _Begun) -> Opened:
     """Open a checkout, or find what an earlier call has opened; with a stored method, what came of it too."""
     gateway = begun.gateway
     opened = await gateway.find_checkout(ask.payment_id) if begun.calls > 1 else None
     if opened is None:
         op_key = f"{ask.payment_id}:create:{number_of_key(begun.calls)}"
-        opened = await gateway.open_checkout(_order(ask, begun.stored), op_key=op_key)
+        opened = await gateway.open_checkout(_order(ask, begun), op_key=op_key)
     if begun.stored is None or opened.facts:
         return opened
     facts = tuple(await gateway.fetch(ask.payment_id, opened.provider_ref))
     return opened.model_copy(update={"client_secret": None, "facts": facts})
 
 
-def _order(ask: CreatePayment, stored: Stored | None) -> Order:
+def _order(ask: CreatePayment, begun: _Begun) -> Order:
     return Order(
         tenant_id=ask.tenant_id,
         booking_id=ask.booking_id,
@@ -155,5 +170,6 @@ def _order(ask: CreatePayment, stored: Stored | None) -> Order:
         expires_at=ask.expires_at,
         manual_capture=ask.wish.manual,
         method=ask.wish.method,
-        stored=stored,
+        stored=begun.stored,
+        portions=begun.portions,
     )

@@ -34,6 +34,7 @@ from domain.payment import (
     PaymentStatus,
 )
 from domain.refusal import BookingEnded, PaymentNotCompleted, Unknown
+from domain.split import in_proportion
 from providers.gateway import Declined, Gateway, Gateways, NotFound, Opened, StateConflict
 from workflows import steps
 
@@ -91,15 +92,16 @@ class PaymentActivities:
         Refuses PaymentNotCompleted, Unknown, and PaymentDeclined where a bank is asked only now.
         """
         row = await self._row(ask.tenant_id, ask.booking_id, ask.payment_id)
+        portions = in_proportion(ask.amount, row.portions or ())
         async with self._payment.tenant(ask.tenant_id) as connection:
-            await attempt.ask_to_capture(connection, ask.tenant_id, row.id, ask.amount)
+            await attempt.ask_to_capture(connection, ask.tenant_id, row.id, ask.amount, portions)
         gateway = gateway_of(self._gateways, row.provider, row.account)
         ref = await _reference(gateway, row)
         if ref is None:
             raise PaymentNotCompleted("Nothing was authorised.", status=row.status.value)
         try:
             with suppress(StateConflict):  # taken already, or gone: what the provider says next tells which
-                await gateway.capture(ref, ask.amount, op_key=f"{row.id}:capture:1")
+                await gateway.capture(ref, ask.amount, op_key=f"{row.id}:capture:1", portions=portions)
         except Declined as no:
             facts = await gateway.fetch(row.id, ref)
             await self._record(ask.tenant_id, row.id, [_declined_at_capture(row, ref, no), *facts])

@@ -105,7 +105,11 @@ class RefundActivities:
         async with self._payment.tenant(ask.tenant_id) as connection:
             n = await intent.next_key(connection, ask.tenant_id, row.id)
         return await gateway.refund(
-            row.payment_ref or "", row.amount, refund_id=str(row.id), op_key=f"{row.id}:refund:{n}"
+            row.payment_ref or "",
+            row.amount,
+            refund_id=str(row.id),
+            op_key=f"{row.id}:refund:{n}",
+            portions=row.portions,
         )
 
     async def _hindered(self, ask: RefundRequest, why: Hindrance) -> None:

@@ -58,6 +58,7 @@ async def asked(
         review=suspicious,
         settles_within=await _settles_within(parts, booking, method, now),
         due=booking.due,
+        shares=booking.terms.shares,
     )
 
 

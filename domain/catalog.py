@@ -4,13 +4,15 @@ places there are).
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from domain.consent import ConsentText
 from domain.ids import CounterId, OfferId, SlotId, TenantId, VariantId
 from domain.money import Money
 from domain.passenger import PassengerRule
+from domain.split import WHOLE, Share
 from domain.value import Value
 
 
@@ -43,7 +45,8 @@ class SalesTerms(Value):
     allows to pay it in several payments. A partner who must accept has `partner_seconds` to do so.
     Before paying a buyer says who travels (`passengers`), agrees to the texts of `consents`, and gives a
     `billing_address` where it is asked for. `refund_until_hours` before the start everything goes back,
-    afterwards `late_refund_percent`.
+    afterwards `late_refund_percent`. `shares` are the vendors' parts of the price, each vendor's once; the
+    rest is the organizer's.
     """
 
     hold_seconds: int = Field(default=900, gt=0)
@@ -58,6 +61,15 @@ class SalesTerms(Value):
     billing_address: bool = False
     refund_until_hours: int = Field(default=24, ge=0)
     late_refund_percent: int = Field(default=0, ge=0, le=100)
+    shares: tuple[Share, ...] = ()
+
+    @model_validator(mode="after")
+    def divides(self) -> Self:
+        """Refuse shares that are more than there is, or two of one vendor."""
+        vendors = [share.vendor for share in self.shares]
+        if len({*vendors}) != len(vendors) or sum(share.basis_points for share in self.shares) > WHOLE:
+            raise ValueError("vendors share no more than the price, each once")
+        return self
 
     @property
     def partner_within(self) -> timedelta | None:

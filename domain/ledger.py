@@ -3,22 +3,24 @@
 "A → B" below means debit A, credit B; a debit is positive. Balances come from entries, never from bookings.
 
     payment captured    provider_clearing:<account> (cash: cash_drawer:<account>) → customer_deposits
-    booking confirmed   customer_deposits → organizer_payable:pending, platform_fee
+    booking confirmed   customer_deposits → vendor_payable:<vendor>, organizer_payable:pending, platform_fee
     refund decided      whoever has earned it, else customer_deposits → refund_payable
     refund completed    refund_payable → provider_clearing:<account>
     dispute takes money dispute_receivable, dispute_fee_expense → provider_clearing:<account>; or back
     dispute lost        whoever has earned it, else customer_deposits → dispute_receivable
 
-A refund that failed takes its completion back: the money is owed again. It stays so until another refund of
-the payment is decided, which releases the old one first.
+What a provider has put to vendors' balances as it took it lies in vendor_clearing:<account> instead of
+provider_clearing, and is given back from there. A refund that failed takes its completion back: the money is
+owed again. It stays so until another refund of the payment is decided, which releases the old one first.
 """
 
 from collections.abc import Mapping, Sequence
 
 from domain.dispute import FundsMoved
 from domain.ids import BookingId, DisputeId, PaymentId, RefundId
-from domain.money import Money, allocate
+from domain.money import Money, allocate, zero
 from domain.payment import CASH
+from domain.split import Portion, Share, parts, passed_on
 from domain.value import Value
 
 CUSTOMER_DEPOSITS = "customer_deposits"
@@ -56,19 +58,40 @@ def provider_clearing(provider: str, account: str) -> str:
     return f"provider_clearing:{provider}:{account}"
 
 
-def payment_captured(payment_id: PaymentId, operation: str, clearing: str, amount: Money) -> Posting:
-    """Post money a provider has taken for us: it is owed to the buyer until the booking is confirmed."""
-    return _posting(
-        f"payment:{payment_id}:captured", operation, [(clearing, amount), (CUSTOMER_DEPOSITS, -amount)]
-    )
+def vendor_clearing(clearing: str) -> str:
+    """Name the account for what the same provider holds for vendors."""
+    return clearing.replace("provider_", "vendor_", 1)
 
 
-def booking_confirmed(booking_id: BookingId, amount: Money, fee_basis_points: int) -> Posting:
-    """Post what a confirmed booking of `amount` earns: the platform's fee (in 1/10,000 of the amount), the
-    rest the organizer's.
+def vendor_payable(vendor: str) -> str:
+    """Name the account for what a vendor has earned."""
+    return f"vendor_payable:{vendor}"
+
+
+def payment_captured(
+    payment_id: PaymentId, operation: str, clearing: str, amount: Money, portions: Sequence[Portion] = ()
+) -> Posting:
+    """Post money a provider has taken for us, divided into `portions`: it is owed to the buyer until the
+    booking is confirmed.
     """
-    organizer, fee = allocate(amount, [10_000 - fee_basis_points, fee_basis_points])
-    entries = [(CUSTOMER_DEPOSITS, amount), (ORGANIZER_PENDING, -organizer), (PLATFORM_FEE, -fee)]
+    sides = [*_held(clearing, amount, portions), (CUSTOMER_DEPOSITS, -amount)]
+    return _posting(f"payment:{payment_id}:captured", operation, sides)
+
+
+def booking_confirmed(
+    booking_id: BookingId, amount: Money, fee_basis_points: int, shares: Sequence[Share] = ()
+) -> Posting:
+    """Post what a confirmed booking of `amount` earns: its vendors their `shares` less commission, the
+    organizer the rest less the platform's fee (in 1/10,000 of it).
+    """
+    earned = parts(amount, shares, fee_basis_points)
+    commissions = sum((part.commission for part in earned), zero(amount.currency))
+    entries = [
+        (CUSTOMER_DEPOSITS, amount),
+        *((vendor_payable(part.vendor), -part.amount) for part in earned if part.vendor is not None),
+        (ORGANIZER_PENDING, -earned[-1].amount),
+        (PLATFORM_FEE, -commissions),
+    ]
     return _posting(booking_source(booking_id), str(booking_id), entries)
 
 
@@ -83,11 +106,12 @@ def refund_decided(refund_id: RefundId, amount: Money, earned: Mapping[str, int]
     return _posting(refund_source(refund_id, "decided"), str(refund_id), sides)
 
 
-def refund_completed(refund_id: RefundId, operation: str, clearing: str, amount: Money) -> Posting:
-    """Post that a provider has given back what was owed."""
-    return _posting(
-        refund_source(refund_id, "completed"), operation, [(REFUND_PAYABLE, amount), (clearing, -amount)]
-    )
+def refund_completed(
+    refund_id: RefundId, operation: str, clearing: str, amount: Money, portions: Sequence[Portion] = ()
+) -> Posting:
+    """Post that a provider has given back what was owed, from vendors' balances as the `portions` say."""
+    given = [(account, -minor) for account, minor in _held(clearing, amount, portions)]
+    return _posting(refund_source(refund_id, "completed"), operation, [(REFUND_PAYABLE, amount), *given])
 
 
 def dispute_moved(dispute_id: DisputeId, moved: FundsMoved, clearing: str) -> Posting:
@@ -111,6 +135,12 @@ def dispute_lost(dispute_id: DisputeId, n: int, amount: Money, earned: Mapping[s
 def dispute_source(dispute_id: DisputeId, n: int, what: str) -> str:
     """Name the transaction of a dispute's `n`-th decision against us: `lost`, or `regained` (taken back)."""
     return f"dispute:{dispute_id}:{what}:{n}"
+
+
+def _held(clearing: str, amount: Money, portions: Sequence[Portion]) -> list[tuple[str, Money]]:
+    """Say for whom a provider holds an amount: for us, and for vendors."""
+    vendors = passed_on(portions, amount.currency)
+    return [(clearing, amount - vendors), (vendor_clearing(clearing), vendors)]
 
 
 def _given_by(earned: Mapping[str, int], amount: Money) -> list[tuple[str, Money]]:

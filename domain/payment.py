@@ -23,6 +23,7 @@ from pydantic import Field
 from domain.ids import BookingId, MethodId, PaymentId, RefundId, TenantId
 from domain.money import Money
 from domain.route import AccountName
+from domain.split import Share
 from domain.value import Value
 
 # The provider of what is paid in cash; everywhere else somebody else holds the money.
@@ -255,7 +256,8 @@ class StartPayment(Value):
     authorises: the saga captures right before it confirms. `review` asks a person to accept the payment
     before that. `settles_within` is how long a method that settles late may take. `due` is what was due of
     the whole booking when the amount was reckoned: when something else is, the wish is refused. `otherwise`
-    are the accounts to turn to, one after the other, while those before them do nothing.
+    are the accounts to turn to, one after the other, while those before them do nothing. `shares` are the
+    vendors' parts of the price.
     """
 
     payment_id: PaymentId
@@ -271,6 +273,7 @@ class StartPayment(Value):
     settles_within: timedelta | None = None
     due: Money | None = None
     otherwise: tuple[AccountName, ...] = ()
+    shares: tuple[Share, ...] = ()
 
     def next_account(self, account: AccountName) -> AccountName | None:
         """Give the account to turn to after this one; nothing after the last."""

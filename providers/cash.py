@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import CASH, Closing, FactKind, FactSource, PaymentFact
+from domain.split import Portion
 from providers.books import Books
 from providers.dispute import Disputes
 from providers.gateway import (
@@ -30,6 +31,7 @@ class CashGateway:
     """The drawer of one account; its `fetch` and its answers need no network."""
 
     provider = CASH
+    divides = False
     vault: Vault | None = None
     books: Books | None = None
     transfers: Transfers | None = None
@@ -54,7 +56,14 @@ class CashGateway:
         """Say that it is paid: cash that was taken was taken."""
         return Closing.PAID
 
-    async def capture(self, provider_ref: str, amount: Money, *, op_key: str) -> None:  # noqa: ARG002 - the protocol's
+    async def capture(
+        self,
+        provider_ref: str,  # noqa: ARG002 - the protocol's
+        amount: Money,  # noqa: ARG002 - the protocol's
+        *,
+        op_key: str,  # noqa: ARG002 - the protocol's
+        portions: Sequence[Portion] = (),  # noqa: ARG002 - the protocol's
+    ) -> None:
         """Refuse StateConflict: nothing is only authorised here."""
         raise StateConflict("taken_already")
 
@@ -66,7 +75,15 @@ class CashGateway:
         """Give what the reference says was taken."""
         return [self._taken(payment_id, provider_ref)]
 
-    async def refund(self, provider_ref: str, amount: Money, *, refund_id: str, op_key: str) -> RefundAnswer:  # noqa: ARG002 - the protocol's
+    async def refund(
+        self,
+        provider_ref: str,  # noqa: ARG002 - the protocol's
+        amount: Money,
+        *,
+        refund_id: str,
+        op_key: str,  # noqa: ARG002 - the protocol's
+        portions: Sequence[Portion] = (),  # noqa: ARG002 - the protocol's
+    ) -> RefundAnswer:
         """Give it back over the counter: done when it is asked."""
         return RefundAnswer(provider_ref=f"cash:{refund_id}", status=RefundStatus.COMPLETED, amount=amount)
 

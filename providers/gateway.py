@@ -27,6 +27,7 @@ from pydantic import Field
 from domain.ids import BookingId, PaymentId, TenantId
 from domain.money import Money
 from domain.payment import Closing, PaymentFact
+from domain.split import Portion
 from domain.value import Value
 from providers.books import Books
 from providers.dispute import Disputes
@@ -99,8 +100,8 @@ class Order(Value):
 
     `expires_at` is when it should lapse by itself, where the provider can; `description` is shown to the
     buyer. `method` is the one to offer; without one, all that settle at once. With `manual_capture` the money
-    is only authorised. With `stored` it is tried at once with what the provider keeps for the buyer, who may
-    still be asked by their bank.
+    is only authorised. It is divided into `portions`, by who divides. With `stored` it is tried at once with
+    what the provider keeps for the buyer, who may still be asked by their bank.
     """
 
     tenant_id: TenantId
@@ -115,6 +116,7 @@ class Order(Value):
     manual_capture: bool = False
     method: str | None = None
     stored: Stored | None = None
+    portions: tuple[Portion, ...] = ()
 
 
 class Opened(Value):
@@ -189,6 +191,10 @@ class Gateway(Protocol):
         """Our name of the account."""
 
     @property
+    def divides(self) -> bool:
+        """Whether the provider divides a payment among its payees as it takes it."""
+
+    @property
     def vault(self) -> Vault | None:
         """The means of payment kept for buyers; nothing where the provider keeps none."""
 
@@ -225,8 +231,10 @@ class Gateway(Protocol):
         Raises NotFound, NotExecuted, OutcomeUnknown.
         """
 
-    async def capture(self, provider_ref: str, amount: Money, *, op_key: str) -> None:
-        """Take `amount` of what was authorised; the rest is released.
+    async def capture(
+        self, provider_ref: str, amount: Money, *, op_key: str, portions: Sequence[Portion] = ()
+    ) -> None:
+        """Take `amount` of what was authorised, divided into `portions`; the rest is released.
 
         Raises StateConflict (taken already, or no longer authorised), Declined (where the bank is asked only
         now: nothing is authorised any more), Refused, NotExecuted, OutcomeUnknown.
@@ -244,8 +252,19 @@ class Gateway(Protocol):
         Raises NotFound, NotExecuted, OutcomeUnknown.
         """
 
-    async def refund(self, provider_ref: str, amount: Money, *, refund_id: str, op_key: str) -> RefundAnswer:
-        """Give money back. Raises NeedsFunds, Refused, StateConflict, NotExecuted, OutcomeUnknown."""
+    async def refund(
+        self,
+        provider_ref: str,
+        amount: Money,
+        *,
+        refund_id: str,
+        op_key: str,
+        portions: Sequence[Portion] = (),
+    ) -> RefundAnswer:
+        """Give money back, of a divided payment as the `portions` say.
+
+        Raises NeedsFunds, Refused, StateConflict, NotExecuted, OutcomeUnknown.
+        """
 
     async def find_refund(self, provider_ref: str, *, refund_id: str) -> RefundAnswer | None:
         """Look for a refund that an earlier call may have made, by our refund id."""

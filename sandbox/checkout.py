@@ -38,6 +38,7 @@ class Checkout(Record):
     lines: list[Json] = field(default_factory=list)
     metadata: dict[str, str] = field(default_factory=dict)
     payment_metadata: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, int] = field(default_factory=dict)
     about: Json = field(default_factory=dict)
 
     @property
@@ -121,6 +122,7 @@ def _payment_of(work: Work, checkout: Checkout) -> Payment:
         hold_seconds=checkout.hold_seconds,
         takes=checkout.takes,
         checkout=checkout.id,
+        parts=checkout.parts,
         metadata=checkout.payment_metadata,
         about=dict(checkout.about.get("payment", {})),
     )

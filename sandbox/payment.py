@@ -10,7 +10,7 @@ A declined try falls back to `unstarted`; the same payment may be tried again. `
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from sandbox import bank, card as cards, later, ledger
+from sandbox import bank, card as cards, later, ledger, share
 from sandbox.bank import BankAccount
 from sandbox.card import Card, Decline
 from sandbox.later import Later, LaterName
@@ -46,7 +46,9 @@ class Unexpected(Exception):
 
 @dataclass(kw_only=True)
 class Payment(Record):
-    """What a buyer owes, in minor units; `about` holds what only the provider's face wants to remember."""
+    """What a buyer owes, in minor units; `parts` of it go to payees. `about` holds what only the provider's
+    face wants to remember.
+    """
 
     kind: ClassVar[str] = "payment"
 
@@ -66,6 +68,7 @@ class Payment(Record):
     disputed: int = 0
     cancelled_at: int | None = None
     cancel_reason: str | None = None
+    parts: dict[str, int] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
     about: Json = field(default_factory=dict)
 
@@ -316,6 +319,7 @@ def settle(work: Work, attempt_id: str) -> None:
     )
     attempt.movement = movement.id
     work.save(attempt)
+    share.put(work, attempt.id, attempt.currency, work.get(Payment, attempt.payment).parts)
     work.tell("attempt.settled", attempt)
 
 
@@ -368,6 +372,7 @@ def lose_capture(work: Work, payment: Payment) -> None:
     ledger.move(
         work, "capture_failure", source=attempt.id, currency=attempt.currency, amount=-attempt.captured
     )
+    share.take(work, attempt.id, attempt.currency, payment.parts)
     payment.status, payment.cancelled_at, payment.cancel_reason = "cancelled", work.now, "capture_lost"
     payment.captured = payment.authorized = 0
     attempt = work.get(Attempt, payment.attempt)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from sandbox import ledger
+from sandbox import ledger, share
 from sandbox.payment import Attempt, Method, Payment
 from sandbox.record import Json, Record
 from sandbox.work import Work
@@ -13,7 +13,9 @@ SETTLE_AFTER_SECONDS = 3
 
 @dataclass(kw_only=True)
 class Refund(Record):
-    """Part or all of a captured payment going back, in minor units."""
+    """Part or all of a captured payment going back, in minor units; `parts` of it are taken from payees. One
+    that was `returned` had arrived.
+    """
 
     kind: ClassVar[str] = "refund"
 
@@ -26,6 +28,8 @@ class Refund(Record):
     movement: str | None = None
     failure_movement: str | None = None
     failure: str | None = None
+    returned: bool = False
+    parts: dict[str, int] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
     about: Json = field(default_factory=dict)
 
@@ -36,9 +40,19 @@ class Refund(Record):
 
 
 def create(
-    work: Work, payment: Payment, amount: int, *, reason: str | None, metadata: dict[str, str], about: Json
+    work: Work,
+    payment: Payment,
+    amount: int,
+    *,
+    reason: str | None,
+    metadata: dict[str, str],
+    about: Json,
+    parts: share.Parts | None = None,
 ) -> Refund:
-    """Send `amount` (≤ what is left of the capture, which the caller has checked) back to the buyer."""
+    """Send `amount` (≤ what is left of the capture, which the caller has checked) back to the buyer.
+
+    Payees give their `parts` of it; where nobody says so, in proportion to what they were given.
+    """
     attempt = work.get(Attempt, payment.attempt or "")
     method = work.get(Method, attempt.method)
     manner = method.behaviour.refunds
@@ -52,6 +66,7 @@ def create(
         currency=payment.currency,
         status="pending" if manner == "pending_first" else "succeeded",
         reason=reason,
+        parts=_in_proportion(work, payment, attempt, amount) if parts is None else parts,
         metadata=metadata,
         about=about,
     )
@@ -63,6 +78,7 @@ def create(
         amount=-amount,
     )
     refund.movement = movement.id
+    share.take(work, refund.id, refund.currency, refund.parts)
     work.add(refund)
     _change_refunded(work, payment, attempt, amount)
     work.tell("refund.created", refund)
@@ -72,6 +88,12 @@ def create(
     elif manner == "fails_later":
         work.later("refund.fail", refund.id, work.now + SETTLE_AFTER_SECONDS)
     return refund
+
+
+def _in_proportion(work: Work, payment: Payment, attempt: Attempt, amount: int) -> share.Parts:
+    made = work.store.children(Refund, attempt.id)
+    taken = [each.parts for each in made if each.status in ("pending", "succeeded")]
+    return share.of_refund(amount, payment.captured - payment.refunded, payment.parts, taken)
 
 
 def succeed(work: Work, refund_id: str) -> None:
@@ -92,6 +114,13 @@ def fail(work: Work, refund_id: str) -> None:
         work.tell("refund.failed", refund, before)
 
 
+def come_back(work: Work, refund: Refund) -> None:
+    """Let a bank send back a refund that had arrived, which the caller has checked."""
+    refund.returned = True
+    work.save(refund)
+    fail(work, refund.id)
+
+
 def cancel(work: Work, refund: Refund) -> None:
     """Stop a refund that is still pending, which the caller has checked."""
     _undo(work, refund, "cancelled", None)
@@ -102,6 +131,7 @@ def _undo(work: Work, refund: Refund, status: Literal["failed", "cancelled"], fa
     back = ledger.move(
         work, "refund_failure", source=refund.id, currency=refund.currency, amount=refund.amount
     )
+    share.put(work, refund.id, refund.currency, refund.parts)
     refund.status, refund.failure, refund.failure_movement = status, failure, back.id
     work.save(refund)
     _change_refunded(

@@ -26,6 +26,7 @@ from domain.booking import (
     sources,
     without_a_run,
 )
+from domain.catalog import SalesTerms
 from domain.ids import BookingId, PaymentId, TenantId
 from domain.inventory import HoldPlaces
 from domain.money import Money
@@ -272,7 +273,8 @@ async def _book_earnings(
     amount = Money(minor=earned, currency=booking["currency"])
     payments, amounts = [payment.id for payment in paid], [payment.minor for payment in paid]
     await connection.execute(PAID_BY, tenant_id, booking["id"], payments, amounts)
-    posting = books.booking_confirmed(booking["id"], amount, booking["fee_basis_points"])
+    shares = SalesTerms.model_validate(booking["terms"]).shares
+    posting = books.booking_confirmed(booking["id"], amount, booking["fee_basis_points"], shares)
     await ledger.post(connection, tenant_id, posting)
     told = Told(booking["id"], types.PAYMENT_PROCESSED, {"amount": amount.model_dump()})
     await event.append(connection, tenant_id, told)

@@ -1,9 +1,9 @@
 """An attempt to pay, from the wish to its checkout: written before the provider hears of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from db import event
+from db import event, split
 from db.event import Told
 from db.payment import read
 from db.session import Connection
@@ -13,6 +13,7 @@ from domain.money import Money
 from domain.payment import Checkout, CreatePayment
 from domain.refusal import PaymentMismatch
 from domain.route import AccountName
+from domain.split import Portion
 
 WRITE = """
 insert into payments (tenant_id, id, booking_id, provider, account, method, hosted, return_url, amount_minor,
@@ -42,7 +43,7 @@ update payments
 
 # The first word stays: nobody takes another part of one authorisation.
 TO_CAPTURE = """
-update payments set to_capture_minor = $3
+update payments set to_capture_minor = $3, portions = coalesce($4, portions)
  where tenant_id = $1 and id = $2 and to_capture_minor is null and amount_minor >= $3
 """
 
@@ -52,7 +53,7 @@ update payments set create_calls = create_calls + 1 where tenant_id = $1 and id 
 
 # Only while nothing can have happened at the account before: it was asked no more often than we know of.
 TURN = """
-update payments set provider = $5, account = $6, create_calls = 0, changed_at = now()
+update payments set provider = $5, account = $6, create_calls = 0, portions = null, changed_at = now()
  where tenant_id = $1 and id = $2 and provider = $3 and account = $4
    and create_calls = $7 and provider_ref is null and status = 'pending'
 """
@@ -113,10 +114,17 @@ async def create(connection: Connection, request: CreatePayment) -> read.Payment
 
 
 async def ask_to_capture(
-    connection: Connection, tenant_id: TenantId, payment_id: PaymentId, amount: Money
+    connection: Connection,
+    tenant_id: TenantId,
+    payment_id: PaymentId,
+    amount: Money,
+    portions: Sequence[Portion] = (),
 ) -> None:
-    """Write how much of an authorisation is taken, before the provider hears of it; the first word stays."""
-    await connection.execute(TO_CAPTURE, tenant_id, payment_id, amount.minor)
+    """Write how much of an authorisation is taken, and for whom, before the provider hears of it; the first
+    word stays.
+    """
+    divided = split.written(portions) if portions else None
+    await connection.execute(TO_CAPTURE, tenant_id, payment_id, amount.minor, divided)
 
 
 async def count_create(connection: Connection, tenant_id: TenantId, payment_id: PaymentId) -> int:
@@ -137,7 +145,7 @@ async def turn_to(
     )
     if turned == "UPDATE 0":
         return None
-    return payment._replace(provider=account.provider, account=account.name)
+    return payment._replace(provider=account.provider, account=account.name, portions=None)
 
 
 async def opened(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
-from db import case, event, ledger, link
+from db import case, event, ledger, link, split
 from db.event import Told
 from db.payment import read
 from db.refund import outcome, read as refunds
@@ -20,11 +20,12 @@ from domain.money import Money
 from domain.payment import FactKind, PaymentFact, PaymentReport, PaymentState, PaymentStatus, instrument
 from domain.refusal import Unknown
 from domain.settlement import Consequence, News, may_mean
+from domain.split import in_proportion
 
 log = structlog.get_logger(__name__)
 
 LOCK = """
-select id, booking_id, provider, account, amount_minor, currency, status, declines, to_capture_minor
+select id, booking_id, provider, account, amount_minor, currency, status, declines, to_capture_minor, portions
   from payments
  where tenant_id = $1 and id = $2 for no key update
 """
@@ -140,7 +141,8 @@ async def _post_captures(
     clearing = books.provider_clearing(row["provider"], row["account"])
     for fact in facts:
         if fact.kind is FactKind.CAPTURED and fact.amount:
-            posting = books.payment_captured(payment_id, fact.operation, clearing, fact.amount)
+            divided = in_proportion(fact.amount, split.read(row["portions"]) or ())
+            posting = books.payment_captured(payment_id, fact.operation, clearing, fact.amount, divided)
             await ledger.post(connection, tenant_id, posting)
 
 

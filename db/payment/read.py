@@ -5,18 +5,20 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
+from db import split
 from db.session import Connection, Record
 from domain.dispute import DisputeState
 from domain.ids import BookingId, PaymentId, TenantId
 from domain.money import Money
 from domain.payment import Checkout, PaymentReport, PaymentStatus, RiskResult
 from domain.refusal import Unknown
+from domain.split import Portion
 
 PAYMENT = """
 select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
        captured_minor, coalesce(captured_currency, currency) as captured_currency, refunded_minor, declines,
        decline_code, provider_ref, checkout, transaction_reference, manual, card_brand, card_last4,
-       risk_score, risk_result, created_at, authorized_at, captured_at,
+       risk_score, risk_result, created_at, authorized_at, captured_at, portions,
        (select d.state from disputes d where d.tenant_id = p.tenant_id and d.payment_id = p.id
          order by d.opened_at desc, d.id desc limit 1) as dispute
   from payments p
@@ -27,7 +29,7 @@ OF_BOOKING = """
 select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
        captured_minor, coalesce(captured_currency, currency) as captured_currency, refunded_minor, declines,
        decline_code, provider_ref, checkout, transaction_reference, manual, card_brand, card_last4,
-       risk_score, risk_result, created_at, authorized_at, captured_at,
+       risk_score, risk_result, created_at, authorized_at, captured_at, portions,
        (select d.state from disputes d where d.tenant_id = p.tenant_id and d.payment_id = p.id
          order by d.opened_at desc, d.id desc limit 1) as dispute
   from payments p
@@ -39,7 +41,7 @@ PAGE = """
 select id, booking_id, provider, account, method, hosted, return_url, amount_minor, currency, status,
        captured_minor, coalesce(captured_currency, currency) as captured_currency, refunded_minor, declines,
        decline_code, provider_ref, checkout, transaction_reference, manual, card_brand, card_last4,
-       risk_score, risk_result, created_at, authorized_at, captured_at,
+       risk_score, risk_result, created_at, authorized_at, captured_at, portions,
        (select d.state from disputes d where d.tenant_id = p.tenant_id and d.payment_id = p.id
          order by d.opened_at desc, d.id desc limit 1) as dispute
   from payments p
@@ -90,7 +92,8 @@ select p.id, p.status, coalesce(p.captured_currency, p.currency) as currency, p.
 
 class Payment(NamedTuple):
     """One attempt as it stands; `checkout` is where or with what to pay, once the provider has answered;
-    `dispute` how far the payer's bank has come that wants the money back.
+    `dispute` how far the payer's bank has come that wants the money back; `portions` to whom it goes at the
+    provider, once that is decided.
     """
 
     id: PaymentId
@@ -119,6 +122,7 @@ class Payment(NamedTuple):
     authorized_at: datetime | None
     captured_at: datetime | None
     dispute: DisputeState | None
+    portions: tuple[Portion, ...] | None
 
 
 class Address(NamedTuple):
@@ -206,9 +210,10 @@ def _payment(row: Record) -> Payment:
     columns = dict(row)
     amount = Money(minor=columns.pop("amount_minor"), currency=columns.pop("currency"))
     checkout, status, risk = columns.pop("checkout"), columns.pop("status"), columns.pop("risk_result")
-    dispute = columns.pop("dispute")
+    dispute, portions = columns.pop("dispute"), columns.pop("portions")
     return Payment(
         **columns,
+        portions=split.read(portions),
         amount=amount,
         status=PaymentStatus(status),
         checkout=Checkout.model_validate(checkout) if checkout else None,

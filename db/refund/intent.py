@@ -1,5 +1,6 @@
 """Money that is to go back, written before the provider hears of it."""
 
+from db import split
 from db.refund import owe, read, run
 from db.session import Connection
 from domain import event as types
@@ -71,6 +72,7 @@ async def ask(
     )
     if written == "INSERT 0 0":
         return await _asked_before(connection, request)
+    await split.give(connection, request.tenant_id, request.refund_id)
     refund = await read.find(connection, request.tenant_id, request.refund_id)
     await owe.decide(connection, request.tenant_id, refund)
     await owe.tell(connection, request.tenant_id, refund, types.REFUND_INITIATED)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from uuid_utils.compat import uuid7
 
-from db import case, ledger
+from db import case, ledger, split
 from db.refund import intent, owe, read, run
 from db.session import Connection
 from domain import event as types, ledger as books
@@ -88,7 +88,9 @@ async def answered(
     )
     if moved == "UPDATE 1" and status is RefundStatus.COMPLETED:
         clearing = books.provider_clearing(before.provider, before.account)
-        posting = books.refund_completed(refund_id, provider_ref or "", clearing, before.amount)
+        posting = books.refund_completed(
+            refund_id, provider_ref or "", clearing, before.amount, before.portions
+        )
         await ledger.post(connection, tenant_id, posting)
         await owe.tell(connection, tenant_id, before, types.REFUND_COMPLETED)
     if moved == "UPDATE 1" and status is RefundStatus.FAILED:
@@ -145,5 +147,6 @@ async def _foreign(
         amount.currency,
         fact.operation,
     )
+    await split.give(connection, tenant_id, refund_id)
     await owe.decide(connection, tenant_id, await read.find(connection, tenant_id, refund_id))
     return refund_id

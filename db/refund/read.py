@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from db import split
 from db.session import Connection, Record
 from domain.ids import BookingId, PaymentId, RefundId, TenantId
 from domain.money import Money
 from domain.refund import Hindrance, RefundReport, RefundRequest, RefundStatus
 from domain.refusal import Unknown
+from domain.split import Portion
 
 LEFT = """
 select p.captured_minor
@@ -21,7 +23,7 @@ select p.captured_minor
 REFUND = """
 select r.id, r.booking_id, r.payment_id, r.n, r.reference, r.original_ref, r.amount_minor, r.currency,
        r.status, r.cause, r.reason, r.initiated_by, r.retry_of, r.provider_ref, r.hindrance, r.failure_code,
-       r.calls, r.created_at, r.changed_at, r.processed_at, p.provider, p.account,
+       r.calls, r.portions, r.created_at, r.changed_at, r.processed_at, p.provider, p.account,
        p.provider_ref as payment_ref
   from refunds r join payments p on p.tenant_id = r.tenant_id and p.id = r.payment_id
  where r.tenant_id = $1
@@ -37,7 +39,8 @@ select coalesce(sum(amount_minor), 0)::bigint from refunds
 
 class Refund(NamedTuple):
     """A refund as it stands: `provider_ref` is the provider's reference, `payment_ref` its payment's, as it
-    was when the refund was asked for in `original_ref`. `n` is none for the provider's own.
+    was when the refund was asked for in `original_ref`. `n` is none for the provider's own; `portions` say
+    who gives it, of a payment that was divided.
     """
 
     id: RefundId
@@ -56,6 +59,7 @@ class Refund(NamedTuple):
     hindrance: Hindrance | None
     failure_code: str | None
     calls: int
+    portions: tuple[Portion, ...]
     created_at: datetime
     changed_at: datetime
     processed_at: datetime | None
@@ -124,5 +128,8 @@ def _refund(row: Record) -> Refund:
     amount = Money(minor=columns.pop("amount_minor"), currency=columns.pop("currency"))
     status, hindrance = RefundStatus(columns.pop("status")), columns.pop("hindrance")
     return Refund(
-        **columns, amount=amount, status=status, hindrance=Hindrance(hindrance) if hindrance else None
+        **{**columns, "portions": split.read(columns["portions"]) or ()},
+        amount=amount,
+        status=status,
+        hindrance=Hindrance(hindrance) if hindrance else None,
     )

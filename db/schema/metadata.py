@@ -19,6 +19,7 @@ from db.schema import (  # noqa: F401 - importing a noun adds its tables
     payment,
     pricing,
     route,
+    split,
     sweep,
     tenant,
     ticket,

@@ -39,6 +39,9 @@ Metadata = Annotated[
 ]
 
 
+Portions = Annotated[list[dict[str, Any]] | None, Field(sa_type=JSONB)]
+
+
 class Payment(TenantRow, table=True):
     """One attempt.
 
@@ -46,7 +49,8 @@ class Payment(TenantRow, table=True):
     counts how often the provider was asked to open it: the number in the key comes from it. A `manual` one is
     authorised first, and `to_capture_minor` is what was asked of that. `captured_currency` is the one it was
     taken in, where that is not the one asked for. Of a card
-    stands here what may be kept; its number, expiry and holder never.
+    stands here what may be kept; its number, expiry and holder never. `portions` are those of
+    `domain.split`, once it is decided who gets what.
     """
 
     __tablename__ = "payments"
@@ -122,6 +126,7 @@ class Payment(TenantRow, table=True):
     risk_result: MaybeWords
     authorized_at: MaybeInstant
     captured_at: MaybeInstant
+    portions: Portions
 
 
 class PaymentWish(TenantRow, table=True):
@@ -244,3 +249,4 @@ class Refund(TenantRow, table=True):
     told_at: MaybeInstant
     next_at: Stamped
     tellings: Tally
+    portions: Portions

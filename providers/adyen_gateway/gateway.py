@@ -8,6 +8,7 @@ from functools import partial
 from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import Closing, FactKind, FactSource, PaymentFact
+from domain.split import Portion
 from providers.adyen_gateway import fact, reference, webhook
 from providers.adyen_gateway.amount import to_adyen
 from providers.adyen_gateway.books import AdyenBooks
@@ -24,6 +25,7 @@ from providers.adyen_gateway.order import (
     session_wish,
     stored_wish,
 )
+from providers.adyen_gateway.split import splits
 from providers.adyen_gateway.vault import AdyenVault
 from providers.books import Books
 from providers.dispute import Disputes
@@ -61,6 +63,7 @@ class AdyenGateway:
     """
 
     provider = fact.PROVIDER
+    divides = True
     transfers: Transfers | None = None
 
     def __init__(
@@ -144,7 +147,9 @@ class AdyenGateway:
         told = await self._told(reference.of_ours(provider_ref))
         return Closing.PAID if _standing(told, *PAID) else Closing.CLOSED
 
-    async def capture(self, provider_ref: str, amount: Money, *, op_key: str) -> None:
+    async def capture(
+        self, provider_ref: str, amount: Money, *, op_key: str, portions: Sequence[Portion] = ()
+    ) -> None:
         """Ask for what was authorised, and come again until it was told what became of that.
 
         Raises NotExecuted until then: the same key asks once.
@@ -159,7 +164,11 @@ class AdyenGateway:
             raise StateConflict("nothing_authorized")
         if any(item.code == "CAPTURE" for item in items):
             raise StateConflict("capture_failed")
-        asked = {**self._mine(f"{payment_id}:capture"), "amount": to_adyen(amount)}
+        asked = {
+            **self._mine(f"{payment_id}:capture"),
+            "amount": to_adyen(amount),
+            **splits(payment_id, portions),
+        }
         call = partial(
             self._adyen.modifications_api.capture_authorised_payment, paymentPspReference=held.operation
         )
@@ -193,7 +202,15 @@ class AdyenGateway:
             return [*told, self._looked(payment_id, FactKind.EXPIRED, ends)]
         return told or [self._looked(payment_id, FactKind.PENDING, self._now())]
 
-    async def refund(self, provider_ref: str, amount: Money, *, refund_id: str, op_key: str) -> RefundAnswer:  # noqa: ARG002 - the protocol's
+    async def refund(
+        self,
+        provider_ref: str,
+        amount: Money,
+        *,
+        refund_id: str,
+        op_key: str,  # noqa: ARG002 - the protocol's
+        portions: Sequence[Portion] = (),
+    ) -> RefundAnswer:
         """Ask to give money back; whether it arrives is told later.
 
         The key is the refund's alone, whichever call this is: nobody can ask what an earlier one left.
@@ -206,6 +223,7 @@ class AdyenGateway:
             **self._mine(reference.of_refund(payment_id, refund_id)),
             "amount": to_adyen(amount),
             "merchantRefundReason": "CUSTOMER REQUEST",
+            **splits(payment_id, portions),
         }
         call = partial(
             self._adyen.modifications_api.refund_captured_payment, paymentPspReference=taken.operation

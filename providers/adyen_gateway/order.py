@@ -11,6 +11,7 @@ from domain.payment import FactKind, PaymentFact
 from providers.adyen_gateway import decline, reference
 from providers.adyen_gateway.amount import to_adyen
 from providers.adyen_gateway.fact import Json
+from providers.adyen_gateway.split import splits
 from providers.gateway import Opened, Order
 
 COUNTRY, LOCALE = "NL", "nl-NL"
@@ -104,6 +105,7 @@ def _asked(order: Order, merchant: str) -> Json:
         "countryCode": COUNTRY,
         "shopperLocale": LOCALE,
         "metadata": labels(order),
+        **splits(order.payment_id, order.portions),
         **when,
     }
 

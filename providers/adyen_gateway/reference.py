@@ -3,6 +3,7 @@
     <payment id>[:hold]                  of a payment; with `hold` the money is only authorised at first
     <payment id>:capture | :void
     <payment id>:refund:<refund id>
+    <payment id>:split[:<vendor>]        of a portion; without a vendor ours
     <payment id>/<Adyen's reference>     of a dispute: ours alone, Adyen never sees it
 
 At most 80 characters. Whether an authorisation has taken the money already is said here and nowhere else that
@@ -34,6 +35,11 @@ def of_payment(payment_id: PaymentId, *, holds: bool) -> str:
 def of_refund(payment_id: PaymentId, refund_id: str) -> str:
     """Name a refund."""
     return f"{payment_id}:{REFUND}:{refund_id}"
+
+
+def of_portion(payment_id: PaymentId, vendor: str | None) -> str:
+    """Name a portion of a payment, and of its refunds."""
+    return ":".join(filter(None, (str(payment_id), "split", vendor)))
 
 
 def of_dispute(payment_id: PaymentId, psp: str) -> str:

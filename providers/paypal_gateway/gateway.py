@@ -12,6 +12,7 @@ import aiohttp
 from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import Closing, FactKind, PaymentFact
+from domain.split import Portion
 from providers.books import Books
 from providers.dispute import Disputes
 from providers.gateway import (
@@ -67,6 +68,7 @@ class PayPalGateway:
     """
 
     provider = orders.PAYPAL
+    divides = False
     vault: Vault | None = None
 
     def __init__(
@@ -137,7 +139,14 @@ class PayPalGateway:
             await self._label_closed(order)
         raise NotExecuted("still_open")
 
-    async def capture(self, provider_ref: str, amount: Money, *, op_key: str) -> None:
+    async def capture(
+        self,
+        provider_ref: str,
+        amount: Money,
+        *,
+        op_key: str,
+        portions: Sequence[Portion] = (),  # noqa: ARG002 - the protocol's
+    ) -> None:
         """Take the money of an approved order; of one whose money is held apart, `amount` of it.
 
         Raises Declined as well, for the buyer's bank is asked only now: such an order is given up.
@@ -219,7 +228,15 @@ class PayPalGateway:
             told = list(fact.of_order(heard, order))
         return list({(each.kind, each.operation): each for each in told}.values())
 
-    async def refund(self, provider_ref: str, amount: Money, *, refund_id: str, op_key: str) -> RefundAnswer:
+    async def refund(
+        self,
+        provider_ref: str,
+        amount: Money,
+        *,
+        refund_id: str,
+        op_key: str,
+        portions: Sequence[Portion] = (),  # noqa: ARG002 - the protocol's
+    ) -> RefundAnswer:
         """Give money back; the refund carries our id of it, and its payment's labels, so that its events find
         the owner.
         """

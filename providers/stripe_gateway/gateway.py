@@ -14,6 +14,7 @@ import structlog
 from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import Closing, PaymentFact
+from domain.split import Portion
 from observability.call import outgoing
 from providers.books import Books
 from providers.dispute import Disputes
@@ -66,6 +67,7 @@ class StripeGateway:
     """
 
     provider = fact.PROVIDER
+    divides = False
 
     def __init__(
         self,
@@ -176,7 +178,14 @@ class StripeGateway:
             return await self._why_not_cancelled(provider_ref)
         return Closing.CLOSED
 
-    async def capture(self, provider_ref: str, amount: Money, *, op_key: str) -> None:  # noqa: ARG002 - the protocol's
+    async def capture(
+        self,
+        provider_ref: str,
+        amount: Money,
+        *,
+        op_key: str,  # noqa: ARG002 - the protocol's
+        portions: Sequence[Portion] = (),  # noqa: ARG002 - the protocol's
+    ) -> None:
         """Take what an intent was authorised for, once: a second capture meets a state that does not allow
         it, so no idempotency key goes with it (Stripe would replay a 500 that it has stored).
         """
@@ -212,7 +221,15 @@ class StripeGateway:
             told += [each async for each in self._tries(heard, intent)]
         return list({(each.kind, each.operation): each for each in told if each}.values())
 
-    async def refund(self, provider_ref: str, amount: Money, *, refund_id: str, op_key: str) -> RefundAnswer:
+    async def refund(
+        self,
+        provider_ref: str,
+        amount: Money,
+        *,
+        refund_id: str,
+        op_key: str,
+        portions: Sequence[Portion] = (),  # noqa: ARG002 - the protocol's
+    ) -> RefundAnswer:
         """Give money back; the refund carries its payment's labels, so that its events find the owner."""
         intent = await self._paid_intent(provider_ref)
         if intent is None:

@@ -36,6 +36,8 @@ class AdyenFace:
             return "CS" + letters[:16].upper()
         if kind == "link":
             return "PL" + letters[:16].upper()
+        if kind == "payee":
+            return "BA" + letters[:22].upper()
         return ("WBHK" if kind == "endpoint" else "") + letters[: 16 if kind != "endpoint" else 24].upper()
 
     def account_key(self, key: str) -> str | None:

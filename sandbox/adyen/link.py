@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from sandbox import checkout as checkouts
-from sandbox.adyen import money
+from sandbox.adyen import money, split
 from sandbox.adyen.call import Call, Reply
 from sandbox.adyen.error import AdyenError, invalid
 from sandbox.adyen.payment import capture_of
@@ -22,7 +22,8 @@ def create(call: Call) -> Reply:
     value, currency = money.checked(params["amount"])
     if params.get("reusable"):
         raise invalid("158", "Field 'reusable': the sandbox makes links that are paid once.")
-    about = {"merchant": params["merchantAccount"], "reference": params["reference"]}
+    splits = split.judged(params)
+    about = {"merchant": params["merchantAccount"], "reference": params["reference"], "splits": splits}
     link_id = work.new_id("link")
     checkout = Checkout(
         id=link_id,
@@ -39,6 +40,7 @@ def create(call: Call) -> Reply:
         lines=[line(each, params["amount"]) for each in params.get("lineItems", ())],
         metadata=params.get("metadata", {}),
         payment_metadata=params.get("metadata", {}),
+        parts=split.parts(splits),
         about={**about, "sent": params, "payment": {**about, "link": link_id}},
     )
     checkouts.open_checkout(work, checkout)

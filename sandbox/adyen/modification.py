@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from sandbox import payment as payments, refund as refunds
-from sandbox.adyen import money
+from sandbox.adyen import money, split
 from sandbox.adyen.call import Call, Reply
 from sandbox.adyen.error import invalid
 from sandbox.adyen.payment import of_psp
@@ -29,7 +29,9 @@ PATHS = {
 
 @dataclass(kw_only=True)
 class Modification(Record):
-    """What a merchant has asked of a payment; `reason`: why it failed, `action`: what a reversal became."""
+    """What a merchant has asked of a payment, and how it is divided (none: nobody said); `reason`: why it
+    failed, `action`: what a reversal became.
+    """
 
     kind: ClassVar[str] = "modification"
 
@@ -40,6 +42,7 @@ class Modification(Record):
     reference: str | None
     merchant: str
     payment_reference: str | None = None
+    splits: list[Json] | None = None
     status: Literal["received", "done", "failed"] = "received"
     reason: str = ""
     action: str = ""
@@ -95,6 +98,8 @@ def _of_payment(call: Call, what: Kind) -> Reply:
     payment, _ = of_psp(call.work, call.id)
     call.merchant_of(payment.about)
     asked = _ask(call, what, call.id)
+    if what == "refund":
+        split.of_original(asked.splits or [], payment.about.get("splits", []))
     more: Json = {"paymentPspReference": call.id}
     if asked.amount is not None:
         if asked.currency != payment.currency:
@@ -116,6 +121,7 @@ def _ask(call: Call, what: Kind, of: str | None) -> Modification:
         currency=currency,
         reference=params.get("reference"),
         merchant=params["merchantAccount"],
+        splits=split.judged(params) if "splits" in params else None,
     )
     work.add(asked)
     work.later(JOB, asked.id, work.now)
@@ -159,6 +165,7 @@ def _capture(work: Work, asked: Modification) -> str:
         return "Payment is not authorised, or captured already"
     if asked.amount is None or asked.amount > payment.authorized:
         return "Insufficient balance on payment"
+    _divide(payment, asked, of=payment.authorized)
     payments.capture(work, payment, asked.amount)
     return ""
 
@@ -177,6 +184,7 @@ def _adjust(work: Work, asked: Modification) -> str:
     payment = _payment(work, asked)
     if payment.status != "authorized" or asked.amount is None:
         return "Payment is not authorised, or captured already"
+    _divide(payment, asked, of=payment.authorized)
     payment.amount = payment.authorized = asked.amount
     work.save(payment)
     return ""
@@ -204,8 +212,15 @@ def _reverse(work: Work, asked: Modification) -> str:
 
 
 def _give_back(work: Work, payment: Payment, asked: Modification, amount: int) -> None:
-    about = {"modification": asked.id}
-    refunds.create(work, payment, amount, reason=None, metadata={}, about=about)
+    about, parts = {"modification": asked.id}, None if asked.splits is None else split.parts(asked.splits)
+    refunds.create(work, payment, amount, reason=None, metadata={}, about=about, parts=parts)
+
+
+def _divide(payment: Payment, asked: Modification, *, of: int) -> None:
+    """Divide it as is asked now; another amount than before, of which nobody says how, not at all."""
+    if asked.splits is not None or asked.amount != of:
+        payment.about["splits"] = asked.splits or []
+        payment.parts = split.parts(payment.about["splits"])
 
 
 def _payment(work: Work, asked: Modification) -> Payment:

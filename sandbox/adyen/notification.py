@@ -160,11 +160,12 @@ def _arrived(work: Work, refund: Any) -> Iterable[Json]:
 
 
 def _came_back(work: Work, refund: Refund) -> Iterable[Json]:
+    code = "REFUNDED_REVERSED" if refund.returned else "REFUND_FAILED"
     if "modification" in refund.about:
         asked = work.get(Modification, refund.about["modification"])
-        item = _of_modification(work, work.get(Payment, refund.payment), asked, "REFUND_FAILED")
+        item = _of_modification(work, work.get(Payment, refund.payment), asked, code)
     else:
-        item = _of_desk(work, refund, "REFUND_FAILED")
+        item = _of_desk(work, refund, code)
     yield {**item, "reason": "Refund failed at the issuer"}
 
 

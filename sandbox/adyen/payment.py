@@ -4,7 +4,7 @@ What the shopper says to their bank does not pay yet: the merchant brings what t
 """
 
 from sandbox import checkout as checkouts, payment as payments
-from sandbox.adyen import money, refusal, stored_method, typed
+from sandbox.adyen import money, refusal, split, stored_method, typed
 from sandbox.adyen.call import Call, Reply
 from sandbox.adyen.error import invalid, missing, unknown_payment
 from sandbox.card import Card
@@ -17,7 +17,7 @@ def create(call: Call) -> Reply:
     """Try to pay; a decline is an answer like any other."""
     work, params = call.work, call.params
     value, currency = money.checked(params["amount"])
-    method = _method(call)
+    method, splits = _method(call), split.judged(params)
     payment = Payment(
         id=work.new_id("payment"),
         account=work.account.id,
@@ -31,7 +31,9 @@ def create(call: Call) -> Reply:
             "reference": params["reference"],
             "return_url": params["returnUrl"],
             "merchant_goes_on": True,
+            "splits": splits,
         },
+        parts=split.parts(splits),
     )
     payments.open_payment(work, payment)
     payments.submit(work, payment, method)

@@ -39,6 +39,8 @@ TYPES = {
     "refund_failure": "RefundedReversed",
     "dispute": "Chargeback",
     "dispute_reversal": "ChargebackReversed",
+    "transfer": "Balancetransfer",
+    "transfer_reversal": "Balancetransfer",
     "payout": "MerchantPayout",
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sandbox.adyen import (
+    balance_account,
     dispute,
     link,
     modification,
@@ -47,7 +48,7 @@ class Route:
 
 
 PSP, STORED = f"{CHECKOUT}/payments/{{id}}", f"{CHECKOUT}/storedPaymentMethods"
-DISPUTES = "/ca/services/DisputeService/v30"
+DISPUTES, BALANCES = "/ca/services/DisputeService/v30", "/bcl/v2/balanceAccounts"
 LINKS, OWNER = f"{CHECKOUT}/paymentLinks", ("merchantAccount", "shopperReference")
 
 ROUTES = (
@@ -72,6 +73,8 @@ ROUTES = (
     Route("POST", f"{DISPUTES}/supplyDefenseDocument", dispute.supply, shape.DOCUMENTS),
     Route("POST", f"{DISPUTES}/defendDispute", dispute.defend, shape.DEFENSE),
     Route("POST", f"{DISPUTES}/acceptDispute", dispute.accept, shape.DISPUTE),
+    Route("POST", BALANCES, balance_account.create, shape.BALANCE_ACCOUNT),
+    Route("GET", f"{BALANCES}/{{id}}", balance_account.retrieve),
     Route("GET", "/reports/download/MerchantAccount/{id}/{id}", report.download),
     Route("POST", MANAGEMENT, webhook.create, shape.WEBHOOK),
     Route("GET", MANAGEMENT, webhook.list_all),

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from sandbox import checkout as checkouts
-from sandbox.adyen import money
+from sandbox.adyen import money, split
 from sandbox.adyen.call import Call, Reply
 from sandbox.adyen.error import invalid
 from sandbox.adyen.payment import capture_of, pictured
@@ -24,7 +24,8 @@ def create(call: Call) -> Reply:
     hosted = params.get("mode") == "hosted"
     if hosted and not params.get("themeId"):
         raise invalid("158", "Required field 'themeId' is not provided.")
-    about = {"merchant": params["merchantAccount"], "reference": params["reference"]}
+    splits = split.judged(params)
+    about = {"merchant": params["merchantAccount"], "reference": params["reference"], "splits": splits}
     checkout = Checkout(
         id=work.new_id("checkout"),
         account=work.account.id,
@@ -40,6 +41,7 @@ def create(call: Call) -> Reply:
         lines=[line(each, params["amount"]) for each in params.get("lineItems", ())],
         metadata=params.get("metadata", {}),
         payment_metadata=params.get("metadata", {}),
+        parts=split.parts(splits),
         about={**about, "sent": params, "payment": about},
     )
     checkout.about["payment"]["session"] = checkout.id

@@ -120,6 +120,7 @@ _ORDER: dict[str, Check] = {
     "shopperName": anything,
     "shopperReference": SHOPPER,
     "shopperStatement": text(10_000),
+    "splits": objects,
     "telephoneNumber": text(80),
 }
 
@@ -172,7 +173,13 @@ STORED = Shape(
 )
 CAPTURE = Shape(
     "PaymentCaptureRequest",
-    {"amount": is_amount, "merchantAccount": MERCHANT, "reference": REFERENCE, "lineItems": objects},
+    {
+        "amount": is_amount,
+        "merchantAccount": MERCHANT,
+        "reference": REFERENCE,
+        "lineItems": objects,
+        "splits": objects,
+    },
     ("merchantAccount", "amount"),
 )
 REFUND = Shape(
@@ -222,5 +229,17 @@ WEBHOOK = Shape(
         "acceptsUntrustedRootCertificate": flag,
     },
     ("type", "url", "active", "communicationFormat"),
+)
+BALANCE_ACCOUNT = Shape(
+    "BalanceAccountInfo",
+    {
+        "accountHolderId": text(80, shortest=1),
+        "defaultCurrencyCode": text(3, shortest=3),
+        "description": text(300),
+        "metadata": metadata,
+        "reference": text(150),
+        "timeZone": text(40),
+    },
+    ("accountHolderId",),
 )
 NOTHING = Shape("Request", {})

@@ -1,11 +1,13 @@
-"""Playing banks: a buyer's wants money back and decides about it, a payee's sends a payout back."""
+"""Playing banks: a buyer's wants money back and decides about it, or sends a refund back; a payee's sends a
+payout back.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 from fastapi import APIRouter, HTTPException
 
-from sandbox import dispute as disputes, payout as payouts
+from sandbox import dispute as disputes, payout as payouts, refund as refunds
 from sandbox.control.buyer import owner
 from sandbox.control.wish import Objection, Ruling
 from sandbox.dispute import Decided, Dispute
@@ -13,6 +15,7 @@ from sandbox.payee import Payee, purse
 from sandbox.payment import Payment, Unexpected
 from sandbox.payout import OnItsWay, Payout
 from sandbox.record import Json
+from sandbox.refund import Refund
 from sandbox.work import World
 
 
@@ -23,6 +26,7 @@ def routes(world: World) -> APIRouter:
         ("/payments/{payment_id}/dispute", part.dispute),
         ("/disputes/{dispute_id}/escalate", part.escalate),
         ("/disputes/{dispute_id}/decide", part.decide),
+        ("/refunds/{refund_id}/return", part.return_refund),
         ("/payouts/{payout_id}/fail", part.send_back),
     ):
         router.add_api_route(path, answer, methods=["POST"], response_model=None)
@@ -52,6 +56,15 @@ class Bank:
         with self.world.work(owner(self.world, Dispute, dispute_id)) as work, _in_order():
             disputes.decide(work, dispute := work.get(Dispute, dispute_id), won=wish.won)
             return vars(dispute)
+
+    async def return_refund(self, refund_id: str) -> Json:
+        """Send a refund back that had arrived."""
+        with self.world.work(owner(self.world, Refund, refund_id)) as work:
+            refund = work.get(Refund, refund_id)
+            if refund.status != "succeeded":
+                raise HTTPException(409, f"{refund_id} is {refund.status}")
+            refunds.come_back(work, refund)
+            return vars(work.get(Refund, refund_id))
 
     async def send_back(self, payout_id: str) -> Json:
         """Send a payout back, also one that was paid; it may be an account's own, or one of its payees'."""

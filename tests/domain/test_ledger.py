@@ -21,6 +21,7 @@ from domain.ledger import (
     refund_decided,
 )
 from domain.money import Money
+from domain.split import Portion, Share
 
 PAYMENT, BOOKING, REFUND = PaymentId(UUID(int=1)), BookingId(UUID(int=2)), RefundId(UUID(int=3))
 DISPUTE, NOW = DisputeId(UUID(int=4)), datetime(2026, 9, 1, tzinfo=UTC)
@@ -81,6 +82,34 @@ def test_who_has_earned_a_booking_gives_all_of_it_back_in_however_many_parts(
         left -= given_back.minor
 
     assert set(earned.values()) == {0}
+
+
+SHARES = (Share(vendor="boat", basis_points=6_000, commission_basis_points=1_000),)
+DIVIDED = (
+    Portion(vendor="boat", payee="BA1", amount=Money(minor=5_400, currency="EUR")),
+    Portion(amount=Money(minor=4_600, currency="EUR")),
+)
+
+
+def test_vendors_earn_their_shares_and_the_platform_its_commissions() -> None:
+    posting = booking_confirmed(BOOKING, Money(minor=10_000, currency="EUR"), 500, SHARES)
+
+    assert sides(posting) == {
+        CUSTOMER_DEPOSITS: 10_000,
+        "vendor_payable:boat": -5_400,
+        "organizer_payable:pending": -3_800,
+        "platform_fee": -800,
+    }
+
+
+def test_what_a_provider_divided_lies_with_the_vendors_and_comes_back_from_there() -> None:
+    whole = Money(minor=10_000, currency="EUR")
+    taken = payment_captured(PAYMENT, "psp", CLEARING, whole, DIVIDED)
+    given_back = refund_completed(REFUND, "psp", CLEARING, whole, DIVIDED)
+
+    held = {CLEARING: 4_600, "vendor_clearing:stripe:default": 5_400}
+    assert sides(taken) == {**held, CUSTOMER_DEPOSITS: -10_000}
+    assert sides(given_back) == {REFUND_PAYABLE: 10_000, **{each: -minor for each, minor in held.items()}}
 
 
 def test_what_nobody_has_earned_comes_from_the_buyers_deposits() -> None:

@@ -58,8 +58,9 @@ def item(code: str, *, success: bool = True, **more: Any) -> dict[str, Any]:
     }
 
 
-def refunding(desk: Desk, ref: str, amount: Money, refund_id: str = str(REFUND)) -> Any:
+def refunding(desk: Desk, ref: str, amount: Money, refund_id: str = str(REFUND), **more: Any) -> Any:
     async def refund() -> Any:
-        return await desk.gateway.refund(ref, amount, refund_id=refund_id, op_key=f"{refund_id}:refund:1")
+        op_key = f"{refund_id}:refund:1"
+        return await desk.gateway.refund(ref, amount, refund_id=refund_id, op_key=op_key, **more)
 
     return refund

@@ -1,5 +1,6 @@
 """Whatever is done in whatever order, what our ledger says a provider holds is what its books say, to the
-cent: our own steps over a real database, against each provider's adapter and the sandbox.
+cent: our own steps over a real database, against each provider's adapter and the sandbox. Where the provider
+divides payments, each vendor has what the ledger says that the provider holds for vendors.
 
 The fees of charges are not in the ledger yet, so they are left out; those of disputes are.
 """
@@ -17,17 +18,21 @@ from uuid_utils.compat import uuid7
 from activities.dispute import DisputeActivities
 from activities.payment import PaymentActivities
 from activities.refund import RefundActivities
+from db import split
 from db.booking.place import place
 from db.payment import read as payments
 from db.refund import read as refunds
+from domain.catalog import SalesTerms
 from domain.dispute import DisputeRequest
 from domain.ids import BookingId, DisputeId, PaymentId, RefundId, TenantId, derived
 from domain.money import Money
 from domain.payment import AskPayment, CapturePayment, CreatePayment, PaymentStatus, StartPayment
 from domain.refund import RefundPayment
 from domain.refusal import Refusal
+from domain.split import Share
 from providers.gateway import Accounts, GatewayTrouble, Opened
 from tests.providers.conftest import Desk, desks
+from tests.support import adyen
 from tests.support.database import Databases, superuser
 from tests.support.shop import Shop, open_shop
 from tests.support.told import Told
@@ -38,8 +43,17 @@ CLEARING = """
 select currency, sum(amount_minor)::bigint as minor from ledger_entries
  where account like 'provider_clearing:%' group by currency having sum(amount_minor) <> 0
 """
+VENDORS = """
+select coalesce(sum(amount_minor), 0)::bigint from ledger_entries where account like 'vendor_clearing:%'
+"""
+SHARED = SalesTerms(
+    shares=(
+        Share(vendor="boat", basis_points=3_333, commission_basis_points=1_100),
+        Share(vendor="lunch", basis_points=1_667),
+    )
+)
 UNBALANCED = "select transaction_id from ledger_entries group by 1, currency having sum(amount_minor) <> 0"
-desk = desks("stripe", "paypal")
+desk = desks("stripe", "adyen", "paypal")
 
 
 class Till:
@@ -51,6 +65,7 @@ class Till:
         self.paying = PaymentActivities(databases.payment, accounts, Told())
         self.refunding = RefundActivities(databases.payment, accounts)
         self.disputing = DisputeActivities(databases.payment, accounts)
+        self.payees: list[str] = []
         self.bookings: dict[PaymentId, BookingId] = {}
         self.refunds: list[RefundId] = []
         self.disputes: list[DisputeRequest] = []
@@ -59,12 +74,29 @@ class Till:
     def tenant_id(self) -> TenantId:
         return self.shop.tenant_id
 
+    async def open_balances(self) -> None:
+        """Give the vendors of the shop a balance each, where the provider divides payments."""
+        gateway = self.desk.gateway
+        for share in self.shop.offer.terms.shares if gateway.divides else ():
+            payee = await adyen.open_balance(self.desk.account, share.vendor)
+            self.payees.append(payee)
+            async with self.databases.app.tenant(self.tenant_id) as connection:
+                await split.put_payee(
+                    connection,
+                    self.tenant_id,
+                    share.vendor,
+                    provider=gateway.provider,
+                    account=gateway.account,
+                    payee=payee,
+                )
+
     async def some_step(self) -> None:
         """Do one thing; what is refused, by us or by the provider, is refused."""
         steps = [self.pay, self.pay, self.capture, self.void, self.refund, self.refund, self.dispute]
         step = self.chance.choice([*steps, self.decide] if self.bookings else [self.pay])
         with suppress(Refusal, GatewayTrouble, httpx2.HTTPStatusError):
             await step()
+        await self.desk.told()
 
     async def pay(self) -> None:
         placement = self.shop.placement()
@@ -78,6 +110,7 @@ class Till:
             amount=booking.due,
             return_url="https://shop.example/back",
             manual=self.chance.random() < 0.4,
+            shares=self.shop.offer.terms.shares,
         )
         checkout = await self.paying.create_payment(
             CreatePayment(
@@ -125,15 +158,18 @@ class Till:
         made = await self.desk.account.control(
             f"payments/{there['id']}/dispute", inquiry=self.chance.random() < 0.2
         )
-        payment_id = self.ours(there)
+        payment_id, reference = self.ours(there), made["id"]
+        if self.desk.gateway.provider == "adyen":
+            reference = f"{payment_id}/{reference}"
+            await self.desk.told()
         request = DisputeRequest(
             tenant_id=self.tenant_id,
             booking_id=self.bookings[payment_id],
             payment_id=payment_id,
-            dispute_id=DisputeId(derived(payment_id, made["id"])),
+            dispute_id=DisputeId(derived(payment_id, reference)),
             provider=self.desk.gateway.provider,
             account=self.desk.gateway.account,
-            provider_ref=made["id"],
+            provider_ref=reference,
             reference="BK",
         )
         self.disputes.append(request)
@@ -143,7 +179,8 @@ class Till:
         if self.disputes:
             request = self.chance.choice(self.disputes)
             won = self.chance.choice([True, False])
-            await self.desk.account.decide_dispute(request.provider_ref, won=won)
+            await self.desk.account.decide_dispute(request.provider_ref.rpartition("/")[2], won=won)
+            await self.desk.told()
             await self.disputing.follow_dispute(request)
 
     async def hear_it_all(self) -> None:
@@ -183,21 +220,34 @@ class Till:
             assert await judge.fetch(UNBALANCED) == []
             return {row["currency"]: row["minor"] for row in await judge.fetch(CLEARING)}
 
+    async def vendors(self) -> int:
+        async with superuser(self.databases.urls) as judge:
+            minor: int = await judge.fetchval(VENDORS)
+            return minor
+
+    async def balances(self) -> int:
+        return sum([await adyen.balance(self.desk.account, payee) for payee in self.payees])
+
     async def books(self) -> dict[str, int]:
+        """Add up the provider's statement, without the fees that we are told of with the settlement."""
         sums: dict[str, int] = defaultdict(int)
+        told = self.desk.gateway.provider != "adyen"
         for line in await self.desk.account.statement():
-            fee = line["fee"] if line["type"].startswith("dispute") else 0
+            fee = line["fee"] if told and line["type"].startswith("dispute") else 0
             sums[line["currency"].upper()] += line["amount"] - fee
         return {currency: minor for currency, minor in sums.items() if minor}
 
 
+@pytest.mark.row("PAY-20", partly="whatever is done, over Adyen")
 @pytest.mark.row("SET-12", partly="payments, refunds, disputes; fees of charges are not posted")
 @pytest.mark.parametrize("seed", range(3))
 async def test_any_sequence_of_operations_leaves_the_ledger_equal_to_the_providers_books(
     databases: Databases, desk: Desk, seed: int
 ) -> None:
     chance = random.Random(seed)  # noqa: S311 - no secret
-    till = Till(databases, desk, await open_shop(databases.app, capacity=100, minor=5_000), chance)
+    shop = await open_shop(databases.app, capacity=100, minor=5_000, terms=SHARED)
+    till = Till(databases, desk, shop, chance)
+    await till.open_balances()
 
     for _ in range(STEPS):
         await till.some_step()
@@ -205,3 +255,4 @@ async def test_any_sequence_of_operations_leaves_the_ledger_equal_to_the_provide
 
     assert till.bookings
     assert await till.ledger() == await till.books()
+    assert await till.vendors() == await till.balances()

@@ -36,6 +36,7 @@ class Merchant:
             if hasattr(service, "baseUrl"):
                 service.baseUrl = f"{self.url}/adyen/checkout/v72"
         client.disputes.disputes_api.baseUrl = f"{self.url}/adyen/ca/services/DisputeService/v30"
+        client.balancePlatform.balance_accounts_api.baseUrl = f"{self.url}/adyen/bcl/v2"
         client.management.webhooks_merchant_level_api.baseUrl = f"{self.url}/adyen/management/v3"
         return client
 
@@ -49,6 +50,13 @@ class Merchant:
         """Call the Disputes API; gives its result."""
         api = self.sdk().disputes.disputes_api
         done = await asyncio.to_thread(getattr(api, name), body)
+        told: dict[str, Any] = done.message
+        return told
+
+    async def balances(self, name: str, *arguments: Any) -> dict[str, Any]:
+        """Call the API of balance accounts; gives its result."""
+        api = self.sdk().balancePlatform.balance_accounts_api
+        done = await asyncio.to_thread(getattr(api, name), *arguments)
         told: dict[str, Any] = done.message
         return told
 

@@ -91,6 +91,22 @@ async def test_a_refund_that_comes_back_is_told_as_a_failure_that_succeeded(merc
     assert (await merchant.payment())["refunded"] == 0
 
 
+async def test_a_refund_that_a_bank_sends_back_is_reversed(merchant: Merchant) -> None:
+    psp = await merchant.paid()
+    asked = await merchant.call(
+        "modifications_api.refund_captured_payment", {"merchantAccount": MERCHANT, "amount": EUR}, psp
+    )
+    await merchant.told("REFUND")
+    (refund,) = await merchant.control("GET", f"/accounts/{merchant.key}/refunds")
+
+    await merchant.control("POST", f"/refunds/{refund['id']}/return")
+
+    (item,) = await merchant.told("REFUNDED_REVERSED")
+    assert (item["success"], item["pspReference"]) == ("true", asked.message["pspReference"])
+    assert (item["originalReference"], item["amount"]) == (psp, EUR)
+    assert (await merchant.payment())["refunded"] == 0
+
+
 async def test_an_outcome_fails_on_order_and_a_capture_may_be_lost_later(merchant: Merchant) -> None:
     psp = await merchant.paid(**MANUAL)
     body = {"merchantAccount": MERCHANT, "amount": EUR}

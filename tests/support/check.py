@@ -47,7 +47,7 @@ select b.id, b.reference, b.status, b.due_minor, b.total_minor,
 # Of the provider's fees only those of disputes are in the books yet.
 CASH = """
 select coalesce(sum(amount_minor), 0)::bigint from ledger_entries
- where account like 'provider_clearing:%' or account = 'dispute_fee_expense'
+ where account like '%_clearing:%' or account = 'dispute_fee_expense'
 """
 
 

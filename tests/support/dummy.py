@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import Closing, FactKind, FactSource, PaymentFact
+from domain.split import Portion
 from providers.books import Books
 from providers.dispute import Disputes
 from providers.gateway import (
@@ -30,6 +31,7 @@ class Dummy:
     """A provider of one process: its orders are paid when the test says so."""
 
     provider, account = "dummy", "default"
+    divides = False
     vault: Vault | None = None
     books: Books | None = None
     transfers: Transfers | None = None
@@ -57,7 +59,9 @@ class Dummy:
         self.closed.add(provider_ref)
         return Closing.CLOSED
 
-    async def capture(self, provider_ref: str, amount: Money, *, op_key: str) -> None:
+    async def capture(
+        self, provider_ref: str, amount: Money, *, op_key: str, portions: Sequence[Portion] = ()
+    ) -> None:
         self.paid.add(provider_ref)
 
     async def void(self, provider_ref: str, *, op_key: str) -> None:
@@ -73,7 +77,15 @@ class Dummy:
             kind = FactKind.CANCELLED
         return [self._fact(provider_ref, kind)]
 
-    async def refund(self, provider_ref: str, amount: Money, *, refund_id: str, op_key: str) -> RefundAnswer:
+    async def refund(
+        self,
+        provider_ref: str,
+        amount: Money,
+        *,
+        refund_id: str,
+        op_key: str,
+        portions: Sequence[Portion] = (),
+    ) -> RefundAnswer:
         return RefundAnswer(provider_ref=f"r_{refund_id}", status=RefundStatus.COMPLETED, amount=amount)
 
     async def find_refund(self, provider_ref: str, *, refund_id: str) -> RefundAnswer | None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from playwright.async_api import Browser, Page
 
 from domain.booking import Judge, Verdict
 from domain.catalog import SalesTerms
@@ -11,6 +12,7 @@ from tests.support.shop import Shop
 from tests.support.stack import Booked, Stack
 from tests.support.wait import eventually
 from tests.workflows.test_late_money import in_time, pay_in_time
+from tests.workflows.test_refund import give_back, until
 
 HELD = SalesTerms(partner_accepts=True)
 YES = Verdict(judge=Judge.PARTNER, accepted=True, by="partner")
@@ -150,6 +152,72 @@ async def test_a_chargeback_is_followed_to_the_banks_decision(stack: Stack) -> N
     await disputed(stack, "won", taken_minor=0)
     await stack.closed(f"dispute:{dispute['id']}")
     assert await stack.value("select count(*) from cases where closed_at is null") == 0
+
+
+@pytest.mark.row("WHK-05", partly="a refund that its bank sends back; each code: tests/providers")
+async def test_a_refund_that_a_bank_sends_back_is_given_once_more(stack: Stack) -> None:
+    stack, shop = await at_adyen(stack)
+    booking = await stack.book(shop)
+    checkout = await stack.pay(booking)
+    await stack.wait_for(booking, "confirmed")
+    first = await until(stack, await give_back(stack, checkout["payment_id"]), "completed")
+    (there,) = await stack.sandbox.refunds()
+
+    await stack.sandbox.control(f"refunds/{there['id']}/return")
+
+    await until(stack, first, "failed")
+
+    async def again() -> bool:
+        rows = await stack.rows("select status from refunds order by created_at, id")
+        return [row["status"] for row in rows] == ["failed", "completed"]
+
+    await eventually(again, what="the second refund")
+    assert await stack.sandbox.kept() == 0
+    told = {each["eventCode"] for each in await stack.sandbox.told()}
+    assert told == {"AUTHORISATION", "REFUND", "REFUNDED_REVERSED"}
+    assert await violations(stack) == []
+
+
+@pytest.mark.row("PAY-19", partly="over Adyen, on its page in a browser")
+async def test_a_bank_asks_in_a_browser_and_says_no_and_then_yes(stack: Stack, browser: Browser) -> None:
+    stack, shop = await at_adyen(stack)
+    booking = await stack.book(shop)
+    page_of_adyen = (await stack.checkout(booking))["payment_url"]
+    page = await browser.new_page()
+
+    await page.goto(page_of_adyen)
+    await typed(page)
+    await page.get_by_role("button", name="Do not approve").click()
+    await page.wait_for_url(page_of_adyen)
+
+    async def declined() -> bool:
+        return (await stack.read(booking)).get("decline") is not None
+
+    await eventually(declined, what="the decline")
+    seen = await stack.read(booking)
+    assert (seen["status"], seen["decline"]["code"]) == ("awaiting_payment", "authentication_failed")
+    assert seen["decline"]["guidance"]
+
+    await typed(page)
+    await page.get_by_label("Code").fill("123456")
+    await page.get_by_role("button", name="Approve", exact=True).click()
+    await page.wait_for_url("**/docs**")
+    await page.close()
+    await stack.wait_for(booking, "confirmed")
+    assert await violations(stack) == []
+
+
+async def typed(page: Page) -> None:
+    """Type a card whose bank asks, and go on to the bank."""
+    for label, text in (
+        ("E-mail", "ada@example.com"),
+        ("Card number", "4000 0000 0000 3220"),
+        ("Expires", "12 / 34"),
+        ("Security code", "123"),
+    ):
+        await page.get_by_label(label).fill(text)
+    await page.get_by_role("button", name="Pay").click()
+    await page.get_by_label("Code").wait_for()
 
 
 async def disputed(stack: Stack, state: str, *, taken_minor: int) -> dict[str, Any]:
