@@ -29,7 +29,7 @@ COPY db db
 COPY activities activities
 COPY api api
 COPY web web
-COPY settings.py worker.py alembic.ini ./
+COPY formats.py settings.py wiring.py worker.py alembic.ini ./
 RUN python -m compileall -q .
 USER holdfast
 EXPOSE 8000

@@ -12,22 +12,21 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 import structlog
 import uvloop
 from temporalio.client import Client
 from temporalio.runtime import Runtime
-from temporalio.service import RetryConfig
 from temporalio.worker import Interceptor, PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
+import wiring
 from activities.aftercare import AftercareActivities
 from activities.booking import BookingActivities
 from activities.case import Cases
@@ -42,15 +41,11 @@ from activities.payment import PaymentActivities
 from activities.refund import RefundActivities
 from activities.relay.relay import Relay
 from activities.sweep import SweepActivities
-from db.session import OUTAGES, Database
-from db.webhook import Told
+from db.session import Database
 from domain.sweep import SweepRequest
 from observability import log as logs, trace
 from observability.metrics import sdk_runtime
-from observability.trace import StatementWatch
-from providers import account
-from providers.account import Shared
-from providers.gateway import Accounts, Gateway, Gateways
+from providers.gateway import Gateway, Gateways
 from providers.mail.addressee import Addressees
 from providers.mail.post import Post, Substitutes
 from providers.mail.sendgrid import SendGrid
@@ -62,7 +57,6 @@ from workflows import names
 from workflows.aftercare import AftercareWorkflow
 from workflows.booking import BookingWorkflow
 from workflows.client import Sagas
-from workflows.codec import converter
 from workflows.dispute import DisputeWorkflow
 from workflows.method import MethodWorkflow
 from workflows.notice import NoticeWorkflow
@@ -72,8 +66,6 @@ from workflows.sweep import SweepWorkflow
 
 log = structlog.get_logger("worker")
 
-T = TypeVar("T")
-
 RELAY = "relay"
 QUEUES = (*names.QUEUES, RELAY)
 ACCOUNT = "default"
@@ -82,14 +74,8 @@ WORKFLOWS = [BookingWorkflow, AftercareWorkflow, MethodWorkflow, NoticeWorkflow]
 MONEY_WORKFLOWS = [DisputeWorkflow, RefundWorkflow, SweepWorkflow]
 # Nothing stands between a run and its code: rules and replays hold that it is deterministic (decision 0014).
 RUNNER = UnsandboxedWorkflowRunner()
-# What connecting raises; RuntimeError comes from Temporal's client.
-UNREACHABLE: tuple[type[Exception], ...] = (*OUTAGES, RuntimeError)
 # Shorter than a platform waits before it kills.
 GRACE = timedelta(seconds=20)
-# Who tells a saga something hears soon that nobody is there; Temporal's own workers are patient.
-SOON_AWAY = RetryConfig(
-    initial_interval_millis=50, max_interval_millis=200, max_elapsed_time_millis=1500, max_retries=5
-)
 
 
 @dataclass(frozen=True)
@@ -118,14 +104,14 @@ async def parts(
     `further` gateways are served beside our own.
     """
     async with AsyncExitStack() as opened:
-        temporal = await patiently("temporal", lambda: client(settings, runtime))
-        impatient = await patiently("temporal", lambda: client(settings, runtime, retry=SOON_AWAY))
+        temporal = await wiring.client(settings, runtime=runtime)
+        impatient = await wiring.client(settings, runtime=runtime, retry=wiring.SOON_AWAY)
         roles = {
             "app": settings.database_app_url,
             "payment": settings.database_payment_url,
             "relay": settings.database_relay_url,
         }
-        databases = {role: await database(settings, role, url) for role, url in roles.items()}
+        databases = {role: await wiring.database(settings, role, url) for role, url in roles.items()}
         for each in databases.values():
             opened.push_async_callback(each.close)
         http = await opened.enter_async_context(aiohttp.ClientSession())
@@ -134,61 +120,13 @@ async def parts(
             settings=settings,
             temporal=temporal,
             sagas=Sagas(impatient, settings.queue_prefix),
-            gateways=gateways(settings, http, databases["payment"], guards, further),
+            gateways=wiring.accounts(settings, http, databases["payment"], guards, further),
             guards=guards,
             post=post(settings, http, guards),
             tickets=TicketTokens(KeyRing(settings.ticket_private_key)),
             links=LinkTokens(settings.booking_token_secret, settings.api_url),
             **databases,
         )
-
-
-async def client(
-    settings: Settings, runtime: Runtime | None = None, retry: RetryConfig | None = None
-) -> Client:
-    """Connect to Temporal."""
-    return await Client.connect(
-        settings.temporal_address,
-        namespace=settings.temporal_namespace,
-        data_converter=converter(settings.payload_keys),
-        interceptors=trace.of_sagas(settings.otel_exporter_otlp_endpoint),
-        runtime=runtime,
-        retry_config=retry,
-    )
-
-
-async def database(settings: Settings, role: str, url: str) -> Database:
-    """Connect to the database as one of its roles."""
-    return await patiently(
-        "postgres",
-        lambda: Database.connect(
-            url,
-            size=settings.database_pool_size,
-            statement_cache=settings.database_statement_cache,
-            on_query=StatementWatch(role),
-        ),
-    )
-
-
-def gateways(
-    settings: Settings,
-    http: aiohttp.ClientSession,
-    payments: Database,
-    guards: Guards,
-    further: Sequence[Gateway],
-) -> Gateways:
-    """Build the gateways of our accounts at payment providers."""
-    shared = Shared(
-        http=http,
-        apis=settings.provider_apis,
-        guards=guards,
-        memory=partial(Told, payments),
-        timeout=timedelta(seconds=settings.provider_timeout_seconds),
-        tolerance=timedelta(seconds=settings.webhook_tolerance_seconds),
-        adyen_theme=settings.adyen_theme,
-        paypal_roots=Path(settings.paypal_roots),
-    )
-    return Accounts(*account.gateways(settings.credentials, shared), *further)
 
 
 def post(settings: Settings, http: aiohttp.ClientSession, guards: Guards) -> Post:
@@ -233,26 +171,90 @@ def limits(settings: Settings) -> Limits:
     )
 
 
-async def patiently(who: str, connect: Callable[[], Awaitable[T]]) -> T:
-    """Connect, however long it takes: who starts before what it needs waits for it."""
-    pause = 0.1
-    while True:
-        try:
-            return await connect()
-        except UNREACHABLE as error:
-            log.warning("waiting", on=who, error=type(error).__name__)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, 5)
-
-
 def serving(built: Parts) -> dict[str, dict[str, Any]]:
     """List what each task queue runs."""
+    return {
+        names.BOOKINGS: bookings(built),
+        names.PROVIDERS: providers(built),
+        names.NOTICES: notices(built),
+        names.PAYOUTS: payouts(built),
+    }
+
+
+def bookings(built: Parts) -> dict[str, Any]:
+    """Run bookings, and their steps on our own rows."""
     inventory, booking = InventoryActivities(built.app), BookingActivities(built.app)
     aftercare = AftercareActivities(built.app, built.sagas)
+    # A step's deadline counts from its beginning: who would wait for a connection does not begin.
+    connections = built.settings.database_pool_size
+    return {
+        "workflows": WORKFLOWS,
+        "activities": [
+            inventory.hold_places,
+            inventory.keep_places,
+            inventory.ask_judge,
+            inventory.release_places,
+            booking.confirm_booking,
+            booking.end_booking,
+            aftercare.hand_over,
+            aftercare.settle_late_money,
+            aftercare.record_refund,
+        ],
+        "workflow_runner": RUNNER,
+        "max_cached_workflows": built.settings.worker_cached_runs,
+        "max_concurrent_workflow_tasks": 100,
+        "max_concurrent_local_activities": connections,
+        "max_concurrent_activities": connections,
+        "workflow_task_poller_behavior": PollerBehaviorAutoscaling(minimum=2, initial=4),
+    }
+
+
+def providers(built: Parts) -> dict[str, Any]:
+    """Ask payment providers."""
     payment = PaymentActivities(built.payment, built.gateways, built.sagas)
     refund = RefundActivities(built.payment, built.gateways)
     dispute = DisputeActivities(built.payment, built.gateways)
-    sweep = SweepActivities(
+    method = MethodActivities(built.payment, built.gateways)
+    sweep = sweeps(built)
+    return {
+        "activities": [
+            payment.create_payment,
+            payment.check_payment,
+            payment.capture_payment,
+            payment.void_payment,
+            payment.close_payment,
+            payment.return_payment,
+            method.store_method,
+            method.forget_method,
+            refund.refund_payment,
+            dispute.follow_dispute,
+            sweep.list_missed,
+            sweep.ask_open_payments,
+        ]
+    }
+
+
+def notices(built: Parts) -> dict[str, Any]:
+    """Hand letters over."""
+    addressees = Addressees(built.settings.booking_token_secret)
+    notice = NoticeActivities(built.app, built.post, addressees, built.tickets, built.links)
+    return {"activities": [notice.send_notice]}
+
+
+def payouts(built: Parts) -> dict[str, Any]:
+    """Run what moves money beside bookings, and sweeps."""
+    refund = RefundActivities(built.payment, built.gateways)
+    aftercare = AftercareActivities(built.app, built.sagas)
+    return {
+        "workflows": MONEY_WORKFLOWS,
+        "activities": [refund.open_refund, aftercare.record_refund, sweeps(built).begin_lost],
+        "workflow_runner": RUNNER,
+    }
+
+
+def sweeps(built: Parts) -> SweepActivities:
+    """Build the steps of a sweep, which two queues share."""
+    return SweepActivities(
         built.app,
         built.relay,
         built.gateways,
@@ -260,55 +262,6 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
         live=built.settings.holdfast_env == "production",
         grace=timedelta(seconds=built.settings.hold_grace_seconds),
     )
-    method = MethodActivities(built.payment, built.gateways)
-    addressees = Addressees(built.settings.booking_token_secret)
-    notice = NoticeActivities(built.app, built.post, addressees, built.tickets, built.links)
-    # A step's deadline counts from its beginning: who would wait for a connection does not begin.
-    connections = built.settings.database_pool_size
-    return {
-        names.BOOKINGS: {
-            "workflows": WORKFLOWS,
-            "activities": [
-                inventory.hold_places,
-                inventory.keep_places,
-                inventory.ask_judge,
-                inventory.release_places,
-                booking.confirm_booking,
-                booking.end_booking,
-                aftercare.hand_over,
-                aftercare.settle_late_money,
-                aftercare.record_refund,
-            ],
-            "workflow_runner": RUNNER,
-            "max_cached_workflows": built.settings.worker_cached_runs,
-            "max_concurrent_workflow_tasks": 100,
-            "max_concurrent_local_activities": connections,
-            "max_concurrent_activities": connections,
-            "workflow_task_poller_behavior": PollerBehaviorAutoscaling(minimum=2, initial=4),
-        },
-        names.PROVIDERS: {
-            "activities": [
-                payment.create_payment,
-                payment.check_payment,
-                payment.capture_payment,
-                payment.void_payment,
-                payment.close_payment,
-                payment.return_payment,
-                method.store_method,
-                method.forget_method,
-                refund.refund_payment,
-                dispute.follow_dispute,
-                sweep.list_missed,
-                sweep.ask_open_payments,
-            ]
-        },
-        names.NOTICES: {"activities": [notice.send_notice]},
-        names.PAYOUTS: {
-            "workflows": MONEY_WORKFLOWS,
-            "activities": [refund.open_refund, aftercare.record_refund, sweep.begin_lost],
-            "workflow_runner": RUNNER,
-        },
-    }
 
 
 def workers(
@@ -363,7 +316,7 @@ async def sweeping(built: Parts) -> None:
     for provider, name in built.gateways.names:
         request = SweepRequest(provider=provider, account=name, every=every)
         prefix = built.settings.queue_prefix
-        await patiently("temporal", partial(keep_sweeping, built.temporal, request, prefix=prefix))
+        await wiring.patiently("temporal", partial(keep_sweeping, built.temporal, request, prefix=prefix))
 
 
 def relay(built: Parts) -> Relay:

@@ -7,31 +7,21 @@ import asyncio
 import gc
 import signal
 import threading
-from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Collection,
-    Iterator,
-    Mapping,
-    MutableMapping,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import aiohttp
-import structlog
 from fastapi import FastAPI
 from fastapi.middleware import Middleware
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
-from temporalio.client import Client, RetryConfig
+from temporalio.client import Client
 
+import wiring
 from api import (
     authorization,
     back,
@@ -83,15 +73,11 @@ from api.waker import Waker
 from db import catalog as sales, event, relay
 from db.booking.place import place, place_together
 from db.catalog import Sale
-from db.session import OUTAGES, Database
-from db.webhook import Told
+from db.session import Database
 from domain.event import Event
 from domain.ids import OfferId, SlotId, TenantId
 from domain.limit import Policy
 from observability import log as logs, trace
-from observability.trace import StatementWatch
-from providers import account
-from providers.account import Shared
 from providers.gateway import Accounts, Gateway
 from providers.mail.event import MailEvents
 from providers.protection import Guards
@@ -99,7 +85,7 @@ from providers.seal import Seal
 from providers.token import BookingTokens, KeyRing, LinkTokens, TicketTokens, UserTokens
 from settings import Settings, SettingsInvalid
 from workflows.client import Sagas
-from workflows.codec import SealedPayloads, converter
+from workflows.codec import SealedPayloads
 
 # In the order in which they are asked about a request: first what is asked for most.
 PARTS = (
@@ -131,16 +117,10 @@ PARTS = (
     routing,
 )
 
-# A server that is down must not make callers wait: by default the SDK tries for ten seconds.
-SOON_AWAY = RetryConfig(
-    initial_interval_millis=50, max_interval_millis=200, max_elapsed_time_millis=1500, max_retries=5
-)
 # Of bookings that are written in one transaction.
 LARGEST_GROUP = 64
 # How old a price may be: a change of the catalogue shows after this long.
 SALE_SECONDS = 1.0
-
-log = structlog.get_logger("api")
 
 
 def create_app(settings: Settings, further: Sequence[Gateway] = ()) -> FastAPI:
@@ -197,27 +177,15 @@ def create_app(settings: Settings, further: Sequence[Gateway] = ()) -> FastAPI:
 async def opened(settings: Settings, further: Sequence[Gateway] = ()) -> AsyncIterator[House]:
     """Open what the routes need, waiting for the database; Temporal is reached when it is first asked."""
     async with AsyncExitStack() as closing:
-        database = await patiently(
-            lambda: Database.connect(
-                settings.database_app_url,
-                size=settings.database_pool_size,
-                statement_cache=settings.database_statement_cache,
-                on_query=StatementWatch("app"),
-            )
-        )
+        database = await wiring.database(settings, "app", settings.database_app_url)
         closing.push_async_callback(database.close)
-        payments = await patiently(
-            lambda: Database.connect(
-                settings.database_payment_url,
-                size=settings.database_pool_size,
-                statement_cache=settings.database_statement_cache,
-                on_query=StatementWatch("payment"),
-            )
-        )
+        payments = await wiring.database(settings, "payment", settings.database_payment_url)
         closing.push_async_callback(payments.close)
         http = await closing.enter_async_context(aiohttp.ClientSession())
-        temporal = await client(settings)
-        made = house(settings, database, payments, temporal, gateways(settings, http, payments, further))
+        temporal = await wiring.client(settings, retry=wiring.SOON_AWAY, lazy=True)
+        # But for the list of a user's stored methods, nothing here asks a provider anything.
+        accounts = wiring.accounts(settings, http, payments, Guards(), further)
+        made = house(settings, database, payments, temporal, accounts)
         for work in (made.waker.run, made.feed.run):
             await closing.enter_async_context(running(work()))
         yield made
@@ -304,37 +272,6 @@ def cors(settings: Settings) -> list[Middleware]:
     ]
 
 
-async def client(settings: Settings) -> Client:
-    """Make the way to Temporal, which need not be there yet."""
-    return await Client.connect(
-        settings.temporal_address,
-        namespace=settings.temporal_namespace,
-        data_converter=converter(settings.payload_keys),
-        interceptors=trace.of_sagas(settings.otel_exporter_otlp_endpoint),
-        retry_config=SOON_AWAY,
-        lazy=True,
-    )
-
-
-def gateways(
-    settings: Settings, http: aiohttp.ClientSession, payments: Database, further: Sequence[Gateway]
-) -> Accounts:
-    """Build the gateways whose webhooks are taken here; but for the list of a user's stored methods, nothing
-    here asks a provider anything.
-    """
-    shared = Shared(
-        http=http,
-        apis=settings.provider_apis,
-        guards=Guards(),
-        memory=partial(Told, payments),
-        timeout=timedelta(seconds=settings.provider_timeout_seconds),
-        tolerance=timedelta(seconds=settings.webhook_tolerance_seconds),
-        adyen_theme=settings.adyen_theme,
-        paypal_roots=Path(settings.paypal_roots),
-    )
-    return Accounts(*account.gateways(settings.credentials, shared), *further)
-
-
 def mail_events(settings: Settings) -> Mapping[str, MailEvents]:
     """Build what verifies the mail service's events, if it tells us any."""
     keys = settings.sendgrid_webhook_keys
@@ -352,18 +289,6 @@ def tokens(settings: Settings) -> Tokens:
         links=LinkTokens(settings.booking_token_secret, settings.api_url),
         keys=(users, tickets),
     )
-
-
-async def patiently(connect: Callable[[], Awaitable[Database]]) -> Database:
-    """Connect, however long it takes: who starts before the database waits for it."""
-    pause = 0.1
-    while True:
-        try:
-            return await connect()
-        except OUTAGES as error:
-            log.warning("waiting", on="postgres", error=type(error).__name__)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, 5)
 
 
 @asynccontextmanager

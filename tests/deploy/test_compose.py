@@ -201,6 +201,7 @@ def test_image_copies_what_exists() -> None:
 
     assert copied
     assert [source for source in copied if not (ROOT / source).exists()] == []
+    assert [path.name for path in ROOT.glob("*.py") if path.name not in copied] == []
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert [source for source in copied if f"!{source}" not in ignored] == []
 

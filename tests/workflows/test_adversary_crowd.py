@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from api.app import client
+import wiring
 from domain.ids import PaymentId
 from tests.support.check import violations
 from tests.support.stack import Stack
@@ -22,7 +22,8 @@ async def test_wishes_beyond_what_a_run_takes_at_once_are_asked_to_come_back(idl
     async with stack.working():
         checkout = await stack.checkout(booking)
     request, payment_id = await stack.request(booking), PaymentId(checkout["payment_id"])
-    impatient = Sagas(await client(stack.settings), stack.settings.queue_prefix, timedelta(seconds=3))
+    client = await wiring.client(stack.settings, retry=wiring.SOON_AWAY, lazy=True)
+    impatient = Sagas(client, stack.settings.queue_prefix, timedelta(seconds=3))
 
     async def ask(wish: int) -> str:
         try:
