@@ -1,7 +1,7 @@
 """Every environment variable of Holdfast: typed, with its unit in its name, checked before anything starts.
 
-Only worker.py and api/app.py read this, and wiring.py for both. Secrets have no defaults anywhere; production takes no default
-address, no short secret and no test key, and nothing else takes a live key (DEP-09, DEP-10).
+Only worker.py and api/app.py read this, and wiring.py for both. Secrets have no defaults anywhere; production
+takes no default address, no short secret and no test key, and nothing else takes a live key (DEP-09, DEP-10).
 """
 
 from collections.abc import Callable, Iterable, Iterator

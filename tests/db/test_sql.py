@@ -34,14 +34,40 @@ def said(node: ast.AST) -> str:
     )
 
 
-def built(tree: ast.AST) -> Iterator[str]:
-    """List the places where SQL is put together: f-strings, operators, `.format`, `.join`."""
+def statements(tree: ast.Module) -> set[str]:
+    """Name the statements that a module keeps, or has from `db`."""
+    kept = {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign) and SQL.search(said(node.value))
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    froms = (node for node in tree.body if isinstance(node, ast.ImportFrom))
+    imported = {
+        alias.asname or alias.name
+        for node in froms
+        if (node.module or "").split(".")[0] == "db"
+        for alias in node.names
+    }
+    return kept | {name for name in imported if name.isupper()}
+
+
+def named(node: ast.AST) -> set[str]:
+    """Give all names below a node."""
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def built(tree: ast.Module) -> Iterator[str]:
+    """List the places where SQL is put together, of words or of whole statements: f-strings, operators,
+    `.format`, `.join`.
+    """
+    whole = statements(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.JoinedStr) and SQL.search(said(node)):
+        is_sql = SQL.search(said(node)) or named(node) & whole
+        if isinstance(node, ast.JoinedStr) and is_sql:
             yield "f-string"
-        elif (
-            isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Mod) and SQL.search(said(node))
-        ):
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Mod) and is_sql:
             yield "operator"
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr in ("format", "join", "replace") and (
@@ -70,6 +96,9 @@ def test_no_statement_is_put_together_from_pieces(path: Path) -> None:
         'connection.execute("insert into {} values (1)".format(table))',
         "connection.fetch(STATEMENT.format(name))",
         'connection.fetchval(STATEMENT + " limit 1")',
+        'ALL = "select id from bookings"\nONE = f"{ALL} and id = $2"',
+        'ALL = "select id from bookings"\nONE = ALL + " and id = $2"',
+        'from db.booking import ALL\nONE = f"{ALL} and id = $2"',
     ],
 )
 def test_the_check_sees_a_statement_that_is(line: str) -> None:
