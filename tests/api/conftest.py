@@ -20,10 +20,11 @@ from devtools.ports import any_free
 from domain.ids import TenantId
 from providers.token import KeyRing, UserTokens
 from settings import Settings
+from tests.support.configuration import settings_of
 from tests.support.database import Databases
 from tests.support.sandbox import Account
 from tests.support.shop import Shop, open_shop
-from tests.support.stack import Booked, bearer, publishable_key, settings_of
+from tests.support.stack import Booked, bearer, publishable_key
 
 WEBHOOK_SECRET = "whsec_of_the_tests"  # noqa: S105
 ORIGIN = "http://door.test"

@@ -10,9 +10,9 @@ from api.app import create_app
 from api.problem import MEDIA_TYPE
 from api.shape import Shape
 from tests.api.conftest import Door
+from tests.support.configuration import settings_of
 from tests.support.database import Urls
 from tests.support.sandbox import Account
-from tests.support.stack import settings_of
 
 
 @pytest.fixture(scope="module")

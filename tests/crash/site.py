@@ -30,10 +30,11 @@ from tests.crash.buyer import Patient
 from tests.crash.proxy import Cuts, Proxy
 from tests.crash.story import Ended
 from tests.crash.wire import Dialect, Grpc, Http, Postgres as PostgresWire
+from tests.support.configuration import settings_of
 from tests.support.database import Cluster, Urls, connected, migrate
 from tests.support.fault import Faults
 from tests.support.sandbox import Account
-from tests.support.stack import Stack, settings_of
+from tests.support.stack import Stack
 from tests.support.temporal import connect
 from tests.support.wait import eventually
 

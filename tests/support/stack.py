@@ -3,14 +3,11 @@ process, over a database, task queues and provider accounts of the test's own.
 """
 
 import asyncio
-import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any, Self, TextIO, cast
 from uuid import UUID, uuid4
 
@@ -24,7 +21,6 @@ from uuid_utils.compat import uuid7
 import worker
 from api.app import create_app
 from db.booking.read import find
-from devtools.inside import new_key
 from domain.booking import BookingRequest
 from domain.ids import BookingId, PaymentId
 from domain.money import Money
@@ -34,7 +30,8 @@ from observability import log as logs
 from providers.gateway import Gateway
 from settings import Settings
 from tests.support import mail, paypal
-from tests.support.database import Databases, Urls
+from tests.support.configuration import settings_of
+from tests.support.database import Databases
 from tests.support.fault import Faults
 from tests.support.sandbox import Account
 from tests.support.server import address, free_socket, serving
@@ -295,60 +292,6 @@ async def all_told_by_the_catalogue(judge: "asyncpg.Connection[asyncpg.Record]")
     """Hold every event that a story has told against the published schemas (WHK-12)."""
     for told in await judge.fetch("select distinct type, data::text from events"):
         SCHEMAS[told["type"]].data.model_validate_json(told["data"])
-
-
-def settings_of(
-    urls: Urls,
-    temporal_address: str,
-    sandbox: Account,
-    api_url: str,
-    webhook_secret: str,
-    paypal_roots: Path | None = None,
-) -> Settings:
-    """Write the settings of a stack of its own; without `paypal_roots` nobody pays with PayPal."""
-    jwt_key, ticket_key = keys()
-    return Settings(
-        **{name.lower(): value for name, value in urls.environment.items()},
-        holdfast_env="test",
-        log_level="warning",
-        database_pool_size=4,
-        temporal_address=temporal_address,
-        queue_prefix=f"t{secrets.token_hex(4)}-",
-        api_url=api_url,
-        stripe_secret_key=sandbox.key,
-        stripe_publishable_key="pk_test_sandbox",
-        stripe_webhook_secret=webhook_secret,
-        stripe_api_base=f"{sandbox.url}/stripe",
-        paypal_client_id=f"Ab{secrets.token_hex(16)}" if paypal_roots else "",
-        paypal_client_secret=paypal.SECRET,
-        paypal_webhook_id=paypal.WEBHOOK,
-        paypal_roots=str(paypal_roots or "no file"),
-        adyen_api_key=f"AQE{secrets.token_hex(16)}",
-        adyen_merchant_account="Holdfast",
-        adyen_hmac_key="00" * 32,
-        adyen_client_key="test_of_no_use",
-        adyen_api_base=f"{sandbox.url}/adyen/checkout",
-        paypal_api_base=f"{sandbox.url}/paypal",
-        mail_api_key=sandbox.mail_key,
-        sendgrid_webhook_key=mail.shown(),
-        sendgrid_api_base=f"{sandbox.url}/sendgrid",
-        jwt_private_key=jwt_key,
-        ticket_private_key=ticket_key,
-        booking_token_secret="a secret for tests and nobody else",  # noqa: S106
-        field_keys="k1:" + "17" * 32,
-        hold_grace_seconds=1,
-        rate_user=0,
-        rate_anonymous=0,
-        rate_payments=0,
-        rate_guesses=0,
-        review_attempts=0,
-    )
-
-
-@cache
-def keys() -> tuple[str, str]:
-    """Make the two signing keys of the run."""
-    return new_key(), new_key()
 
 
 def publishable_key(shop: Shop) -> str:
