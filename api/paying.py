@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from api.deps import House
 from db.booking.read import Booking
 from db.payment.read import Payment
+from domain.booking import OPEN, BookingStatus
 from domain.due import LATE_SETTLING, payable, settles_within
 from domain.ids import MethodId, PaymentId
 from domain.money import Money
 from domain.payment import PaymentStatus, StartPayment
+from domain.refusal import AlreadyPaid, BookingEnded, HoldEnded
 from domain.route import AccountName
 
 
@@ -22,6 +24,16 @@ def secured(tried: Sequence[Payment]) -> int:
         for payment in tried
         if payment.status is not PaymentStatus.CONFLICTED
     )
+
+
+def refuse_unpayable(booking: Booking) -> None:
+    """Refuse to pay a booking that is confirmed (AlreadyPaid) or has ended (HoldEnded, BookingEnded)."""
+    if booking.status is BookingStatus.EXPIRED and booking.expires_at is not None:
+        raise HoldEnded("The time to pay is over.", ended_at=booking.expires_at.isoformat())
+    if booking.confirmed_at is not None and booking.status is not BookingStatus.REFUNDED:
+        raise AlreadyPaid("This booking is paid.")
+    if booking.status not in OPEN:
+        raise BookingEnded("This booking has ended.", status=booking.status.value)
 
 
 async def asked(

@@ -8,7 +8,7 @@ comes again.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -22,7 +22,7 @@ from api.billing import BillingWish, keep, refuse_unbillable
 from api.body import StrictRoute
 from api.deps import BASE, Caller, House, Now, Parts, Permission, RequiredKey, fingerprint, may
 from api.passenger import Country
-from api.paying import asked
+from api.paying import asked, refuse_unpayable
 from api.route import Sold, routed
 from api.shape import Answer, Code, Instant, MoneyShape, Shape, example
 from db import idempotency, method as methods, tenant
@@ -33,7 +33,6 @@ from db.payment import read as payments
 from db.payment.attempt import Asker, note
 from db.payment.read import Payment
 from db.session import Connection
-from domain.booking import OPEN, BookingStatus
 from domain.ids import MethodId, PaymentId, TenantId
 from domain.payment import CASH, Checkout, PaymentStatus
 from domain.refusal import (
@@ -202,10 +201,48 @@ async def paid_under(
         before = await idempotency.find(connection, found.tenant_id, used)
     if before is not None and before.answer is not None:
         return problem.replayed(before.answer)
-    stored_method = await _stored_method(parts, found.tenant_id, user_id, wish)
+    claimed = await _claimed(request, parts, found, wish, used, user_id=user_id, takes_cash=takes_cash)
+    if claimed.answer is not None:
+        return problem.replayed(claimed.answer)
+    async with parts.payments.tenant(found.tenant_id) as connection:
+        await note(connection, found.tenant_id, claimed.payment_id, asker, user_id=user_id, metadata=metadata)
+    try:
+        stored = await _answered(request, parts, found, wish, claimed, now)
+    except ProviderAway:
+        async with parts.database.tenant(found.tenant_id) as connection:
+            await idempotency.free(connection, found.tenant_id, used)
+        raise
+    async with parts.database.tenant(found.tenant_id) as connection:
+        await idempotency.answer(connection, found.tenant_id, used, stored)
+    return problem.replayed(stored)
+
+
+class _Claimed(NamedTuple):
+    """A payment whose id is stored with the caller's key, where it may go to, and its answer if it has one
+    already.
+    """
+
+    payment_id: PaymentId
+    accounts: tuple[AccountName, ...]
+    suspicious: bool
+    answer: Stored | None
+
+
+async def _claimed(
+    request: Request,
+    parts: House,
+    found: Booking,
+    wish: PaymentWish,
+    used: Key,
+    *,
+    user_id: str | None,
+    takes_cash: bool,
+) -> _Claimed:
+    """Store a payment's id with the key, if the wish may be met: one transaction."""
+    method = await _stored_method(parts, found.tenant_id, user_id, wish)
     async with parts.database.tenant(found.tenant_id) as connection:
         accounts = await payable_through(
-            connection, parts, sold(found), wish, stored=stored_method, takes_cash=takes_cash
+            connection, parts, sold(found), wish, stored=method, takes_cash=takes_cash
         )
         refuse_unbillable(wish.billing, found.terms, wish.method)
         claim = await idempotency.claim(connection, found.tenant_id, used, uuid7())
@@ -214,24 +251,21 @@ async def paid_under(
         suspicious = accounts[0].provider != CASH and await parts.limits.count_payment(
             connection, request, found.tenant_id, payment_id, user_id
         )
-    if claim.answer is not None:
-        return problem.replayed(claim.answer)
-    async with parts.payments.tenant(found.tenant_id) as connection:
-        await note(connection, found.tenant_id, payment_id, asker, user_id=user_id, metadata=metadata)
+    return _Claimed(payment_id, accounts, suspicious, claim.answer)
+
+
+async def _answered(
+    request: Request, parts: House, found: Booking, wish: PaymentWish, claimed: _Claimed, now: datetime
+) -> Stored:
+    """Have the booking's saga answer; its no is an answer, too."""
     try:
-        answered = await opened(parts, found, wish, accounts, payment_id, now=now, suspicious=suspicious)
-    except ProviderAway:
-        async with parts.database.tenant(found.tenant_id) as connection:
-            await idempotency.free(connection, found.tenant_id, used)
-        raise
+        answer = await opened(
+            parts, found, wish, claimed.accounts, claimed.payment_id, now=now, suspicious=claimed.suspicious
+        )
     except Refusal as no:
         response = problem.of_refusal(request, no)
-        stored = Stored(response.status_code, bytes(response.body))
-    else:
-        stored = Stored(201, answered.model_dump_json().encode())
-    async with parts.database.tenant(found.tenant_id) as connection:
-        await idempotency.answer(connection, found.tenant_id, used, stored)
-    return problem.replayed(stored)
+        return Stored(response.status_code, bytes(response.body))
+    return Stored(201, answer.model_dump_json().encode())
 
 
 async def payable_through(
@@ -344,16 +378,6 @@ async def opened(
 def sold(booking: Booking) -> Sold:
     """Say what a payment of a booking is for."""
     return Sold(booking.tenant_id, booking.channel_id, booking.offer_id, booking.due.currency)
-
-
-def refuse_unpayable(booking: Booking) -> None:
-    """Refuse to pay a booking that is confirmed (AlreadyPaid) or has ended (HoldEnded, BookingEnded)."""
-    if booking.status is BookingStatus.EXPIRED and booking.expires_at is not None:
-        raise HoldEnded("The time to pay is over.", ended_at=booking.expires_at.isoformat())
-    if booking.confirmed_at is not None and booking.status is not BookingStatus.REFUNDED:
-        raise AlreadyPaid("This booking is paid.")
-    if booking.status not in OPEN:
-        raise BookingEnded("This booking has ended.", status=booking.status.value)
 
 
 def attempt(parts: House, payment: Payment) -> PaymentAnswer:

@@ -18,7 +18,7 @@ from api.booking.look import show
 from api.booking.shape import BookingAnswer, CancelWish, ConfirmWish
 from api.decline import Language, told
 from api.deps import BASE, Caller, House, Parts, Permission, may
-from api.payment import refuse_unpayable
+from api.paying import refuse_unpayable
 from db import audit, decline as declines, tenant
 from db.booking.read import Booking, find
 from db.decline import Declined
