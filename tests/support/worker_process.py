@@ -9,9 +9,9 @@ from pathlib import Path
 from devtools.health import is_well
 from devtools.paths import ROOT
 from devtools.ports import any_free
-from devtools.process import Process, Program, tail
+from devtools.process import Process, Program
+from tests.support.process import running
 from tests.support.stack import Stack
-from tests.support.wait import eventually
 
 
 class WorkerProcess(Process):
@@ -39,14 +39,5 @@ async def worker_process(stack: Stack, log: Path, *queues: str) -> AsyncIterator
         ),
         url,
     )
-    process.start()
-    try:
-        await eventually(lambda: _serves(process), what=f"the worker ({' '.join(tail(log))})")
+    async with running(process):
         yield process
-    finally:
-        process.stop()
-
-
-async def _serves(process: WorkerProcess) -> bool:
-    assert process.ended() is None, process.obituary()
-    return process.is_ready()
