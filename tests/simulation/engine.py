@@ -16,8 +16,18 @@ from temporalio.bridge.proto.workflow_activation import WorkflowActivationJob as
 
 from tests.simulation import sdk
 from tests.simulation.clock import Clock
+from tests.simulation.command import (
+    Answered,
+    CancelTimer,
+    Closed,
+    Command,
+    Continued,
+    Noted,
+    Schedule,
+    StartTimer,
+)
 from tests.simulation.fault import Fault, Faults
-from tests.simulation.sdk import Answered, Closed, Continued, Instance, Schedule, Turn
+from tests.simulation.sdk import Instance, Turn
 from tests.simulation.step import Attempt, Outage, Steps
 
 SOON = timedelta(milliseconds=5)
@@ -61,7 +71,7 @@ class Task:
     run: Run
     jobs: list[Job]
     turns: list[Turn] = field(default_factory=list)
-    commands: list[sdk.Command] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
     local: set[int] = field(default_factory=set)
     dead: bool = False
 
@@ -271,12 +281,12 @@ class Engine:
 
     # --- commands
 
-    def _obey(self, run: Run, command: sdk.Command) -> None:
+    def _obey(self, run: Run, command: Command) -> None:
         """Do what a completed task asks for; local activities are in the history with it."""
         match command:
-            case sdk.StartTimer():
+            case StartTimer():
                 self._start_timer(run, command)
-            case sdk.CancelTimer(seq):
+            case CancelTimer(seq):
                 run.timers.discard(seq)
             case Schedule(local=False):
                 self._dispatch(run, command)
@@ -287,12 +297,12 @@ class Engine:
             case Continued(arguments):
                 run.closed = Closed(result="goes on")
                 self._begin_again(run, arguments)
-            case sdk.Noted(attributes):
+            case Noted(attributes):
                 run.attributes |= attributes
             case _:
                 pass
 
-    def _start_timer(self, run: Run, timer: sdk.StartTimer) -> None:
+    def _start_timer(self, run: Run, timer: StartTimer) -> None:
         run.timers.add(timer.seq)
         late = self.faults.between(1, 600) if self.faults.strike(Fault.TIMER_LATE) else timedelta(0)
         self.clock.after(timer.after + late, partial(self._strike, run, timer.seq))

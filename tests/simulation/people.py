@@ -10,11 +10,11 @@ from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import StartPayment
 from tests.simulation.clock import Clock
+from tests.simulation.command import Answered
 from tests.simulation.engine import Engine
 from tests.simulation.fault import Fault, Faults
 from tests.simulation.provider import ACCOUNT, PROVIDER
 from tests.simulation.relay import Relay
-from tests.simulation.sdk import Answered
 from tests.simulation.world.rows import Booking
 from tests.simulation.world.world import World
 from workflows import names

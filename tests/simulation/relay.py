@@ -13,10 +13,10 @@ from domain.refund import RefundRequest
 from domain.settlement import Standing, moves, news_of
 from domain.sweep import SweepRequest
 from tests.simulation.clock import Clock
+from tests.simulation.command import Answered
 from tests.simulation.engine import Engine, Run
 from tests.simulation.fault import Fault, Faults
 from tests.simulation.provider import ACCOUNT, PROVIDER
-from tests.simulation.sdk import Answered
 from tests.simulation.world.rows import Booking, about, care
 from tests.simulation.world.world import World
 from workflows import names

@@ -13,10 +13,10 @@ from temporalio.bridge.proto.workflow_activation import WorkflowActivationJob as
 from temporalio.exceptions import ApplicationError
 
 from domain.refusal import ProviderRefused, Refusal
-from tests.simulation import sdk
+from tests.simulation import command, sdk
 from tests.simulation.clock import Clock
+from tests.simulation.command import Schedule
 from tests.simulation.fault import Fault, Faults
-from tests.simulation.sdk import Schedule
 from workflows import names, steps
 
 FOREIGN = {step.name for step in steps.STEPS if step.queue == names.PROVIDERS}
@@ -108,7 +108,7 @@ class Attempt:
             raise ProviderRefused("The key is wrong.", reason="key")
         self.fresh = False
         kind = next(iter(get_type_hints(self._method).values()))
-        self._running = self._as_pieces(sdk.decode(self._what.ask, kind))
+        self._running = self._as_pieces(command.decode(self._what.ask, kind))
 
     def _as_pieces(self, ask: Any) -> Generator[None, None, Any]:
         done = self._method(ask)
