@@ -14,7 +14,7 @@ from providers.token import KeyRing, UserTokens
 from tests.support.check import violations
 from tests.support.stack import Booked, Stack, bearer, idempotent
 from tests.support.wait import eventually
-from tests.workflows.test_provider_trouble import TROUBLES, order
+from tests.workflows.test_provider_trouble import OF_REFUNDS, order
 from workflows import names
 from workflows.refund import RefundWorkflow
 
@@ -227,7 +227,7 @@ async def test_a_pending_refund_is_followed_until_it_has_arrived(stack: Stack) -
     assert await violations(stack) == []
 
 
-@pytest.mark.parametrize("trouble", [*TROUBLES])
+@pytest.mark.parametrize("trouble", OF_REFUNDS)
 async def test_a_part_goes_back_once_whatever_became_of_the_first_call(stack: Stack, trouble: str) -> None:
     """F9: of a part the provider would take a second one; nothing but our care prevents it."""
     _, payment_id = await confirmed(stack)
