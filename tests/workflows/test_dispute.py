@@ -110,6 +110,7 @@ async def test_what_is_lost_is_lost_by_whoever_earned_it(stack: Stack) -> None:
 
     assert lost["taken"]["minor"] == 5_000
     assert await flags(stack, booking, dispute["payment_id"]) == ("lost", "lost")
+    await stack.closed(names.dispute(UUID(dispute["id"])))
     assert [each["closed"] for each in await cases(stack, booking)] == [True]
     assert [await balance(stack, account) for account in earned] == [0, 0]
     assert await balance(stack, "dispute_receivable") == 0

@@ -9,7 +9,7 @@ from temporalio.client import Client
 from domain.booking import Judge, Verdict
 from domain.catalog import SalesTerms
 from domain.refusal import IllegalMove
-from tests.support.check import violations
+from tests.support.check import events_of, violations
 from tests.support.database import Databases
 from tests.support.stack import Booked, Stack, front
 from tests.support.user import User
@@ -70,10 +70,13 @@ async def test_a_partner_who_refuses_costs_the_buyer_nothing(stack: Stack) -> No
 
 @pytest.mark.row("SAG-25")
 async def test_silence_until_the_deadline_is_a_no(stack: Stack) -> None:
-    booking = await paid(stack, SalesTerms(partner_accepts=True, partner_seconds=1))
+    terms = SalesTerms(partner_accepts=True, partner_seconds=1)
+    booking = await stack.book(await stack.shop(terms=terms))
+    await stack.pay(booking)
 
     await stack.wait_for(booking, "refunded")
 
+    assert "booking.partner_asked" in await events_of(stack, booking)
     assert await money(stack) == [("cancelled", 0)]
     assert await violations(stack) == []
 

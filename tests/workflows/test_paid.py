@@ -1,5 +1,7 @@
 """A booking that is paid: what its run does, what it costs the engine, what it leaves behind."""
 
+from functools import partial
+
 import pytest
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
@@ -68,15 +70,21 @@ async def test_a_paid_booking_costs_the_engine_a_known_number_of_events_and_task
     """A step, signal or timer more is work for every booking there will ever be: change the figures on
     purpose, and never beyond 34 events and 6 workflow tasks.
     """
-    booking = await stack.book()
-    await eventually(lambda: _waits(stack, booking), what="the run to wait for its payment")
+    events = await undisturbed(stack)
 
-    await stack.pay(booking)
-    await stack.closed(booking.workflow)
+    assert (len(events), events.count("WORKFLOW_TASK_COMPLETED")) == (EVENTS, TASKS), events
 
-    history = await stack.run_of(booking).fetch_history()
-    tasks = kinds(history).count("WORKFLOW_TASK_COMPLETED")
-    assert (len(history.events), tasks) == (EVENTS, TASKS), kinds(history)
+
+async def undisturbed(stack: Stack) -> list[str]:
+    """List the events of a paid run, of whose tasks none was put off by a machine that stood still."""
+    events = ["WORKFLOW_TASK_TIMED_OUT"]
+    while "WORKFLOW_TASK_TIMED_OUT" in events:
+        booking = await stack.book()
+        await eventually(partial(_waits, stack, booking), what="the run to wait for its payment")
+        await stack.pay(booking)
+        await stack.closed(booking.workflow)
+        events = kinds(await stack.run_of(booking).fetch_history())
+    return events
 
 
 async def test_the_history_just_made_replays(stack: Stack) -> None:

@@ -4,7 +4,6 @@ from datetime import timedelta
 from functools import partial
 from uuid import uuid4
 
-import httpx2
 import pytest
 from temporalio.service import RPCError
 
@@ -15,6 +14,7 @@ from tests.support.check import violations
 from tests.support.stack import Booked, Stack
 from tests.support.wait import eventually
 from tests.workflows.test_late_money import in_time, pay_in_time
+from tests.workflows.test_parts import debit_in_time
 from tests.workflows.test_refund import confirmed, give_back, run_of, until
 from workflows import names
 from workflows.schedule import keep_sweeping
@@ -143,20 +143,7 @@ async def test_money_that_came_after_the_end_without_a_word_is_found_and_settled
     await silence(stack, lists_nothing=True)
     stack.faults.refuse("close_payment", Unknown("ordered by the test"))
 
-    async def debit(terms: SalesTerms) -> Booked | None:
-        shop = await stack.shop(terms=terms)
-        slot = await shop.add_slot(1, sales_until=shop.slot.sales_until + timedelta(days=60))
-        booking = await stack.book(shop, slot_id=str(slot.id))
-        answer = await stack.ask_to_pay(booking, method="sepa_debit")
-        if answer.status_code != 201:
-            return None
-        try:
-            await stack.sandbox.pay_by_debit(answer.json()["payment_url"])
-        except httpx2.HTTPStatusError:  # closed meanwhile
-            return None
-        return booking
-
-    booking = await in_time(debit)
+    booking = await in_time(partial(debit_in_time, stack))
     await stack.wait_for(booking, "expired")
     await stack.closed(booking.workflow)
     await stack.judge.execute("update slots set status = $1", status)
