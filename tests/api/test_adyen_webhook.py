@@ -58,7 +58,7 @@ async def test_garbage_is_invalid_and_an_unknown_account_unknown(door: Door) -> 
     assert await stored(door) == []
 
 
-@pytest.mark.row("WHK-05", partly="unknown codes are accepted and do nothing; each code: tests/providers")
+@pytest.mark.row("WHK-05", partly="of unknown codes the answer alone: test_adyen_table.py")
 async def test_what_we_do_not_know_is_accepted_and_kept(door: Door) -> None:
     merchant, key = door.settings.adyen_merchant_account, door.settings.adyen_hmac_key
     raw = envelope(signed(item("A_KIND_OF_TOMORROW", merchantAccountCode=merchant), key))
