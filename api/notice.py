@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from api.deps import BASE, OPEN, Now, Parts
 from api.webhook import MAIN_ACCOUNT, NOS, UNREADABLE, Name, Received, combined
+from db.relay import TELL_FACTS
 from db.webhook import Delivery
 from domain.refusal import Unknown
 from observability.metrics import WEBHOOKS
@@ -50,7 +51,7 @@ async def receive_mail_events_for_account(
     deliveries = _deliveries(account, raw)
     await parts.intake.store(SENDGRID, deliveries)
     if not all(delivery.ignored for delivery in deliveries):
-        parts.waker.wake()
+        parts.waker.wake(TELL_FACTS)
     log.info("webhook taken", provider=SENDGRID, events=len(deliveries))
     return Received()
 

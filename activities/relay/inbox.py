@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 # An event whose payment nobody knows, or that we stumble over: so often, ever later, then a person is told.
 LADDER = tuple(timedelta(seconds=seconds) for seconds in (2, 4, 8, 16, 32))
 
+# Whose payment an event is about, nobody knows yet, or it is made at another account.
+UNKNOWN = Verdict("parked", "unknown_reference", again=True)
+
 # What has to be the whole amount that was asked for, or a person looks at it; the run believes the provider.
 PAYS = frozenset({FactKind.AUTHORIZED, FactKind.CAPTURED})
 
@@ -122,32 +125,31 @@ class Inbox:
         return verdict
 
     async def _told(self, read: WebhookEvent, fact: PaymentFact) -> Verdict:
-        """Tell one fact to whoever owns the payment."""
-        address = await self._address(read.tenant_id, fact)
-        if address is None:
-            return Verdict("parked", "unknown_reference", again=True)
-        fact = fact.model_copy(update={"payment_id": address.payment_id})
-        async with self.database.tenant(address.tenant_id) as connection:
-            owner = await due.owner(connection, address.tenant_id, address.booking_id, grace=self.grace)
-            known = await fold.is_known(connection, address.tenant_id, fact)
-            refund = await _refund(connection, address.tenant_id, fact)
-            counted = await fold.is_counted(connection, address.tenant_id, fact)
-            payment = await payments.find(connection, address.tenant_id, address.payment_id)
-            as_asked = await fold.is_as_asked(connection, address.tenant_id, fact)
+        """Tell one fact to whoever owns the payment; the account has to be the payment's own."""
+        tenant_id, fact = await self._labelled(read.tenant_id, fact)
+        if tenant_id is None:
+            return UNKNOWN
+        async with self.database.tenant(tenant_id) as connection:
+            payment = await fold.recorded(connection, tenant_id, fact)
+            if payment is None or (payment.provider, payment.account) != (fact.provider, fact.account):
+                return UNKNOWN
+            owner = await due.owner(connection, tenant_id, payment.booking_id, grace=self.grace)
+            refund = await _refund(connection, tenant_id, fact)
         if owner is None:
-            return Verdict("parked", "unknown_reference", again=True)
+            return UNKNOWN
+        address = Address(tenant_id, payment.booking_id, fact.payment_id)
         if refund is not None:
             return await self._told_refund(address, refund, fact)
         standing = standing_of(owner.status)
-        news = news_of(fact, standing, counted=counted, captured_minor=payment.captured_minor)
-        if known or not moves(news, standing):
-            return Verdict("ignored", "known" if known else "moves_nothing", address)
+        news = news_of(fact, standing, counted=payment.counted, captured_minor=payment.captured_minor)
+        if payment.known or not moves(news, standing):
+            return Verdict("ignored", "known" if payment.known else "moves_nothing", address)
         if consequence(news, standing) is Consequence.ASK_A_PERSON:
             await self._needs_person(address, news.value)
             return Verdict("processed", news.value, address)
         await self.sagas.report(fact, owner.request, ended=standing is not Standing.HELD)
         RELAY_TOLD.labels("fact").inc()
-        if fact.kind in PAYS and not as_asked:
+        if fact.kind in PAYS and not payment.as_asked:
             await self._needs_person(address, "amount_mismatch")
             return Verdict("parked", "amount_mismatch", address)
         return Verdict("processed", "", address)
@@ -157,7 +159,7 @@ class Inbox:
         async with self.database.across(shown=charge) as connection:
             found = await payments.by_capture(connection, event.provider, event.account, charge)
         if found is None:
-            return Verdict("parked", "unknown_reference", again=True)
+            return UNKNOWN
         tenant_id, payment_id = found
         async with self.database.tenant(tenant_id) as connection:
             payment = await payments.find(connection, tenant_id, payment_id)
@@ -196,20 +198,19 @@ class Inbox:
         RELAY_TOLD.labels("fact").inc()
         return Verdict("processed", "", address)
 
-    async def _address(self, tenant_id: TenantId | None, fact: PaymentFact) -> Address | None:
-        """Find the payment by the id it was labelled with, else by the provider's reference; the account has
-        to be the payment's own.
+    async def _labelled(
+        self, tenant_id: TenantId | None, fact: PaymentFact
+    ) -> tuple[TenantId | None, PaymentFact]:
+        """Give whose fact it is and the payment it is about: by the ids it was labelled with, else by the
+        provider's reference.
         """
         if tenant_id is not None:
-            async with self.database.tenant(tenant_id) as connection:
-                try:
-                    payment = await payments.find(connection, tenant_id, fact.payment_id)
-                except Unknown:
-                    return None
-            ours = (payment.provider, payment.account) == (fact.provider, fact.account)
-            return Address(tenant_id, payment.booking_id, payment.id) if ours else None
+            return tenant_id, fact
         async with self.database.across(shown=fact.provider_ref) as connection:
-            return await payments.by_reference(connection, fact.provider, fact.account, fact.provider_ref)
+            found = await payments.by_reference(connection, fact.provider, fact.account, fact.provider_ref)
+        if found is None:
+            return None, fact
+        return found.tenant_id, fact.model_copy(update={"payment_id": found.payment_id})
 
     def _for(self, tenant_id: TenantId | None) -> AbstractAsyncContextManager[Connection]:
         return self.database.across() if tenant_id is None else self.database.tenant(tenant_id)

@@ -117,7 +117,7 @@ class Relay:
 
     async def measure(self) -> int:
         """Look how long what is due has waited; nothing is done about it here."""
-        async with self.database.across() as connection:
+        async with self.database.alone() as connection:
             for kind, seconds in (await due.lag(connection)).items():
                 RELAY_LAG_SECONDS.labels(kind).set(seconds)
         return 0

@@ -5,6 +5,7 @@ any number of times. A payment's row is locked before anything is added.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -15,7 +16,7 @@ from db.refund import outcome, read as refunds
 from db.session import Connection, Record
 from domain import event as types, ledger as books, payment as rules
 from domain.case import CaseKind
-from domain.ids import LinkId, PaymentId, TenantId, derived
+from domain.ids import BookingId, LinkId, PaymentId, TenantId, derived
 from domain.money import Money
 from domain.payment import FactKind, PaymentFact, PaymentReport, PaymentState, PaymentStatus, instrument
 from domain.refusal import Unknown
@@ -30,7 +31,15 @@ select id, booking_id, provider, account, amount_minor, currency, status, declin
  where tenant_id = $1 and id = $2 for no key update
 """
 
-ASKED = "select amount_minor, currency, to_capture_minor from payments where tenant_id = $1 and id = $2"
+# A payment; whether what a fact tells ($3, about $4) was recorded, and its operation ($5) as money taken.
+RECORDED = """
+select booking_id, provider, account, amount_minor, currency, captured_minor, to_capture_minor,
+       exists (select from payment_operations
+                where tenant_id = $1 and payment_id = $2 and kind = $3 and operation = $4) as known,
+       exists (select from payment_operations
+                where tenant_id = $1 and payment_id = $2 and kind = 'captured' and operation = $5) as counted
+  from payments where tenant_id = $1 and id = $2
+"""
 
 ADD = """
 insert into payment_operations (tenant_id, payment_id, kind, operation, provider, account, provider_ref,
@@ -92,6 +101,21 @@ EVENTS = {
 }
 
 
+class Recorded(NamedTuple):
+    """What is recorded of the payment that a fact is about: whose it is and where it is made, whether what
+    the fact tells is `known`, whether its operation is `counted` as money taken, and whether a charge or
+    capture moved what was asked for.
+    """
+
+    booking_id: BookingId
+    provider: str
+    account: str
+    captured_minor: int
+    known: bool
+    counted: bool
+    as_asked: bool
+
+
 async def record(
     connection: Connection, tenant_id: TenantId, payment_id: PaymentId, facts: Sequence[PaymentFact]
 ) -> PaymentReport:
@@ -114,21 +138,27 @@ async def record(
 
 async def is_known(connection: Connection, tenant_id: TenantId, fact: PaymentFact) -> bool:
     """Say whether what a fact tells was recorded before, by whichever telling."""
-    if fact.kind is FactKind.REFUNDED and not fact.operation and fact.amount:
+    if _is_of_all_refunds(fact) and fact.amount:
         return await refunds.covers(connection, tenant_id, fact.payment_id, fact.amount.minor)
     known: bool = await connection.fetchval(KNOWN, tenant_id, fact.payment_id, fact.kind.value, _about(fact))
     return known
 
 
-async def is_counted(connection: Connection, tenant_id: TenantId, fact: PaymentFact) -> bool:
-    """Say whether the operation that a fact names was recorded as money taken."""
-    return await is_known(connection, tenant_id, fact.model_copy(update={"kind": FactKind.CAPTURED}))
-
-
-async def is_as_asked(connection: Connection, tenant_id: TenantId, fact: PaymentFact) -> bool:
-    """Say whether a charge or capture moved what we have asked for."""
-    row = await connection.fetchrow(ASKED, tenant_id, fact.payment_id)
-    return row is not None and rules.is_as_asked(fact, *_asked(row))
+async def recorded(connection: Connection, tenant_id: TenantId, fact: PaymentFact) -> Recorded | None:
+    """Tell what is recorded of the payment that a fact is about, if it is one of the tenant's."""
+    told, taken = _about(fact), fact.operation or fact.provider_ref
+    row = await connection.fetchrow(RECORDED, tenant_id, fact.payment_id, fact.kind.value, told, taken)
+    if row is None:
+        return None
+    return Recorded(
+        booking_id=row["booking_id"],
+        provider=row["provider"],
+        account=row["account"],
+        captured_minor=row["captured_minor"],
+        known=await is_known(connection, tenant_id, fact) if _is_of_all_refunds(fact) else row["known"],
+        counted=row["counted"],
+        as_asked=rules.is_as_asked(fact, *_asked(row)),
+    )
 
 
 async def _post_captures(
@@ -205,6 +235,11 @@ def _stored(fact: PaymentFact) -> dict[str, object]:
         "amount_minor": amount.minor if amount else None,
         "currency": amount.currency if amount else None,
     }
+
+
+def _is_of_all_refunds(fact: PaymentFact) -> bool:
+    """Say whether a fact tells what has gone back in all, and names no refund."""
+    return fact.kind is FactKind.REFUNDED and not fact.operation
 
 
 def _about(fact: PaymentFact) -> str:
