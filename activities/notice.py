@@ -5,7 +5,7 @@ from uuid import UUID
 
 from temporalio import activity
 
-from db import case, catalog, link as links, notice as notices, tenant as tenants, ticket as tickets
+from db import case, link as links, notice as notices, ticket as tickets
 from db.booking import read
 from db.booking.read import Booking
 from db.notice import Notice
@@ -101,24 +101,22 @@ class NoticeActivities:
 
     async def _occasion(self, connection: Connection, booking: Booking, notice: Notice) -> Occasion:
         tenant_id = booking.tenant_id
-        offer = await catalog.offer(connection, tenant_id, booking.offer_id)
-        slot = await catalog.slot(connection, tenant_id, booking.slot_id)
+        scene = await notices.scene(connection, tenant_id, booking.slot_id)
         held = await tickets.of_booking(connection, tenant_id, booking.id)
         amount, link_id = notice.data.get("amount"), notice.data.get("link_id")
         link = await links.find(connection, tenant_id, LinkId(UUID(link_id))) if link_id else None
-        organizer = await tenants.name(connection, tenant_id)
         email, name = booking.contact.email, booking.contact.name
         if notice.kind is NoticeKind.CASE_OPENED:
-            email, name = await tenants.operators_email(connection, tenant_id) or "", organizer
+            email, name = scene.operators_email or "", scene.organizer
         return Occasion(
             kind=notice.kind,
             email=email,
             name=name,
-            organizer=organizer,
+            organizer=scene.organizer,
             reference=booking.reference,
-            offer=offer.name,
-            starts_at=slot.starts_at,
-            zone=slot.zone,
+            offer=scene.offer,
+            starts_at=scene.starts_at,
+            zone=scene.zone,
             lines=tuple((line.name, line.quantity) for line in booking.lines),
             total=booking.total,
             refunded=Money.model_validate(amount) if amount else None,

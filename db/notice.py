@@ -1,13 +1,14 @@
 """Notices: written down by the transaction that makes them due, claimed before they are sent."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from db.session import Connection
-from domain.ids import BookingId, TenantId
+from domain.ids import BookingId, SlotId, TenantId
 from domain.notice import NoticeKind, SendNotice, SendResult
 from domain.refusal import Unknown
 
@@ -28,13 +29,17 @@ select $1, $2, $3, 'case_opened', coalesce(max(before.version), 0) + 1, $4, 'owe
 on conflict (tenant_id, booking_id, kind, version, sending) do nothing
 """
 
+# `status` is how it was found.
 CLAIM = """
-update notices set status = 'claimed', claimed_at = now()
- where tenant_id = $1 and id = $2 and status = 'owed'
-returning id
+with claimed as (
+    update notices set status = 'claimed', claimed_at = now()
+     where tenant_id = $1 and id = $2 and status = 'owed'
+    returning id
+)
+select n.booking_id, n.kind, n.version, n.data, n.status, claimed.id is not null as claimed
+  from notices n left join claimed on claimed.id = n.id
+ where n.tenant_id = $1 and n.id = $2
 """
-
-NOTICE = "select booking_id, kind, version, data, status from notices where tenant_id = $1 and id = $2"
 
 # Answers why letters to this address are suppressed, if they are.
 ADDRESS = """
@@ -57,6 +62,19 @@ update notices set status = 'owed', claimed_at = null
 """
 
 
+# Of an organizer's slot, what a letter tells.
+SCENE = """
+select o.name as offer, s.starts_at, o.zone, t.name as organizer, t.operators_email
+  from slots s
+  join offers o on o.tenant_id = s.tenant_id and o.id = s.offer_id
+  join tenants t on t.id = s.tenant_id
+ where s.tenant_id = $1 and s.id = $2
+"""
+
+# Found so by somebody who did not claim it: whoever did may have sent it.
+UNSETTLED = ("owed", "claimed")
+
+
 class Notice(NamedTuple):
     """A notice and how it was found: `claimed` now, by us, or with the `result` of an earlier sending."""
 
@@ -66,6 +84,18 @@ class Notice(NamedTuple):
     data: Mapping[str, Any]
     claimed: bool
     result: SendResult | None
+
+
+class Scene(NamedTuple):
+    """What a letter is set in: the offer's name, when the slot begins in the venue's `zone`, who organizes
+    it, and where the organizer's own people are mailed, if they are.
+    """
+
+    offer: str
+    starts_at: datetime
+    zone: str
+    organizer: str
+    operators_email: str | None
 
 
 async def owe(
@@ -93,16 +123,28 @@ async def claim(connection: Connection, request: SendNotice) -> Notice:
 
     Found claimed already, somebody may have sent it: its result is unknown. Refuses Unknown.
     """
-    claimed = await connection.fetchval(CLAIM, request.tenant_id, request.notice_id) is not None
-    row = await connection.fetchrow(NOTICE, request.tenant_id, request.notice_id)
+    row = await connection.fetchrow(CLAIM, request.tenant_id, request.notice_id)
     if row is None:
         raise Unknown("There is no such notice.")
     result = None
-    if not claimed:
-        result = SendResult.UNKNOWN if row["status"] == "claimed" else SendResult(row["status"])
+    if not row["claimed"]:
+        result = SendResult.UNKNOWN if row["status"] in UNSETTLED else SendResult(row["status"])
     return Notice(
-        BookingId(row["booking_id"]), NoticeKind(row["kind"]), row["version"], row["data"], claimed, result
+        BookingId(row["booking_id"]),
+        NoticeKind(row["kind"]),
+        row["version"],
+        row["data"],
+        row["claimed"],
+        result,
     )
+
+
+async def scene(connection: Connection, tenant_id: TenantId, slot_id: SlotId) -> Scene:
+    """Tell what a letter about a slot is set in. Refuses Unknown."""
+    row = await connection.fetchrow(SCENE, tenant_id, slot_id)
+    if row is None:
+        raise Unknown("There is no such slot.")
+    return Scene(**row)
 
 
 async def address(connection: Connection, request: SendNotice, addressee: str) -> str | None:

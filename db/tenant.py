@@ -40,9 +40,6 @@ select provider, name, mode from provider_accounts
  where tenant_id = $1 order by preferred desc, provider, name
 """
 
-NAME = "select name from tenants where id = $1"
-OPERATORS = "select operators_email from tenants where id = $1"
-
 PUT_TENANT = """
 insert into tenants (id, name, slug, reference_pattern, ticket_pattern, fee_basis_points, operators_email)
 values ($1, $2, $3, $4, $5, $6, $7)
@@ -79,18 +76,6 @@ async def channel_by_id(connection: Connection, tenant_id: TenantId, channel_id:
 async def accounts(connection: Connection, tenant_id: TenantId) -> list[Account]:
     """List the tenant's accounts at payment providers, the preferred one first."""
     return [Account(**row) for row in await connection.fetch(ACCOUNTS, tenant_id)]
-
-
-async def name(connection: Connection, tenant_id: TenantId) -> str:
-    """Tell what the organizer is called."""
-    called: str = await connection.fetchval(NAME, tenant_id)
-    return called
-
-
-async def operators_email(connection: Connection, tenant_id: TenantId) -> str | None:
-    """Tell where the organizer's own people are mailed, if they are."""
-    address: str | None = await connection.fetchval(OPERATORS, tenant_id)
-    return address
 
 
 async def put(

@@ -17,10 +17,9 @@ from domain.inventory import HoldPlaces
 from domain.passenger import Passenger, PassengerType
 from domain.refusal import HoldEnded, IllegalMove, PriceChanged, SoldOut
 from domain.value import Sealed
-from tests.support.database import Databases, superuser
+from tests.support.database import Databases, somebody_waits, superuser
 from tests.support.people import DANGEROUS
 from tests.support.shop import Shop, choice, keep, let_time_pass, open_shop
-from tests.support.wait import eventually
 
 
 async def booked(shop: Shop, **wishes: Any) -> Booking:
@@ -213,17 +212,6 @@ async def test_under_the_lock_no_payment_starts(databases: Databases) -> None:
         await passenger.write(connection, shop.tenant_id, booking.id, [_lead()])
 
     await waiting
-
-
-WAITING = """
-select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()
-"""
-
-
-async def somebody_waits(databases: Databases) -> None:
-    """Look until somebody waits for a lock."""
-    async with superuser(databases.urls) as judge:
-        await eventually(lambda: judge.fetchval(WAITING), what="somebody who waits")
 
 
 def _lead() -> Passenger:

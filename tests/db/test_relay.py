@@ -18,7 +18,7 @@ from domain.booking import ConfirmBooking
 from domain.ids import BookingId, CounterId, TenantId
 from domain.notice import NoticeKind, SendNotice, SendResult
 from domain.refusal import Unknown
-from tests.support.database import Databases, superuser
+from tests.support.database import Databases, somebody_waits, superuser
 from tests.support.shop import NEXT_WEEK, Shop, keep, let_time_pass, open_shop, pay
 
 LEASE = timedelta(seconds=30)
@@ -254,6 +254,18 @@ async def test_a_notice_is_claimed_once_and_its_outcome_is_unknown_to_who_comes_
 
     assert (first.kind, first.claimed, first.result) == (NoticeKind.BOOKING_CONFIRMED, True, None)
     assert (second.claimed, second.result) == (False, SendResult.UNKNOWN)
+
+
+async def test_of_two_who_claim_a_notice_at_once_the_second_leaves_it(databases: Databases) -> None:
+    ask = await owed(databases)
+
+    async with databases.app.tenant(ask.tenant_id) as connection:
+        first = await notice.claim(connection, ask)
+        second = asyncio.create_task(claim(databases, ask))
+        await somebody_waits(databases)
+
+    assert first.claimed
+    assert (await second).result is SendResult.UNKNOWN
 
 
 async def test_a_notice_that_was_settled_says_how(databases: Databases) -> None:

@@ -9,9 +9,8 @@ from db.booking.place import place
 from domain.aftercare import LateMoney, Settled, Settlement
 from domain.booking import ConfirmBooking, Confirmed
 from tests.db.test_late_money import ended
-from tests.support.database import Databases, superuser
+from tests.support.database import Databases, somebody_waits
 from tests.support.shop import keep, open_shop, pay
-from tests.support.wait import eventually
 
 
 async def test_two_confirmations_at_once_give_one_answer(databases: Databases) -> None:
@@ -29,7 +28,7 @@ async def test_two_confirmations_at_once_give_one_answer(databases: Databases) -
     async with databases.app.tenant(shop.tenant_id) as connection:
         first = await confirm(connection, ask)
         second = asyncio.create_task(again())
-        await waits_for_a_lock(databases)
+        await somebody_waits(databases)
     with pytest.raises(Moved):  # no refusal, which would undo what is confirmed: it is tried again
         await second
 
@@ -52,7 +51,7 @@ async def test_of_two_late_payments_at_once_one_takes_the_places_and_one_goes_ba
     async with databases.app.tenant(booking.tenant_id) as connection:
         assert await settle_late_money(connection, asks[1]) == Settled(settlement=Settlement.CONFIRMED)
         meanwhile = asyncio.create_task(other())
-        await waits_for_a_lock(databases)
+        await somebody_waits(databases)
     with pytest.raises(Moved):
         await meanwhile
 
@@ -60,13 +59,3 @@ async def test_of_two_late_payments_at_once_one_takes_the_places_and_one_goes_ba
     async with databases.app.tenant(booking.tenant_id) as connection:
         rows = await connection.fetch("select payment_id from booking_payments")
     assert [row["payment_id"] for row in rows] == [payments[1]]
-
-
-async def waits_for_a_lock(databases: Databases) -> None:
-    """Wait until a statement in this database waits for another transaction."""
-    waiting = """
-        select exists (select from pg_stat_activity
-                        where datname = current_database() and wait_event_type = 'Lock')
-    """
-    async with superuser(databases.urls) as judge:
-        await eventually(lambda: judge.fetchval(waiting), what="a statement that waits")

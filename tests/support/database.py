@@ -22,6 +22,11 @@ from db.session import Database
 from devtools.paths import ROOT
 from devtools.ports import any_free
 from devtools.postgres import THROW_AWAY, Postgres, temporary_home
+from tests.support.wait import eventually
+
+WAITING = """
+select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()
+"""
 
 TEMPLATE = "holdfast_template"
 PASSWORD = "of-no-use-to-anybody-else"  # noqa: S105 - the cluster is thrown away after the run
@@ -205,6 +210,12 @@ async def superuser(urls: Urls) -> "AsyncIterator[asyncpg.Connection[asyncpg.Rec
         yield connection
     finally:
         await connection.close()
+
+
+async def somebody_waits(databases: Databases) -> None:
+    """Wait until a statement in this database waits for another transaction."""
+    async with superuser(databases.urls) as judge:
+        await eventually(lambda: judge.fetchval(WAITING), what="a statement that waits for another")
 
 
 @pytest.fixture(scope="session")
