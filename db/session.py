@@ -45,8 +45,8 @@ _UNDONE = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg
 # More than we have; each is parsed and planned once per connection.
 STATEMENTS = 300
 
-# `begin` takes no parameters. The value is 32 hexadecimal digits, whatever the caller passes.
-BEGIN_AS_TENANT = "begin; select set_config('app.tenant_id', '{tenant_id.hex}', true)"
+# Neither takes parameters. The value is 32 hexadecimal digits, whatever the caller passes.
+BEGIN_AS_TENANT = "begin; set local app.tenant_id = '{tenant_id.hex}'"
 AS_PLATFORM = "select set_config('app.platform', 'on', true)"
 SHOW = "select set_config('app.shown', $1, true)"
 

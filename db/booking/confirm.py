@@ -252,12 +252,12 @@ async def _cross(
         raise IllegalMove("This booking has moved on.", status=booking["status"], trigger="tickets_issued")
     if booking["status"] in ACCEPTED:
         await case.close(connection, tenant_id, booking["id"], closed_by="holdfast", note="accepted")
-    if paid:
-        await _book_earnings(connection, tenant_id, booking, paid)
+    earned = await _book_earnings(connection, tenant_id, booking, paid) if paid else []
     tickets = await ticket.issue(connection, tenant_id, booking["id"])
     await event.append(
         connection,
         tenant_id,
+        *earned,
         Told(booking["id"], types.BOOKING_CONFIRMED, {"reference": booking["reference"]}),
         *(Told(made, types.TICKET_GENERATED, {"booking_id": str(booking["id"])}) for made in tickets),
     )
@@ -267,8 +267,10 @@ async def _cross(
 
 async def _book_earnings(
     connection: Connection, tenant_id: TenantId, booking: Record, paid: list[Payment]
-) -> None:
-    """Write which payments paid for it, and who has earned it; beyond the price nothing is earned."""
+) -> list[Told]:
+    """Write which payments paid for it, and who has earned it; beyond the price nothing is earned. Gives what
+    is to be told of it.
+    """
     earned = min(booking["total_minor"], sum(payment.minor for payment in paid))
     amount = Money(minor=earned, currency=booking["currency"])
     payments, amounts = [payment.id for payment in paid], [payment.minor for payment in paid]
@@ -276,5 +278,4 @@ async def _book_earnings(
     shares = SalesTerms.model_validate(booking["terms"]).shares
     posting = books.booking_confirmed(booking["id"], amount, booking["fee_basis_points"], shares)
     await ledger.post(connection, tenant_id, posting)
-    told = Told(booking["id"], types.PAYMENT_PROCESSED, {"amount": amount.model_dump()})
-    await event.append(connection, tenant_id, told)
+    return [Told(booking["id"], types.PAYMENT_PROCESSED, {"amount": amount.model_dump()})]

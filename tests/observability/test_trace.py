@@ -129,7 +129,7 @@ def _calls(outcome: str) -> float:
     [
         ("select 1", "select"),
         ("\n  UPDATE counters\nset held = 1", "update"),
-        ("begin; select set_config('app.tenant_id', '…', true)", "begin"),
+        ("begin; set local app.tenant_id = '…'", "begin"),
         ("", "other"),
         ("-- a remark", "other"),
     ],
