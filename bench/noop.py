@@ -1,21 +1,27 @@
-"""The control of `bench saga`: a workflow that does nothing at all, in exactly as many events, tasks,
-updates, signals and activities as a paid booking.
+"""The control of `bench saga`: workflows that do nothing at all, in exactly as many events, tasks, updates,
+signals and activities as a paid booking and the mail about it, and found by the same attributes.
 
-A test compares both histories. `python -m bench.noop ADDRESS` is its worker.
+A test compares the histories. `python -m bench.noop ADDRESS` is its worker.
 """
 
 import asyncio
 import sys
 from datetime import timedelta
+from typing import Any
 
 from temporalio import activity, workflow
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
-from temporalio.common import RetryPolicy, WorkflowIDConflictPolicy
+from temporalio.common import (
+    RetryPolicy,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+)
 from temporalio.worker import Worker
 
 from workflows import names
 
-WORKFLOWS, ACTIVITIES = "noop-bookings", "noop-providers"
+WORKFLOWS, PROVIDERS, NOTICES = "noop-bookings", "noop-providers", "noop-notices"
 ONCE = RetryPolicy(maximum_attempts=1)
 LIMIT = timedelta(seconds=10)
 
@@ -57,7 +63,7 @@ class NoopWorkflow:
     async def theirs(self, subject: str) -> str:
         """Ask for a step at a provider."""
         return await workflow.execute_activity(
-            nothing, subject, task_queue=ACTIVITIES, start_to_close_timeout=LIMIT
+            nothing, subject, task_queue=PROVIDERS, start_to_close_timeout=LIMIT
         )
 
     @workflow.update
@@ -73,27 +79,45 @@ class NoopWorkflow:
         self.told = True
 
 
+@workflow.defn(name="NoopNoticeWorkflow")
+class NoopNoticeWorkflow:
+    """Sends nothing to anybody."""
+
+    @workflow.run
+    async def run(self, subject: str) -> str:
+        """Go through the motions of a mail."""
+        return await workflow.execute_activity(
+            nothing, subject, task_queue=NOTICES, start_to_close_timeout=LIMIT
+        )
+
+
+def options(subject: str) -> dict[str, Any]:
+    """Say how a run is started: as a booking's is."""
+    return {
+        "id": f"noop:{subject}",
+        "task_queue": WORKFLOWS,
+        "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
+        "static_summary": "does nothing",
+        "search_attributes": TypedSearchAttributes(
+            [
+                SearchAttributePair(names.TENANT_ID, subject),
+                SearchAttributePair(names.OFFER_ID, subject),
+                SearchAttributePair(names.BOOKING_REFERENCE, subject),
+                SearchAttributePair(names.BOOKING_STATUS, "held"),
+            ]
+        ),
+    }
+
+
 async def begin(client: Client, subject: str) -> WorkflowHandle[NoopWorkflow, str]:
     """Start one, or find it started."""
-    return await client.start_workflow(
-        NoopWorkflow.run,
-        subject,
-        id=f"noop:{subject}",
-        task_queue=WORKFLOWS,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-    )
+    return await client.start_workflow(NoopWorkflow.run, subject, **options(subject))
 
 
 async def go_through(client: Client, subject: str) -> str:
     """Start one, wish, tell, and wait for its end."""
     await begin(client, subject)
-    start = WithStartWorkflowOperation(
-        NoopWorkflow.run,
-        subject,
-        id=f"noop:{subject}",
-        task_queue=WORKFLOWS,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-    )
+    start = WithStartWorkflowOperation(NoopWorkflow.run, subject, **options(subject))
     await client.execute_update_with_start_workflow(
         NoopWorkflow.wish, subject, start_workflow_operation=start, id=f"wish:{subject}"
     )
@@ -102,13 +126,31 @@ async def go_through(client: Client, subject: str) -> str:
     return await handle.result()
 
 
+async def with_notice(client: Client, subject: str) -> str:
+    """Go through it, and start the notice that is owed then."""
+    done = await go_through(client, subject)
+    await client.start_workflow(NoopNoticeWorkflow.run, subject, id=notice_of(subject), task_queue=WORKFLOWS)
+    return done
+
+
+def notice_of(subject: str) -> str:
+    """Name the run of the notice."""
+    return f"noop-notice:{subject}"
+
+
+def workers(client: Client) -> list[Worker]:
+    """Make what works on both, on as many queues as the product's."""
+    return [
+        Worker(
+            client, task_queue=WORKFLOWS, workflows=[NoopWorkflow, NoopNoticeWorkflow], activities=[nothing]
+        ),
+        *(Worker(client, task_queue=queue, activities=[nothing]) for queue in (PROVIDERS, NOTICES)),
+    ]
+
+
 async def serve(address: str) -> None:
     """Work until killed."""
-    client = await Client.connect(address)
-    sagas = Worker(client, task_queue=WORKFLOWS, workflows=[NoopWorkflow], activities=[nothing])
-    providers = Worker(client, task_queue=ACTIVITIES, activities=[nothing])
-    async with sagas, providers:
-        await asyncio.Event().wait()
+    await asyncio.gather(*(worker.run() for worker in workers(await Client.connect(address))))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 events; and the CPU that each process spends on one.
 
 The paid booking does everything: HTTP, PostgreSQL, the sandbox's payment, its webhook, tickets, books, mail.
-The control only talks to the engine. Both at the same concurrency, side by side, the median of the paired
-ratios.
+The control only talks to the engine, with a run for the mail as the booking has, and once more without. All
+at the same concurrency, side by side, the median of the paired ratios.
 """
 
 import asyncio
@@ -37,21 +37,25 @@ def measure() -> list[Figure]:
 async def compare(stack: Stack, pid: int) -> list[Figure]:
     """Warm up, then alternate subject and control."""
     client = await Client.connect(stack.settings["TEMPORAL_ADDRESS"])
-    paid, noops, meter = list[float](), list[float](), Meter(stack, control=pid)
+    rates, meter = dict[str, list[float]](), Meter(stack, control=pid)
     async with aiohttp.ClientSession() as session:
         buyer = Buyer(stack, session, *await slots_with_room(stack, 1))
-        work = {"paid": buyer.buy, "noop": lambda: noop.go_through(client, uuid.uuid4().hex)}
+        work = {
+            "paid": buyer.buy,
+            "noop": lambda: noop.with_notice(client, uuid.uuid4().hex),
+            "unmailed": lambda: noop.go_through(client, uuid.uuid4().hex),
+        }
         for each in work.values():
             await rate(each)
         for _ in range(ROUNDS):
-            for (name, each), rates in zip(work.items(), (paid, noops), strict=True):
+            for name, each in work.items():
                 with meter.of(name) as done:
-                    rates.append(await rate(each))
+                    rates.setdefault(name, []).append(await rate(each))
                     done(EACH)
     return [
-        ratio("paid_over_noop", paid, noops, "≥ 0.8"),
-        middle("paid_per_s", paid, "1/s"),
-        middle("noop_per_s", noops, "1/s"),
+        ratio("paid_over_noop", rates["paid"], rates["noop"], "≥ 0.8"),
+        ratio("paid_over_unmailed", rates["paid"], rates["unmailed"]),
+        *(middle(f"{name}_per_s", reached, "1/s") for name, reached in rates.items()),
         *meter.figures(),
     ]
 
