@@ -21,7 +21,7 @@ Status = Literal[
     "unstarted", "unconfirmed", "needs_action", "processing", "authorized", "captured", "cancelled"
 ]
 Capture = Literal["automatic", "automatic_async", "manual"]
-MethodType = Literal["card", "debit", "klarna", "afterpay"]
+MethodType = Literal["card", "debit", "klarna", "afterpay", "paypal"]
 Means = Card | BankAccount | Later
 Outcome = Literal["paid", "approved", "processing", "declined", "needs_action"]
 

@@ -7,7 +7,7 @@ from sandbox.adyen import money, split
 from sandbox.adyen.call import Call, Reply
 from sandbox.adyen.error import AdyenError, invalid
 from sandbox.adyen.payment import capture_of
-from sandbox.adyen.session import expiry, line
+from sandbox.adyen.session import expiry, line, takes
 from sandbox.checkout import Checkout
 from sandbox.payment import Payment
 from sandbox.record import Json, NotFound
@@ -34,6 +34,7 @@ def create(call: Call) -> Reply:
         expires_at=expiry(params.get("expiresAt"), work.now, LIFE, LONGEST),
         success_url=params.get("returnUrl") or f"{work.world.public_url}/pay/{link_id}",
         capture=capture_of(params),
+        takes=takes(params),
         reference=params["reference"],
         email=params.get("shopperEmail"),
         note=params.get("description"),

@@ -73,9 +73,9 @@ def _method(work: Work, method_id: str) -> tuple[Json, str]:
     """Return what an item says of the means of payment, and what it is called."""
     method = work.get(Method, method_id)
     score, result = RISKS.get(method.behaviour.name, (20, "GREEN"))
+    card = {"cardSummary": method.behaviour.last4, "expiryDate": "3/2030"} if method.type == "card" else {}
     told = {
-        "cardSummary": method.behaviour.last4,
-        "expiryDate": "3/2030",
+        **card,
         "fraudResultType": result,
         "totalFraudScore": str(score),
         "fraudManualReview": "true" if result == "AMBER" else "false",
@@ -93,7 +93,7 @@ def _authorised(work: Work, attempt: Any) -> Iterable[Json]:
         pspReference=attempt.id,
         paymentMethod=brand,
         operations=["CANCEL", "CAPTURE", "REFUND"],
-        reason=f"000000:{about['cardSummary']}:03/2030",
+        reason=f"000000:{about['cardSummary']}:03/2030" if "cardSummary" in about else "",
         additionalData={**about, **_labels(payment)},
     )
 

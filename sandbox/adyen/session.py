@@ -9,11 +9,12 @@ from sandbox.adyen.call import Call, Reply
 from sandbox.adyen.error import invalid
 from sandbox.adyen.payment import capture_of, pictured
 from sandbox.checkout import Checkout
-from sandbox.payment import Payment
+from sandbox.payment import MethodType, Payment
 from sandbox.record import Json, NotFound
 from sandbox.work import Work
 
 LIFE, LONGEST = timedelta(hours=1), timedelta(hours=24)
+PLAYED: dict[str, MethodType] = {"scheme": "card", "paypal": "paypal"}
 STATUS = {"open": "active", "approved": "active", "complete": "completed", "expired": "expired"}
 
 
@@ -36,6 +37,7 @@ def create(call: Call) -> Reply:
         success_url=params["returnUrl"],
         cancel_url=params["returnUrl"],
         capture=capture_of(params),
+        takes=takes(params),
         reference=params["reference"],
         email=params.get("shopperEmail"),
         lines=[line(each, params["amount"]) for each in params.get("lineItems", ())],
@@ -47,6 +49,15 @@ def create(call: Call) -> Reply:
     checkout.about["payment"]["session"] = checkout.id
     checkouts.open_checkout(work, checkout)
     return Reply(_shown(work, checkout, hosted=hosted), 201)
+
+
+def takes(params: Json) -> list[MethodType]:
+    """Return with what it can be paid: of what the merchant allows, what is played; cards in the place of
+    what is not.
+    """
+    allowed, blocked = params.get("allowedPaymentMethods"), params.get("blockedPaymentMethods", ())
+    wanted = [each for each in PLAYED if (allowed is None or each in allowed) and each not in blocked]
+    return [PLAYED[each] for each in wanted] or ["card"]
 
 
 def retrieve(call: Call) -> Reply:

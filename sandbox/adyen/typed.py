@@ -27,6 +27,8 @@ def card(method: Json) -> tuple[Card, str | None]:
 
 def brand_of(method: Method) -> str:
     """Return what Adyen calls the brand of a card, or a method that is none."""
+    if method.later is not None:
+        return method.later
     if method.card is None:
         return "sepadirectdebit"
     brand = cards.BY_NUMBER[method.card].brand

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from sandbox import bank, card as cards, checkout as checkouts, debit, later
 from sandbox.checkout import Checkout
 from sandbox.control.buyer import CHALLENGE_CODE, answer_challenge, owner
+from sandbox.later import Later
 from sandbox.pages import approve, form
 from sandbox.pages.page import render
 from sandbox.pages.payee import payee_of
@@ -26,6 +27,7 @@ NAMES: dict[MethodType, str] = {
     "debit": "SEPA direct debit",
     "klarna": "Klarna",
     "afterpay": "Afterpay",
+    "paypal": "PayPal",
 }
 FIELDS = ("card", "expiry", "cvc", "iban", "name", "email")
 
@@ -148,10 +150,9 @@ def _wrong(chosen: MethodType, typed: dict[str, str], now: int) -> dict[str, str
     return _wrong_account(typed) if chosen == "debit" else _wrong_card(typed, now)
 
 
-def _paid_later(work: Work, payment: Payment) -> str | None:
-    """Return whose page a buyer approves a plan on, where it is not their bank's."""
-    plan = later.BY_NAME.get(work.get(Method, payment.method).type) if payment.method else None
-    return plan.shown if plan else None
+def _paid_later(work: Work, payment: Payment) -> Later | None:
+    """Return on whose page a buyer approves, where it is not their bank's."""
+    return later.BY_NAME.get(work.get(Method, payment.method).type) if payment.method else None
 
 
 def _wrong_account(typed: dict[str, str]) -> dict[str, str]:

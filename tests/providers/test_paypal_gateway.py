@@ -45,7 +45,7 @@ async def late_gateway(
     return paypal_gateway(desk.account, http, await paypal.roots(desk.account), clock=clock, **more)
 
 
-@pytest.mark.row("PAY-05", partly="as a method through Adyen")
+@pytest.mark.row("PAY-05", partly="at PayPal itself; as a method through Adyen: test_adyen.py")
 async def test_an_order_is_approved_captured_and_refunded(
     paypal_account: PayPalDesk, order: MakeOrder
 ) -> None:

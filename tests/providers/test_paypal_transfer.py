@@ -41,7 +41,7 @@ async def transferred(desk: PayPalDesk, payee: str = ANN) -> str:
     return made.provider_ref
 
 
-@pytest.mark.row("PAY-05", partly="as a method through Adyen")
+@pytest.mark.row("PAY-05", partly="at PayPal itself; as a method through Adyen: test_adyen.py")
 async def test_a_receiver_is_paid_and_the_balance_is_less(desk: PayPalDesk) -> None:
     transfers = transfers_of(desk)
     made = await transfers.transfer(ANN, SHARE, transfer_id="t", op_key="t:transfer:1")

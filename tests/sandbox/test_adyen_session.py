@@ -38,6 +38,41 @@ async def test_a_session_without_a_page_has_data_and_no_address(merchant: Mercha
     assert "url" not in session
 
 
+async def test_a_buyer_pays_out_of_paypal(merchant: Merchant) -> None:
+    session = await merchant.session(allowedPaymentMethods=["paypal"])
+    asked = await merchant.pay(session["id"], later="paypal")
+
+    assert asked["outcome"] == "needs_action"
+    await merchant.control("POST", f"/payments/{asked['payment']}/challenge", code="123456")
+
+    (item,) = await merchant.told()
+    assert (item["eventCode"], item["success"], item["paymentMethod"]) == ("AUTHORISATION", "true", "paypal")
+    assert "cardSummary" not in item["additionalData"]
+
+
+@pytest.mark.parametrize(
+    ("wished", "taken"),
+    [
+        ({}, ["card", "paypal"]),
+        ({"allowedPaymentMethods": ["scheme", "ideal"]}, ["card"]),
+        ({"allowedPaymentMethods": ["paypal"]}, ["paypal"]),
+        ({"blockedPaymentMethods": ["paypal"]}, ["card"]),
+        ({"allowedPaymentMethods": ["ideal"]}, ["card"]),
+    ],
+)
+async def test_a_session_takes_what_the_merchant_allows(
+    merchant: Merchant, wished: dict[str, Any], taken: list[str]
+) -> None:
+    session = await merchant.session(**wished)
+
+    paid = {}
+    for method, means in (("paypal", {"later": "paypal"}), ("card", {"card": VISA})):
+        path = f"{merchant.url}/_sandbox/checkout/{session['id']}/pay"
+        async with merchant.http.post(path, json=means) as answer:
+            paid[method] = answer.status
+    assert paid == {method: 200 if method in taken else 422 for method in ("paypal", "card")}
+
+
 async def test_the_result_of_a_session_is_told_to_whoever_brings_it_back(merchant: Merchant) -> None:
     session = await merchant.session(mode="hosted", themeId="theme")
     form = {"card": VISA, "expiry": "03/30", "cvc": "737", "email": "ada@example.com", "name": ""}

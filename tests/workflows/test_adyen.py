@@ -207,6 +207,28 @@ async def test_a_bank_asks_in_a_browser_and_says_no_and_then_yes(stack: Stack, b
     assert await violations(stack) == []
 
 
+@pytest.mark.row("PAY-05")
+async def test_paypal_pays_through_adyen(stack: Stack) -> None:
+    stack, shop = await at_adyen(stack)
+    booking = await stack.book(shop)
+    opened = await stack.checkout(booking, method="paypal")
+    session = opened["payment_url"].rpartition("/")[2]
+
+    asked = await stack.sandbox.control(f"checkout/{session}/pay", later="paypal")
+    assert (asked["outcome"], (await stack.read(booking))["status"]) == ("needs_action", "awaiting_payment")
+    await stack.sandbox.control(f"payments/{asked['payment']}/challenge", code="123456")
+    await stack.wait_for(booking, "confirmed")
+
+    (payment,) = await stack.rows("select provider, method, card_brand, card_last4, status from payments")
+    assert payment == {
+        "provider": "adyen", "method": "paypal", "card_brand": None, "card_last4": None,
+        "status": "captured",
+    }  # fmt: skip
+    await until(stack, await give_back(stack, opened["payment_id"]), "completed")
+    assert await stack.sandbox.kept() == 0
+    assert await violations(stack) == []
+
+
 async def typed(page: Page) -> None:
     """Type a card whose bank asks, and go on to the bank."""
     for label, text in (

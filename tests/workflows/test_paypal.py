@@ -35,7 +35,7 @@ async def captures(stack: Stack) -> int:
     return len([event for event in events if event["event_type"] == CAPTURED])
 
 
-@pytest.mark.row("PAY-05", partly="as a method through Adyen")
+@pytest.mark.row("PAY-05", partly="at PayPal itself; as a method through Adyen: test_adyen.py")
 @pytest.mark.row("WHK-20", partly="payout items")
 async def test_a_booking_is_paid_over_paypal(stack: Stack) -> None:
     stack, shop = await at_paypal(stack)
