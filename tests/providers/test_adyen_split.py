@@ -96,7 +96,7 @@ async def have(adyen: Desk, *balances: str) -> list[int]:
     return [await balance(adyen.account, each) for each in balances]
 
 
-async def test_vendors_have_their_portions_and_give_them_back_in_parts(adyen: Desk, order: MakeOrder) -> None:
+async def test_vendors_have_their_portions_and_give_what_a_refund_says(adyen: Desk, order: MakeOrder) -> None:
     boat, lunch = await vendors(adyen)
     portions = divided(boat, lunch)
     wished = order(portions=portions)
@@ -105,9 +105,12 @@ async def test_vendors_have_their_portions_and_give_them_back_in_parts(adyen: De
     await adyen.pay(opened)
 
     assert await have(adyen, boat, lunch) == [BOAT, LUNCH]
-    part = in_proportion(usd(20_000), portions)
+    part = tuple(
+        portion.model_copy(update={"amount": usd(minor)})
+        for portion, minor in zip(portions, (15_000, 1_000, 4_000), strict=True)
+    )
     await refunding(adyen, opened.provider_ref, usd(20_000), portions=part)()
-    assert await have(adyen, boat, lunch) == [BOAT - 10_800, LUNCH - 3_000]
+    assert await have(adyen, boat, lunch) == [BOAT - 15_000, LUNCH - 1_000]
 
 
 async def test_a_part_that_is_taken_of_a_hold_is_divided_anew(adyen: Desk, order: MakeOrder) -> None:
