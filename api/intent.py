@@ -70,10 +70,14 @@ class PaymentFor(Shape):
 
 
 class PaymentForAnswer(Answer):
-    """Where to pay (`redirect_url`), or what a provider's own script is begun with (`session_data`)."""
+    """Where to pay (`redirect_url`), or what a provider's own script is begun with (`session_data`, and the
+    `publishable_key` of our account there).
+    """
 
     payment_id: UUID
+    provider: str
     session_data: str | None = None
+    publishable_key: str | None = None
     redirect_url: str | None = None
 
 
@@ -94,10 +98,12 @@ class IntentWish(Shape):
 
 
 class IntentAnswer(Answer):
-    """What the client pays with."""
+    """What the client pays with, at which provider: the one that took the wish, whoever was asked first."""
 
     payment_id: UUID
+    provider: str
     client_secret: str | None = None
+    publishable_key: str | None = None
 
 
 @router.post("", status_code=201, response_model=PaymentForAnswer, responses={**NOS, **problem.PENDING})
@@ -124,7 +130,11 @@ async def create_payment(
     return _reshaped(
         answer,
         lambda paid: PaymentForAnswer(
-            payment_id=paid.payment_id, session_data=paid.client_secret, redirect_url=paid.payment_url
+            payment_id=paid.payment_id,
+            provider=paid.provider,
+            session_data=paid.client_secret,
+            publishable_key=paid.publishable_key,
+            redirect_url=paid.payment_url,
         ),
     )
 
@@ -156,7 +166,13 @@ async def create_intent(
         now=now,
     )
     return _reshaped(
-        answer, lambda paid: IntentAnswer(payment_id=paid.payment_id, client_secret=paid.client_secret)
+        answer,
+        lambda paid: IntentAnswer(
+            payment_id=paid.payment_id,
+            provider=paid.provider,
+            client_secret=paid.client_secret,
+            publishable_key=paid.publishable_key,
+        ),
     )
 
 

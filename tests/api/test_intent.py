@@ -7,9 +7,11 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from domain.route import AccountName
 from tests.support.card import shows_card
 from tests.support.stack import Booked, Stack, bearer
 from tests.support.wait import eventually
+from tests.workflows.test_route import open_account
 
 BACK = "/docs"
 
@@ -47,15 +49,31 @@ async def test_both_shapes_open_a_payment_and_answer_in_their_own_words(stack: S
     intent = await ask(stack, other, intent_of(other, email="ADA@example.com"), path="/create-intent")
 
     assert (page.status_code, intent.status_code) == (201, 201), (page.text, intent.text)
-    assert page.json().keys() == {"payment_id", "session_data", "redirect_url"}
-    assert intent.json().keys() == {"payment_id", "client_secret"}
+    assert page.json().keys() == {
+        *("payment_id", "provider", "session_data", "publishable_key", "redirect_url")
+    }
+    assert intent.json().keys() == {"payment_id", "provider", "client_secret", "publishable_key"}
     assert intent.json()["client_secret"].startswith("pi_")
+    assert (intent.json()["provider"], intent.json()["publishable_key"]) == ("stripe", "pk_test_sandbox")
     assert await stack.sandbox.pay(page.json()["redirect_url"]) == "paid"
     await stack.wait_for(one, "confirmed")
     row = (await stack.rows("select * from payments where booking_id = $1", one.id))[0]
     assert str(row["id"]) == page.json()["payment_id"]
     assert (row["resource_type"], row["resource_id"]) == ("booking", one.id)
     assert row["metadata"] == '{"campaign": "autumn"}'
+
+
+@pytest.mark.row("PAY-06")
+async def test_an_intent_names_who_took_it_in_anothers_stead(stack: Stack) -> None:
+    shop = await stack.shop()
+    await open_account(shop, AccountName(provider="adyen", name="default"))
+    booking = await stack.book(shop)
+    await stack.sandbox.break_down("POST /v1/payment_intents", "rate_limit")
+
+    told = (await ask(stack, booking, intent_of(booking), path="/create-intent")).json()
+
+    assert (told["provider"], told["publishable_key"]) == ("adyen", stack.settings.adyen_client_key)
+    assert told["client_secret"]
 
 
 @pytest.mark.row("PAY-03")
