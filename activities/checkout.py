@@ -172,4 +172,5 @@ def _order(ask: CreatePayment, begun: _Begun) -> Order:
         method=ask.wish.method,
         stored=begun.stored,
         portions=begun.portions,
+        settles_within=ask.wish.settles_within,
     )

@@ -204,15 +204,19 @@ def _is_declined(opened: Opened) -> bool:
 
 
 def _checkout(ask: CreatePayment, row: Payment, opened: Opened) -> Checkout:
-    """Say how to pay, and until when: the hold ends before a provider's page can be made to lapse."""
+    """Say how to pay, and until when: the hold ends before a provider's page can be made to lapse. It is kept
+    for a bank transfer.
+    """
+    ends = [opened.expires_at] if opened.transfer else [ask.expires_at, opened.expires_at]
     return Checkout(
         payment_id=ask.payment_id,
         provider=row.provider,
         account=row.account,
         payment_url=opened.payment_url,
         client_secret=opened.client_secret,
+        transfer=opened.transfer,
         paid=any(fact.kind in SUCCESS for fact in opened.facts),
-        expires_at=min(filter(None, (ask.expires_at, opened.expires_at)), default=None),
+        expires_at=min(filter(None, ends), default=None),
         ends_wait=opened.ends_wait,
     )
 

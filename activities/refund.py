@@ -15,6 +15,7 @@ from db.payment import fold
 from db.refund import intent, outcome, read as refunds
 from db.refund.read import Refund
 from db.session import Connection, Database
+from domain.bank import BANK
 from domain.payment import PaymentFact
 from domain.refund import (
     LONG,
@@ -170,4 +171,6 @@ def _needs_person(row: Refund, now: datetime, *, left: int) -> str:
         return "less_is_left" if left > 0 else ""
     if row.status is RefundStatus.FAILED:
         return "sent_back_twice" if row.retry_of else ""
+    if row.provider == BANK and not row.status.is_final:
+        return "owed_by_transfer"
     return "takes_long" if not row.status.is_final and now - row.created_at > LONG else ""

@@ -59,6 +59,7 @@ from api.limit import Limits, RateLimitFields, Rules as LimitRules
 from api.middleware import BodyLimit, SafeHeaders, Watch
 from api.openapi import describer
 from api.operator import (
+    bank,
     block,
     booking as attended,
     case,
@@ -115,6 +116,7 @@ PARTS = (
     report,
     registry,
     routing,
+    bank,
 )
 
 # Of bookings that are written in one transaction.

@@ -33,6 +33,7 @@ from db.payment import read as payments
 from db.payment.attempt import Asker, note
 from db.payment.read import Payment
 from db.session import Connection
+from domain.bank import BankTransfer
 from domain.ids import MethodId, PaymentId, TenantId
 from domain.payment import CASH, Checkout, PaymentStatus
 from domain.refusal import (
@@ -122,7 +123,8 @@ class PaymentWish(Shape):
 
 
 class PaymentAnswer(Answer):
-    """An attempt to pay: where to pay (`payment_url`), or with what (`client_secret`, `publishable_key`).
+    """An attempt to pay: where to pay (`payment_url`), with what (`client_secret`, `publishable_key`), or
+    whom, by a bank `transfer` that has to come until `expires_at`.
 
     With `refused` (a problem's code) the wish was answered no. Beyond `pending` nobody has to do anything:
     the booking tells what comes of it. Else it is not answered yet: send the same request again under the
@@ -135,6 +137,7 @@ class PaymentAnswer(Answer):
     payment_url: str | None = None
     client_secret: str | None = None
     publishable_key: str | None = None
+    transfer: BankTransfer | None = None
     expires_at: Instant | None = None
     refused: str | None = None
 
@@ -142,7 +145,7 @@ class PaymentAnswer(Answer):
     def answered(self) -> bool:
         """Say whether this is how to pay, or a no: an answer that stays."""
         done = self.status is not PaymentStatus.PENDING
-        return bool(self.payment_url or self.client_secret or self.refused) or done
+        return bool(self.payment_url or self.client_secret or self.transfer or self.refused) or done
 
 
 @router.post(
@@ -294,7 +297,11 @@ async def payable_through(
         }
         raise InvalidRequest("The wish to pay breaks a rule.", errors=[error])
     purchase = Purchase(
-        offer_id=sold.offer_id, currency=sold.currency, country=wish.from_country, method=wish.method
+        offer_id=sold.offer_id,
+        currency=sold.currency,
+        minor=wish.amount.minor if wish.amount else sold.minor,
+        country=wish.from_country,
+        method=wish.method,
     )
     return await routed(
         connection,
@@ -377,7 +384,9 @@ async def opened(
 
 def sold(booking: Booking) -> Sold:
     """Say what a payment of a booking is for."""
-    return Sold(booking.tenant_id, booking.channel_id, booking.offer_id, booking.due.currency)
+    return Sold(
+        booking.tenant_id, booking.channel_id, booking.offer_id, booking.due.currency, booking.due.minor
+    )
 
 
 def attempt(parts: House, payment: Payment) -> PaymentAnswer:

@@ -11,7 +11,7 @@ from api import problem
 from api.deps import BASE, Caller, House, Now, Parts, Permission, may
 from api.passenger import Country
 from api.route import usable
-from api.shape import Answer
+from api.shape import MOST_MINOR, Answer
 from db import route as routes
 from domain.catalog import Slot
 from domain.ids import OfferId, TenantId
@@ -57,6 +57,10 @@ async def list_available(
     currency: Currency,
     now: Now,
     country: Annotated[Country | None, Query(description="the buyer's")] = None,
+    minor: Annotated[
+        int | None,
+        Query(ge=1, le=MOST_MINOR, description="the amount, in minor units: some methods have limits"),
+    ] = None,
     offer_id: Annotated[UUID | None, Query(description="what is bought: its own way to pay counts")] = None,
     slot_id: Annotated[
         UUID | None, Query(description="leaves out what settles after its sale is over")
@@ -70,10 +74,10 @@ async def list_available(
         drawers = await usable(connection, parts, caller.tenant_id, cash=True)
     found = []
     for method in METHODS:
-        if not method.serves(country, currency) or not _settles_in_time(method, slot, now):
+        if not method.serves(country, currency, minor) or not _settles_in_time(method, slot, now):
             continue
         offer = OfferId(offer_id) if offer_id else None
-        wanted = Purchase(offer_id=offer, currency=currency, country=country, method=method.id)
+        wanted = Purchase(offer_id=offer, currency=currency, minor=minor, country=country, method=method.id)
         ways = route(wanted, rules, accounts)
         if caller.may(Permission.TAKE_CASH):
             ways += tuple(drawers)

@@ -15,12 +15,13 @@ from domain.route import AccountName, Purchase, route
 
 
 class Sold(NamedTuple):
-    """What is paid for, and where it was sold."""
+    """What is paid for, and where it was sold; `minor` is what is due, in minor units, once it is known."""
 
     tenant_id: TenantId
     channel_id: ChannelId
     offer_id: OfferId
     currency: str
+    minor: int | None = None
 
 
 async def usable(

@@ -2,7 +2,7 @@
 
 "A → B" below means debit A, credit B; a debit is positive. Balances come from entries, never from bookings.
 
-    payment captured    provider_clearing:<account> (cash: cash_drawer:<account>) → customer_deposits
+    payment captured    provider_clearing:<account> (or a place of our own) → customer_deposits
     booking confirmed   customer_deposits → vendor_payable:<vendor>, organizer_payable:pending, platform_fee
     refund decided      whoever has earned it, else customer_deposits → refund_payable
     refund completed    refund_payable → provider_clearing:<account>
@@ -16,6 +16,7 @@ owed again. It stays so until another refund of the payment is decided, which re
 
 from collections.abc import Mapping, Sequence
 
+from domain.bank import BANK
 from domain.dispute import FundsMoved
 from domain.ids import BookingId, DisputeId, PaymentId, RefundId
 from domain.money import Money, allocate, zero
@@ -52,10 +53,9 @@ class Posting(Value):
 
 
 def provider_clearing(provider: str, account: str) -> str:
-    """Name the account for what a provider holds for us; cash lies in a drawer of our own."""
-    if provider == CASH:
-        return f"cash_drawer:{account}"
-    return f"provider_clearing:{provider}:{account}"
+    """Name the account for what a provider holds for us; cash and transfers lie in places of our own."""
+    ours = {CASH: f"cash_drawer:{account}", BANK: f"bank_account:{account}"}
+    return ours.get(provider, f"provider_clearing:{provider}:{account}")
 
 
 def vendor_clearing(clearing: str) -> str:

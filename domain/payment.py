@@ -20,6 +20,7 @@ from typing import Any
 
 from pydantic import Field
 
+from domain.bank import BankTransfer
 from domain.ids import BookingId, MethodId, PaymentId, RefundId, TenantId
 from domain.money import Money
 from domain.route import AccountName
@@ -301,9 +302,9 @@ class CreatePayment(Value):
 
 
 class Checkout(Value):
-    """An open checkout: where to pay (`payment_url`) or what to pay with (`client_secret`), never both; and
-    neither when it is `paid` already, as cash is. With `ends_wait` it lapses at `expires_at` by itself, and
-    with it the wait for the money.
+    """An open checkout: where to pay (`payment_url`), with what (`client_secret`) or whom (`transfer`),
+    one of them; none when it is `paid` already, as cash is. With `ends_wait` it lapses at `expires_at` by
+    itself, and with it the wait for the money.
     """
 
     payment_id: PaymentId
@@ -311,6 +312,7 @@ class Checkout(Value):
     account: str = "default"
     payment_url: str | None = None
     client_secret: str | None = None
+    transfer: BankTransfer | None = None
     expires_at: datetime | None = None
     paid: bool = False
     ends_wait: bool = False

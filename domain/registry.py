@@ -5,9 +5,13 @@ The names are ours: what a provider calls a method is known to its adapter alone
 """
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 
+from pydantic import Field
+
+from domain.bank import BANK, TRANSFER
 from domain.value import Value
 
 
@@ -33,7 +37,9 @@ class Availability(StrEnum):
 class PaymentMethod(Value):
     """One method; `providers`, where it is offered now, are those whose adapters know it.
 
-    `countries` (ISO 3166-1) are the buyer's and `currencies` ISO 4217; none named is any. Money that a method
+    `countries` (ISO 3166-1) are the buyer's and `currencies` ISO 4217; none named is any. From a country that
+    is in `local` only that currency of it is taken. `limits` are the least and the most that may be paid, in
+    minor units by currency. Money that a method
     `holds` may be authorised first and taken later, else it is taken at once. One that is `recurring` may be
     stored. One that settles late does so `settles_within` so long.
     """
@@ -44,6 +50,8 @@ class PaymentMethod(Value):
     providers: tuple[str, ...] = ()
     countries: frozenset[str] = frozenset()
     currencies: frozenset[str] = frozenset()
+    local: Mapping[str, str] = Field(default_factory=dict)
+    limits: Mapping[str, tuple[int, int]] = Field(default_factory=dict)
     brands: tuple[str, ...] = ()
     holds: bool = False
     refunds: bool = True
@@ -52,13 +60,21 @@ class PaymentMethod(Value):
     settles_within: timedelta | None = None
     availability: Availability = Availability.OFFERED
 
-    def serves(self, country: str | None, currency: str) -> bool:
-        """Say whether a buyer from this country (not known: from anywhere) may pay so in this currency."""
+    def serves(self, country: str | None, currency: str, minor: int | None = None) -> bool:
+        """Say whether a buyer from this country (not known: from anywhere) may pay so in this currency, so
+        much of it, in minor units (not known: any).
+        """
         return (
             self.availability is Availability.OFFERED
             and (country is None or not self.countries or country in self.countries)
             and (not self.currencies or currency in self.currencies)
+            and self.local.get(country or "", currency) == currency
+            and (minor is None or self._is_within(currency, minor))
         )
+
+    def _is_within(self, currency: str, minor: int) -> bool:
+        least, most = self.limits.get(currency, (minor, minor))
+        return least <= minor <= most
 
 
 def _codes(text: str) -> frozenset[str]:
@@ -73,6 +89,25 @@ _SEPA = _codes(
 )
 # https://developer.paypal.com/reference/currency-codes/, but for those used within one country only.
 _PAYPAL = _codes("AUD CAD CHF CZK DKK EUR GBP HKD HUF ILS JPY MXN NOK NZD PHP PLN SEK SGD THB TWD USD")
+
+# Whose buyers may pay later, and in which currency (https://docs.stripe.com/payments/klarna and
+# https://docs.stripe.com/payments/afterpay-clearpay).
+_KLARNA = {
+    **dict.fromkeys(_codes("AT BE DE ES FI FR GR IE IT NL PT"), "EUR"),
+    "AU": "AUD",
+    "CA": "CAD",
+    "CH": "CHF",
+    "CZ": "CZK",
+    "DK": "DKK",
+    "GB": "GBP",
+    "NO": "NOK",
+    "NZ": "NZD",
+    "PL": "PLN",
+    "RO": "RON",
+    "SE": "SEK",
+    "US": "USD",
+}
+_AFTERPAY = {"AU": "AUD", "CA": "CAD", "GB": "GBP", "NZ": "NZD", "US": "USD"}
 
 METHODS: tuple[PaymentMethod, ...] = (
     PaymentMethod(
@@ -144,30 +179,57 @@ METHODS: tuple[PaymentMethod, ...] = (
         currencies=_EUR,
         availability=Availability.ENDED,
     ),
-    PaymentMethod(id="klarna", name="Klarna", kind=_K.LATER, holds=True, availability=Availability.PLANNED),
     PaymentMethod(
-        id="afterpay", name="Afterpay", kind=_K.LATER, holds=True, availability=Availability.PLANNED
+        id="klarna",
+        name="Klarna",
+        kind=_K.LATER,
+        providers=("stripe",),
+        countries=frozenset(_KLARNA),
+        currencies=frozenset(_KLARNA.values()),
+        local=_KLARNA,
+        holds=True,
     ),
     PaymentMethod(
-        id="bank_transfer",
+        id="afterpay",
+        name="Afterpay",
+        kind=_K.LATER,
+        providers=("stripe",),
+        countries=frozenset(_AFTERPAY),
+        currencies=frozenset(_AFTERPAY.values()),
+        local=_AFTERPAY,
+        limits={
+            **dict.fromkeys(("AUD", "CAD", "NZD"), (100, 200_000)),
+            "GBP": (100, 120_000),
+            "USD": (100, 400_000),
+        },
+        holds=True,
+    ),
+    PaymentMethod(
+        id=TRANSFER,
         name="Bank transfer",
         kind=_K.BANK,
+        providers=(BANK,),
+        currencies=_EUR,
         settles_within=timedelta(days=7),
-        availability=Availability.PLANNED,
     ),
 )
 
 KNOWN = frozenset(provider for method in METHODS for provider in method.providers)
 
 
-def takes(provider: str, *, method: str | None, country: str | None, currency: str) -> bool:
-    """Say whether a provider takes this currency from a buyer of this country, by this method or by any.
+def takes(
+    provider: str, *, method: str | None, country: str | None, currency: str, minor: int | None = None
+) -> bool:
+    """Say whether a provider takes so much of this currency (`minor` units; not known: any) from a buyer of
+    this country, by this method or by any that settles at once.
 
     One that is not in the table is asked and answers for itself.
     """
     if provider not in KNOWN:
         return True
     return any(
-        provider in each.providers and method in (None, each.id) and each.serves(country, currency)
+        provider in each.providers
+        and (each.settles_within is None if method is None else method == each.id)
+        and each.serves(country, currency, minor)
         for each in METHODS
     )

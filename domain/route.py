@@ -27,9 +27,13 @@ class AccountName(Value):
 
 
 class Purchase(Value):
-    """What a payment is for, as far as its route depends on it; all but the currency may not be known."""
+    """What a payment is for, as far as its route depends on it; all but the currency may not be known.
+
+    `minor` is its amount in minor units.
+    """
 
     currency: str
+    minor: int | None = None
     offer_id: OfferId | None = None
     country: str | None = None
     method: str | None = None
@@ -86,6 +90,10 @@ def route(
         if account in accounts
         and provider in (None, account.provider)
         and registry.takes(
-            account.provider, method=purchase.method, country=purchase.country, currency=purchase.currency
+            account.provider,
+            method=purchase.method,
+            country=purchase.country,
+            currency=purchase.currency,
+            minor=purchase.minor,
         )
     )

@@ -9,8 +9,16 @@ import aiohttp
 
 from providers.adyen_gateway.gateway import AdyenGateway
 from providers.adyen_gateway.memory import Memory
+from providers.bank import BankGateway
 from providers.cash import CashGateway
-from providers.credential import ACCOUNT, AdyenCredential, Credential, PayPalCredential, StripeCredential
+from providers.credential import (
+    ACCOUNT,
+    AdyenCredential,
+    BankCredential,
+    Credential,
+    PayPalCredential,
+    StripeCredential,
+)
 from providers.gateway import Gateway
 from providers.paypal_gateway.gateway import PayPalGateway
 from providers.protection import Guards
@@ -45,6 +53,8 @@ def gateways(credentials: Iterable[Credential], shared: Shared) -> Iterator[Gate
                 yield _adyen(each, shared)
             case PayPalCredential():
                 yield _paypal(each, shared)
+            case BankCredential():
+                yield BankGateway(each.name, each.payee, shared.memory(each.provider, each.name))
     yield CashGateway(ACCOUNT)
 
 

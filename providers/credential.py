@@ -5,7 +5,9 @@ signed with, which may be several while one is rotated.
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from domain.bank import Payee, is_sound, without_blanks
 
 ACCOUNT = "default"
 NAME = r"^[A-Za-z0-9_-]{1,40}$"
@@ -13,6 +15,14 @@ HMAC_KEYS = r"^([0-9A-Fa-f]{2})+(,([0-9A-Fa-f]{2})+)*$"
 LOGIN = r"^([^:]+:.+)?$"
 
 Secret = Annotated[str, Field(min_length=1, repr=False)]
+
+
+def account_number(text: str) -> str:
+    """Check the number of a bank account (ISO 13616), given back without blanks."""
+    number = without_blanks(text)
+    if not is_sound(number):
+        raise ValueError("its check digits are wrong")
+    return number
 
 
 def listed(text: str) -> tuple[str, ...]:
@@ -97,7 +107,38 @@ class PayPalCredential(_Credential):
         return ()
 
 
-Credential = Annotated[StripeCredential | AdyenCredential | PayPalCredential, Field(discriminator="provider")]
+class BankCredential(_Credential):
+    """Our own account at a bank, which transfers come to: whom buyers name, and its number."""
+
+    provider: Literal["bank"] = "bank"
+    holder: Annotated[str, Field(min_length=1, max_length=70)]
+    iban: Annotated[str, AfterValidator(account_number)]
+    bic: Annotated[str, Field(pattern=r"^[A-Z]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?$")]
+
+    @property
+    def payee(self) -> Payee:
+        """Whom buyers pay."""
+        return Payee(holder=self.holder, iban=self.iban, bic=self.bic)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What its deliveries may be signed with: a bank sends none."""
+        return ()
+
+    @property
+    def publishable_key(self) -> str:
+        """What a buyer's browser shows: nothing."""
+        return ""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What says of which mode the account is: nothing."""
+        return ()
+
+
+Credential = Annotated[
+    StripeCredential | AdyenCredential | PayPalCredential | BankCredential, Field(discriminator="provider")
+]
 LIST = TypeAdapter[tuple[Credential, ...]](tuple[Credential, ...])
 
 

@@ -24,6 +24,7 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
+from domain.bank import BankTransfer
 from domain.ids import BookingId, PaymentId, TenantId
 from domain.money import Money
 from domain.payment import Closing, PaymentFact
@@ -101,7 +102,8 @@ class Order(Value):
     `expires_at` is when it should lapse by itself, where the provider can; `description` is shown to the
     buyer. `method` is the one to offer; without one, all that settle at once. With `manual_capture` the money
     is only authorised. It is divided into `portions`, by who divides. With `stored` it is tried at once with
-    what the provider keeps for the buyer, who may still be asked by their bank.
+    what the provider keeps for the buyer, who may still be asked by their bank. `settles_within` is how long
+    a method that settles late may take.
     """
 
     tenant_id: TenantId
@@ -117,12 +119,14 @@ class Order(Value):
     method: str | None = None
     stored: Stored | None = None
     portions: tuple[Portion, ...] = ()
+    settles_within: timedelta | None = None
 
 
 class Opened(Value):
     """An open checkout: its reference at the provider, and where or with what to pay; or `facts` of a payment
     that needs nobody any more, as cash does, or that was tried with a stored method. With `ends_wait` the
-    booking waits for nothing else once it has lapsed.
+    booking waits for nothing else once it has lapsed. A `transfer` is waited for until `expires_at`, which is
+    behind the order's own.
     """
 
     provider_ref: str
@@ -130,6 +134,7 @@ class Opened(Value):
     client_secret: str | None = None
     expires_at: datetime | None = None
     ends_wait: bool = False
+    transfer: BankTransfer | None = None
     facts: tuple[PaymentFact, ...] = ()
 
 
@@ -184,7 +189,7 @@ class Gateway(Protocol):
 
     @property
     def provider(self) -> str:
-        """The provider's name in our records: stripe, adyen, paypal, cash."""
+        """The provider's name in our records: stripe, adyen, paypal, bank, cash."""
 
     @property
     def account(self) -> str:

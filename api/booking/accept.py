@@ -162,12 +162,12 @@ async def _placement(
     if wish.expected_total is not None and wish.expected_total.money() != chosen.total:
         raise _broken("/expected_total", "price_changed", "This is not our price.", total=chosen.total)
     offer, slot = chosen.sale.offer, chosen.sale.slot
+    to_pay = due(chosen.total, offer.terms)
     if wish.payment is not None:
-        paid_for = Sold(channel.tenant_id, channel.id, offer.id, offer.currency)
+        paid_for = Sold(channel.tenant_id, channel.id, offer.id, offer.currency, to_pay.minor or None)
         async with parts.database.tenant(channel.tenant_id) as connection:
             await payable_through(connection, parts, paid_for, wish.payment, at="/payment")
         refuse_unbillable(wish.payment.billing, offer.terms, wish.payment.method, at="/payment")
-    to_pay = due(chosen.total, offer.terms)
     booking_id = BookingId(uuid7())
     quantity = sum(line.quantity for line in chosen.lines)
     whole = wish.payment is not None or not to_pay

@@ -56,6 +56,11 @@ select tenant_id, booking_id, id as payment_id from payments
  where provider = $1 and account = $2 and provider_ref = $3
 """
 
+OF_TRANSFER = """
+select id from payments
+ where tenant_id = $1 and provider = 'bank' and account = $2 and checkout -> 'transfer' ->> 'reference' = $3
+"""
+
 BY_CAPTURE = """
 select tenant_id, payment_id from payment_operations
  where provider = $1 and account = $2 and kind = 'captured' and operation = $3
@@ -164,6 +169,14 @@ async def page(
         PAGE, tenant_id, user_id, status.value if status else None, since, until, after, limit
     )
     return [_payment(row) for row in rows]
+
+
+async def of_transfer(
+    connection: Connection, tenant_id: TenantId, account: str, reference: str
+) -> Payment | None:
+    """Find the payment whose bank transfer names this reference."""
+    found = await connection.fetchval(OF_TRANSFER, tenant_id, account, reference)
+    return await find(connection, tenant_id, found) if found else None
 
 
 async def by_reference(

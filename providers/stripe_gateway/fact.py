@@ -20,6 +20,8 @@ from providers.stripe_gateway.decline import Reason, reason
 Json = dict[str, Any]
 
 PROVIDER = "stripe"
+# What our callers call a method that Stripe calls otherwise.
+OURS = {"afterpay_clearpay": "afterpay"}
 
 _INTENT = {
     "requires_payment_method": FactKind.PENDING,
@@ -135,7 +137,7 @@ def _tried_with(charge: Json) -> Json:
     details, outcome = charge.get("payment_method_details") or {}, charge.get("outcome") or {}
     card, score = details.get("card") or {}, outcome.get("risk_score")
     return {
-        "method": details.get("type"),
+        "method": OURS.get(details.get("type", ""), details.get("type")),
         "card_brand": card.get("brand"),
         "card_last4": card.get("last4"),
         "risk_score": None if score is None else (RISKIEST * score / 100).quantize(Decimal("0.01")),

@@ -30,10 +30,13 @@ DELAYED: list[str] = [
     "us_bank_account",
 ]
 # What our callers call a method that Stripe calls otherwise: its wallets show on a card's page.
-NAMES = {"apple_pay": "card", "google_pay": "card"}
+NAMES = {"apple_pay": "card", "google_pay": "card", "afterpay": "afterpay_clearpay"}
 # Methods whose money can be held before it is taken.
 HOLDABLE = frozenset(
-    {"card", "link", "paypal", "klarna", "amazon_pay", "mobilepay", "revolut_pay", "satispay"}
+    {
+        *("card", "link", "paypal", "klarna", "afterpay_clearpay"),
+        *("amazon_pay", "mobilepay", "revolut_pay", "satispay"),
+    }
 )
 
 

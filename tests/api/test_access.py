@@ -54,6 +54,8 @@ PAYMENT = {
     "return_url": RETURN,
 }
 INTENT = {"amount": 2500, "currency": "EUR", "booking_reference": "BK-2026-000001"}
+LINE = {"line": "0017", "booked_at": "2026-11-24T00:00:00Z"}
+RECEIPT = {**LINE, "reference": "RF18539007547034", "amount": {"minor": 2500, "currency": "EUR"}}
 
 # Everything that asks for a credential, with a good body, by what it needs.
 ASKED: list[tuple[Permission, str, str, dict[str, Any] | None]] = [
@@ -115,6 +117,8 @@ ASKED: list[tuple[Permission, str, str, dict[str, Any] | None]] = [
     (Permission.OPERATE, "GET", "/disputes/{any}", None),
     (Permission.OPERATE, "GET", "/admin/payment-routes", None),
     (Permission.OPERATE, "PUT", "/admin/payment-routes", {"rules": []}),
+    (Permission.OPERATE, "POST", "/admin/bank-receipts", RECEIPT),
+    (Permission.OPERATE, "POST", "/admin/refunds/{any}/transferred", LINE),
     (Permission.OPERATE, "GET", "/admin/cases", None),
     (Permission.OPERATE, "GET", "/admin/cases/{any}", None),
     (Permission.OPERATE, "POST", "/admin/cases/{any}/close", {"note": "what"}),

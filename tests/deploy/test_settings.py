@@ -186,6 +186,9 @@ SECOND = {
 }
 
 
+AT_THE_BANK = {"holder": "Events", "iban": "DE89 3704 0044 0532 0130 00", "bic": "COBADEFFXXX"}
+
+
 def further(provider: str, mode: str = "test", **changed: str) -> dict[str, str]:
     keys = {name: value.replace("{}", mode) for name, value in SECOND[provider].items()}
     return {"provider": provider, "name": "second", **keys, **changed}
@@ -206,6 +209,14 @@ def test_further_accounts_stand_beside_the_main_ones(monkeypatch: pytest.MonkeyP
     assert [each.secrets for each in settings.credentials[-2:]] == [(LONG, LONG), ("A", "B")]
 
 
+def test_an_account_at_a_bank_is_named_to_buyers_by_its_number_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, {**DEVELOPMENT, **with_further({"provider": "bank", **AT_THE_BANK})})
+
+    (account,) = (each for each in settings.credentials if each.provider == "bank")
+    assert account.payee.iban == "DE89370400440532013000"
+    assert (account.name, account.secrets, account.publishable_key) == ("default", (), "")
+
+
 @pytest.mark.row("DEP-09")
 @pytest.mark.parametrize(
     ("environment", "accounts", "why"),
@@ -220,6 +231,7 @@ def test_further_accounts_stand_beside_the_main_ones(monkeypatch: pytest.MonkeyP
         (DEVELOPMENT, [further("stripe", name="a/b")], "does not fit at 0/stripe/name"),
         (DEVELOPMENT, [further("stripe", colour="red")], "does not fit at 0/stripe/colour"),
         (DEVELOPMENT, [{"provider": "gold"}], "does not fit at 0"),
+        (DEVELOPMENT, [{"provider": "bank", **AT_THE_BANK, "iban": "DE88"}], "does not fit at 0/bank/iban"),
     ],
 )
 def test_further_accounts_of_another_mode_or_of_a_taken_name_are_refused(

@@ -28,7 +28,7 @@ def order(method: str | None, *, held: bool) -> Order:
     )
 
 
-@pytest.mark.row("PAY-09", partly="Klarna, Afterpay and bank transfer are listed as planned")
+@pytest.mark.row("PAY-09")
 @pytest.mark.parametrize(
     ("ours", "theirs", "held"),
     [
@@ -38,6 +38,8 @@ def order(method: str | None, *, held: bool) -> Order:
         ("ideal", "ideal", "automatic_async"),
         ("bizum", "bizum", "automatic_async"),
         ("sepa_debit", "sepa_debit", "automatic_async"),
+        ("klarna", "klarna", "manual"),
+        ("afterpay", "afterpay_clearpay", "manual"),
     ],
 )
 def test_a_method_goes_by_stripes_name_and_is_held_where_it_can_be(ours: str, theirs: str, held: str) -> None:
