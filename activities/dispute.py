@@ -5,9 +5,9 @@ from temporalio import activity
 from activities.checkout import gateway_of
 from db import dispute as disputes
 from db.session import Database
-from domain.dispute import DisputeReport, DisputeRequest
+from domain.dispute import DisputeFact, DisputeReport, DisputeRequest, Evidence
 from providers.dispute import Disputes
-from providers.gateway import Gateways, Refused
+from providers.gateway import Gateways, Refused, StateConflict
 from workflows import steps
 
 
@@ -19,8 +19,19 @@ class DisputeActivities:
 
     @activity.defn(name=steps.follow_dispute.name)
     async def follow_dispute(self, ask: DisputeRequest) -> DisputeReport:
-        """Ask where a dispute stands, and write it. Refuses Unknown."""
-        fact = await self._asked(ask).fetch(ask.provider_ref)
+        """Hand in the evidence that an operator has told, ask where the dispute stands, and write it. Refuses
+        Unknown.
+        """
+        async with self._payment.tenant(ask.tenant_id) as connection:
+            evidence = await disputes.evidence_to_submit(connection, ask.tenant_id, ask.dispute_id)
+        if evidence is None:
+            return await self._written(ask, await self._asked(ask).fetch(ask.provider_ref))
+        fact, taken = await _answered(self._asked(ask), ask, evidence)
+        async with self._payment.tenant(ask.tenant_id) as connection:
+            await disputes.evidence_ended(connection, ask, taken=taken)
+        return await self._written(ask, fact)
+
+    async def _written(self, ask: DisputeRequest, fact: DisputeFact) -> DisputeReport:
         async with self._payment.tenant(ask.tenant_id) as connection:
             return await disputes.record(connection, ask, fact)
 
@@ -29,3 +40,16 @@ class DisputeActivities:
         if disputes_there is None:
             raise Refused("tells_no_disputes")
         return disputes_there
+
+
+async def _answered(there: Disputes, ask: DisputeRequest, evidence: Evidence) -> tuple[DisputeFact, bool]:
+    """Hand evidence in; says how the dispute stands, and whether it was taken: now, or by an earlier call
+    whose answer was lost.
+    """
+    try:
+        return await there.submit(ask.provider_ref, evidence, op_key=f"{ask.dispute_id}:evidence:1"), True
+    except StateConflict:
+        fact = await there.fetch(ask.provider_ref)
+        return fact, not fact.state.ended
+    except Refused:
+        return await there.fetch(ask.provider_ref), False

@@ -10,7 +10,7 @@ from db.refund import owe
 from db.session import Connection, Record
 from domain import event as types, ledger as books
 from domain.case import CaseKind
-from domain.dispute import DisputeFact, DisputeReport, DisputeRequest, DisputeState
+from domain.dispute import DisputeFact, DisputeReport, DisputeRequest, DisputeState, Evidence
 from domain.ids import BookingId, DisputeId, PaymentId, TenantId
 from domain.money import Money
 from domain.refusal import Unknown
@@ -48,6 +48,42 @@ select * from disputes
 """
 
 
+# What was told first stays, unless the provider has refused it.
+TELL_EVIDENCE = """
+insert into dispute_evidence (tenant_id, dispute_id, text, product, service_on, told_by)
+values ($1, $2, $3, $4, $5, $6)
+on conflict (tenant_id, dispute_id) do update
+   set text = $3, product = $4, service_on = $5, told_by = $6, told_at = now(), refused_at = null
+ where dispute_evidence.refused_at is not null
+"""
+
+EVIDENCE = """
+select text, product, service_on, told_by, told_at, submitted_at, refused_at
+  from dispute_evidence where tenant_id = $1 and dispute_id = $2
+"""
+
+# Without the words, which only who hands them in reads.
+EVIDENCE_STANDS = """
+select told_by, told_at, submitted_at, refused_at from dispute_evidence
+ where tenant_id = $1 and dispute_id = $2
+"""
+
+END_EVIDENCE = """
+update dispute_evidence
+   set submitted_at = case when $3 then now() end, refused_at = case when not $3 then now() end
+ where tenant_id = $1 and dispute_id = $2 and submitted_at is null and refused_at is null
+"""
+
+
+class EvidenceStands(Value):
+    """What has become of the evidence that an operator told: on its way, taken by the provider, or not."""
+
+    told_by: str
+    told_at: datetime
+    submitted_at: datetime | None
+    refused_at: datetime | None
+
+
 class Dispute(Value):
     """A dispute as it stands; `taken` is what it has taken of us and not given back, `losses` how often it
     was decided against us.
@@ -74,6 +110,19 @@ class Dispute(Value):
     def report(self) -> DisputeReport:
         """Say what its run needs to know of it."""
         return DisputeReport(state=self.state, amount=self.amount, taken=self.taken)
+
+    def request(self, tenant_id: TenantId, reference: str) -> DisputeRequest:
+        """Write what its run is started with; `reference` is the booking's, for people."""
+        return DisputeRequest(
+            tenant_id=tenant_id,
+            booking_id=self.booking_id,
+            payment_id=self.payment_id,
+            dispute_id=self.id,
+            provider=self.provider,
+            account=self.account,
+            provider_ref=self.provider_ref,
+            reference=reference,
+        )
 
 
 async def record(connection: Connection, ask: DisputeRequest, fact: DisputeFact) -> DisputeReport:
@@ -103,6 +152,40 @@ async def find(connection: Connection, tenant_id: TenantId, dispute_id: DisputeI
     if row is None:
         raise Unknown("There is no such dispute.")
     return _dispute(row)
+
+
+async def tell_evidence(
+    connection: Connection, tenant_id: TenantId, dispute_id: DisputeId, evidence: Evidence, *, by: str
+) -> bool:
+    """Keep what speaks for us, as the payment role, until it is handed in; says no where something else was
+    told before and not refused.
+    """
+    await connection.execute(
+        TELL_EVIDENCE, tenant_id, dispute_id, evidence.text, evidence.product, evidence.service_on, by
+    )
+    row = await connection.fetchrow(EVIDENCE, tenant_id, dispute_id)
+    return row is not None and _evidence(row) == evidence
+
+
+async def evidence_to_submit(
+    connection: Connection, tenant_id: TenantId, dispute_id: DisputeId
+) -> Evidence | None:
+    """Give what is to be handed in, as the payment role; nothing once that was done, or refused."""
+    row = await connection.fetchrow(EVIDENCE, tenant_id, dispute_id)
+    return None if row is None or row["submitted_at"] or row["refused_at"] else _evidence(row)
+
+
+async def evidence_ended(connection: Connection, ask: DisputeRequest, *, taken: bool) -> None:
+    """Write that the provider has taken the evidence, or takes none; the first word stays."""
+    await connection.execute(END_EVIDENCE, ask.tenant_id, ask.dispute_id, taken)
+
+
+async def evidence_stands(
+    connection: Connection, tenant_id: TenantId, dispute_id: DisputeId
+) -> EvidenceStands | None:
+    """Tell what has become of the evidence that was told, if any was."""
+    row = await connection.fetchrow(EVIDENCE_STANDS, tenant_id, dispute_id)
+    return EvidenceStands(**row) if row else None
 
 
 async def page(
@@ -204,6 +287,10 @@ def _taken(fact: DisputeFact) -> Money:
     """Add up what was taken and not given back, never less than nothing."""
     taken = -sum(moved.amount.minor for moved in fact.funds)
     return Money(minor=max(0, taken), currency=fact.amount.currency)
+
+
+def _evidence(row: Record) -> Evidence:
+    return Evidence(text=row["text"], product=row["product"], service_on=row["service_on"])
 
 
 def _dispute(row: Record) -> Dispute:

@@ -8,8 +8,11 @@ money is are two things: money moves by itself, as `FundsMoved`, sometimes befor
 sometimes after it has ended. Words of no provider.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from domain.ids import BookingId, DisputeId, PaymentId, TenantId
 from domain.money import Money
@@ -30,6 +33,11 @@ class DisputeState(StrEnum):
     def ended(self) -> bool:
         """Return whether nothing has to be done any more; a bank may still begin anew."""
         return self in (DisputeState.WON, DisputeState.LOST, DisputeState.CLOSED)
+
+    @property
+    def may_be_answered(self) -> bool:
+        """Return whether evidence is taken."""
+        return self in (DisputeState.WARNING, DisputeState.OPEN)
 
 
 class FundsMoved(Value):
@@ -60,6 +68,14 @@ class DisputeFact(Value):
     payment_id: PaymentId | None = None
     evidence_due: datetime | None = None
     funds: tuple[FundsMoved, ...] = ()
+
+
+class Evidence(Value):
+    """What speaks for us: an account in words, what was sold, and when it took place."""
+
+    text: Annotated[str, Field(min_length=1, max_length=20_000)]
+    product: str | None = None
+    service_on: date | None = None
 
 
 class DisputeRequest(Value):

@@ -1,20 +1,8 @@
 """What we ask of a provider about a dispute: where it stands, to hear us, or to end it."""
 
-from datetime import date
-from typing import Annotated, Protocol
+from typing import Protocol
 
-from pydantic import Field
-
-from domain.dispute import DisputeFact
-from domain.value import Value
-
-
-class Evidence(Value):
-    """What speaks for us: an account in words, what was sold, and when it took place."""
-
-    text: Annotated[str, Field(min_length=1, max_length=20_000)]
-    product: str | None = None
-    service_on: date | None = None
+from domain.dispute import DisputeFact, Evidence
 
 
 class Disputes(Protocol):

@@ -7,12 +7,22 @@ it; the statements that accept a booking check what they refer to.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from sqlalchemy import CHAR, BigInteger, CheckConstraint, DateTime, ForeignKeyConstraint, MetaData, Text, text
+from sqlalchemy import (
+    CHAR,
+    BigInteger,
+    CheckConstraint,
+    Date,
+    DateTime,
+    ForeignKeyConstraint,
+    MetaData,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -32,6 +42,7 @@ Flag = Annotated[bool, Field(sa_column_kwargs={"server_default": text("false")})
 Json = Annotated[dict[str, Any], Field(sa_type=JSONB)]
 
 MaybeInstant = Annotated[datetime | None, Field(sa_type=DateTime(timezone=True))]
+MaybeDate = Annotated[date | None, Field(sa_type=Date)]
 MaybeWords = Annotated[str | None, Field(sa_type=Text)]
 MaybeMinor = Annotated[int | None, Field(sa_type=BigInteger)]
 MaybeCurrency = Annotated[str | None, Field(sa_type=CHAR(3))]

@@ -7,7 +7,9 @@ from sqlalchemy import CheckConstraint, Index
 from db.schema.base import (
     CurrencyCode,
     Id,
+    MaybeDate,
     MaybeInstant,
+    MaybeWords,
     Minor,
     MinorSum,
     Stamped,
@@ -54,3 +56,22 @@ class Dispute(TenantRow, table=True):
     opened_at: Stamped
     changed_at: Stamped
     closed_at: MaybeInstant
+
+
+class DisputeEvidence(TenantRow, table=True):
+    """What an operator has told to speak for us, handed in once: taken by the provider, or refused."""
+
+    __tablename__ = "dispute_evidence"
+    __table_args__ = (
+        refers_to("disputes", "dispute_id"),
+        CheckConstraint("submitted_at is null or refused_at is null", name="one_end"),
+    )
+
+    dispute_id: Id
+    text: Words
+    product: MaybeWords
+    service_on: MaybeDate
+    told_by: Words
+    told_at: Stamped
+    submitted_at: MaybeInstant
+    refused_at: MaybeInstant

@@ -8,13 +8,12 @@ what was told is found. Source: Adyen, "Dispute webhooks".
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
-from domain.dispute import DisputeFact, DisputeState, FundsMoved
+from domain.dispute import DisputeFact, DisputeState, Evidence, FundsMoved
 from domain.ids import PaymentId
 from domain.money import Money
 from providers.adyen_gateway import reference
 from providers.adyen_gateway.client import AdyenClient
 from providers.adyen_gateway.fact import Item, Json, instant
-from providers.dispute import Evidence
 from providers.gateway import NotFound, Refused, StateConflict
 
 Items = Callable[[PaymentId], Awaitable[Sequence[Item]]]

@@ -8,9 +8,8 @@ Source: PayPal, "Disputes v1", "Disputes lifecycle stages".
 from collections.abc import Iterator
 from textwrap import wrap
 
-from domain.dispute import DisputeFact, DisputeState, FundsMoved
+from domain.dispute import DisputeFact, DisputeState, Evidence, FundsMoved
 from domain.money import Money
-from providers.dispute import Evidence
 from providers.gateway import StateConflict
 from providers.paypal_gateway.amount import from_paypal
 from providers.paypal_gateway.client import Json, PayPalClient, understood

@@ -6,9 +6,8 @@ from uuid import UUID
 
 from stripe import V1Services
 
-from domain.dispute import DisputeFact, DisputeState, FundsMoved
+from domain.dispute import DisputeFact, DisputeState, Evidence, FundsMoved
 from domain.ids import PaymentId
-from providers.dispute import Evidence
 from providers.gateway import Refused, StateConflict
 from providers.stripe_gateway.amount import from_stripe
 from providers.stripe_gateway.call import Call

@@ -115,6 +115,7 @@ ASKED: list[tuple[Permission, str, str, dict[str, Any] | None]] = [
     (Permission.OPERATE, "DELETE", "/admin/blocks/user/{any}", None),
     (Permission.OPERATE, "GET", "/disputes", None),
     (Permission.OPERATE, "GET", "/disputes/{any}", None),
+    (Permission.OPERATE, "POST", "/disputes/{any}/evidence", {"text": "They sailed."}),
     (Permission.OPERATE, "GET", "/admin/payment-routes", None),
     (Permission.OPERATE, "PUT", "/admin/payment-routes", {"rules": []}),
     (Permission.OPERATE, "POST", "/admin/bank-receipts", RECEIPT),

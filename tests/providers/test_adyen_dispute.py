@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from domain.dispute import DisputeFact, DisputeState
+from domain.dispute import DisputeFact, DisputeState, Evidence
 from domain.money import Money
 from providers.adyen_gateway import reference
-from providers.dispute import Disputes, Evidence
+from providers.dispute import Disputes
 from providers.gateway import NotFound, Refused, StateConflict
 from tests.providers.adyen_item import PAYMENT, envelope, item
 from tests.providers.conftest import Delivery, Desk, MakeOrder, Told, adyen_gateway, key_of

@@ -2,9 +2,9 @@
 
 import pytest
 
-from domain.dispute import DisputeFact, DisputeState
+from domain.dispute import DisputeFact, DisputeState, Evidence
 from domain.money import Money
-from providers.dispute import Disputes, Evidence
+from providers.dispute import Disputes
 from providers.gateway import NotFound, StateConflict
 from tests.providers.conftest import Desk, MakeOrder, desks, key_of
 

@@ -6,9 +6,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from domain.dispute import DisputeFact, DisputeState
+from domain.dispute import DisputeFact, DisputeState, Evidence
 from domain.money import Money
-from providers.dispute import Disputes, Evidence
+from providers.dispute import Disputes
 from providers.gateway import Order, StateConflict
 from providers.paypal_gateway.dispute import PayPalDisputes
 from tests.providers.conftest import Delivery, MakeOrder, PayPalDesk, key_of, paypal_desk
