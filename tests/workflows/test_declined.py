@@ -1,11 +1,14 @@
 """A buyer whose bank says no."""
 
+import httpx2
 import pytest
 
+from domain.catalog import SalesTerms
 from domain.refusal import PaymentMismatch
 from tests.support.check import events_of, violations
-from tests.support.stack import Stack
+from tests.support.stack import Booked, Stack
 from tests.support.wait import eventually
+from tests.workflows.test_late_money import in_time
 
 INSUFFICIENT = "4000000000009995"
 
@@ -106,6 +109,30 @@ async def test_a_mail_about_a_decline_that_came_too_late_is_not_sent(idle_stack:
 
     assert mail["subject"].startswith("Confirmed: ")
     assert len(await stack.sandbox.mailbox()) == 1
+
+
+async def test_a_buyer_who_leaves_the_banks_question_pays_nothing(stack: Stack) -> None:
+    """F13: 3-D Secure, left."""
+
+    async def asked(terms: SalesTerms) -> Booked | None:
+        booking = await stack.book(await stack.shop(capacity=1, terms=terms))
+        opened = await stack.ask_to_pay(booking)
+        if opened.status_code != 201:
+            return None
+        try:
+            outcome = await stack.sandbox.pay(opened.json()["payment_url"], "authenticationRequired")
+        except httpx2.HTTPStatusError:  # closed already
+            return None
+        return booking if outcome == "needs_action" else None
+
+    booking = await in_time(asked)
+
+    await stack.wait_for(booking, "expired")
+    await stack.closed(booking.workflow)
+
+    assert {each["status"] for each in await stack.sandbox.payments()} == {"cancelled"}
+    assert await stack.value("select sum(held + sold)::int from counters") == 0
+    assert await violations(stack) == []
 
 
 async def test_an_attempt_that_was_never_written_down_stands_in_nobodys_way(stack: Stack) -> None:
