@@ -141,6 +141,7 @@ async def test_money_that_comes_after_the_end_is_owed_until_it_was_transferred(s
         assert told["amount"] == {"minor": 2_500, "currency": "EUR"}
 
     await refunds(stack, "completed")
+    await stack.wait_for(booking, "refunded")
     assert await books(stack) == {}
     assert not await owed(stack)
     assert await violations(stack) == []
