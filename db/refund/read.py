@@ -31,7 +31,7 @@ select r.id, r.booking_id, r.payment_id, r.n, r.reference, r.original_ref, r.amo
 OF_PAYMENT = """
 select r.id, r.booking_id, r.payment_id, r.n, r.reference, r.original_ref, r.amount_minor, r.currency,
        r.status, r.cause, r.reason, r.initiated_by, r.retry_of, r.provider_ref, r.hindrance, r.failure_code,
-       r.calls, r.created_at, r.changed_at, r.processed_at, p.provider, p.account,
+       r.calls, r.portions, r.created_at, r.changed_at, r.processed_at, p.provider, p.account,
        p.provider_ref as payment_ref
   from refunds r join payments p on p.tenant_id = r.tenant_id and p.id = r.payment_id
  where r.tenant_id = $1 and r.payment_id = $2
