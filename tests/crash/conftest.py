@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.crash.campaign import Campaign, Trial, crash, seed_of
-from tests.crash.crowd import rush
-from tests.crash.fault import suffer
+from tests.crash.crowd import Crowd, rush
+from tests.crash.fault import Fault, suffer
+from tests.crash.point import Point
 
 
 @pytest.fixture(scope="session")
@@ -23,9 +24,11 @@ async def campaign(request: pytest.FixtureRequest, quiet: None) -> AsyncIterator
 
 def _trials(values: dict[str, Any], seed: int) -> Iterator[tuple[str, Trial]]:
     """Find the trial that a test with these parameters waits for."""
-    if point := values.get("point"):
-        yield point.name, partial(crash, point=point)
-    if crowd := values.get("crowd"):
-        yield crowd.name, partial(rush, crowd=crowd, seed=seed)
-    if fault := values.get("fault"):
-        yield fault.name, partial(suffer, fault=fault, seed=seed)
+    for value in values.values():
+        match value:
+            case Point():
+                yield value.name, partial(crash, point=value)
+            case Crowd():
+                yield value.name, partial(rush, crowd=value, seed=seed)
+            case Fault():
+                yield value.name, partial(suffer, fault=value, seed=seed)
