@@ -32,3 +32,5 @@ def _trials(values: dict[str, Any], seed: int) -> Iterator[tuple[str, Trial]]:
                 yield value.name, partial(rush, crowd=value, seed=seed)
             case Fault():
                 yield value.name, partial(suffer, fault=value, seed=seed)
+            case _:
+                pass
