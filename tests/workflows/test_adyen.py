@@ -175,6 +175,7 @@ async def test_a_refund_that_a_bank_sends_back_is_given_once_more(stack: Stack) 
     assert await stack.sandbox.kept() == 0
     told = {each["eventCode"] for each in await stack.sandbox.told()}
     assert told == {"AUTHORISATION", "REFUND", "REFUNDED_REVERSED"}
+    await stack.wait_for(booking, "refunded")
     assert await violations(stack) == []
 
 
@@ -225,6 +226,7 @@ async def test_paypal_pays_through_adyen(stack: Stack) -> None:
         "status": "captured",
     }  # fmt: skip
     await until(stack, await give_back(stack, opened["payment_id"]), "completed")
+    await stack.wait_for(booking, "refunded")
     assert await stack.sandbox.kept() == 0
     assert await violations(stack) == []
 

@@ -78,6 +78,7 @@ async def test_vendors_get_their_parts_and_a_refund_takes_from_each_in_proportio
     }
 
     await until(stack, await give_back(stack, checkout["payment_id"]), "completed")
+    await stack.wait_for(booking, "refunded")
     assert await has(stack, balances) == {"boat": 0, "kitchen": 0}
     assert (await earned(stack), await held(stack)) == ({}, {"vendor_clearing": 0, "provider_clearing": 0})
     assert await violations(stack) == []
