@@ -158,9 +158,15 @@ class Stack:
             headers=bearer(booking.token) | idempotent(key),
         )
 
-    async def checkout(self, booking: Booked, **more: Any) -> dict[str, Any]:
-        """Open a checkout."""
-        answer = await self.ask_to_pay(booking, **more)
+    async def checkout(self, booking: Booked, *, key: str | None = None, **more: Any) -> dict[str, Any]:
+        """Open a checkout; while the answer takes its time, ask again as any client does."""
+        key = key or uuid4().hex
+
+        async def answered() -> httpx2.Response | None:
+            answer = await self.ask_to_pay(booking, key=key, **more)
+            return None if answer.status_code == 202 else answer
+
+        answer = await eventually(answered, what="an answer to the wish to pay")
         assert answer.status_code == 201, answer.text
         told: dict[str, Any] = answer.json()
         return told
