@@ -320,11 +320,11 @@ async def sweeping(built: Parts) -> None:
 
 
 def relay(built: Parts) -> Relay:
-    """Make the relay; with the workers' own client, so that what it starts begins at those beside it."""
+    """Make the relay."""
     return Relay(
         database=built.relay,
         gateways=built.gateways,
-        sagas=Sagas(built.temporal, built.settings.queue_prefix),
+        sagas=built.sagas,
         url=built.settings.database_relay_url,
         live=built.settings.holdfast_env == "production",
         grace=timedelta(seconds=built.settings.hold_grace_seconds),

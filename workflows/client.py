@@ -83,7 +83,6 @@ class Sagas:
     """The sagas of one stack.
 
     `answer_within` bounds how long a caller waits for a wish; `prefix` stands in front of the stack's queues.
-    What is started by the `client` of a worker begins there at once, where that has room.
     """
 
     client: Client
@@ -93,12 +92,11 @@ class Sagas:
     async def begin(self, request: BookingRequest) -> None:
         """Start the booking's run. Running already, or run and closed: it counts as told. Raises Away."""
         try:
-            await _soon(
+            await _reached(
                 self.client.start_workflow(
                     BookingWorkflow.run,
                     request,
                     id=names.booking(request.booking_id),
-                    request_eager_start=True,
                     rpc_timeout=TELLING,
                     **self._booking(request),
                 )
@@ -183,7 +181,7 @@ class Sagas:
         """
         if not ended:
             try:
-                await _soon(
+                await _reached(
                     self.client.start_workflow(
                         BookingWorkflow.run,
                         request,
@@ -208,7 +206,7 @@ class Sagas:
 
     async def after(self, fact: PaymentFact, request: AftercareRequest) -> None:
         """Tell a fact to the aftercare of its payment, which is started if none runs. Raises Away."""
-        await _soon(
+        await _reached(
             self.client.start_workflow(
                 AftercareWorkflow.run,
                 request,
@@ -229,7 +227,7 @@ class Sagas:
             if fact is None
             else {"start_signal": "payment_reported", "start_signal_args": [fact]}
         )
-        await _soon(
+        await _reached(
             self.client.start_workflow(
                 RefundWorkflow.run,
                 request,
@@ -246,7 +244,7 @@ class Sagas:
 
     async def dispute(self, request: DisputeRequest) -> None:
         """Tell the run that follows a dispute that there is news; it is begun if none runs. Raises Away."""
-        await _soon(
+        await _reached(
             self.client.start_workflow(
                 DisputeWorkflow.run,
                 request,
@@ -267,7 +265,7 @@ class Sagas:
     async def notify(self, notice: SendNotice) -> None:
         """Start the sending of a notice; started before counts as told. Raises Away."""
         try:
-            await _soon(
+            await _reached(
                 self.client.start_workflow(
                     NoticeWorkflow.run,
                     notice,
@@ -275,7 +273,6 @@ class Sagas:
                     task_queue=f"{self.prefix}{names.BOOKINGS}",
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    request_eager_start=True,
                     rpc_timeout=TELLING,
                 )
             )
@@ -356,15 +353,6 @@ def _heard(begun: "asyncio.Future[Any]") -> None:
     """Look at why no run was begun, which the wish raises as well: else it is logged as never looked at."""
     if not begun.cancelled():
         begun.exception()
-
-
-async def _soon(call: Awaitable[T]) -> T:
-    """Await what a caller is told soon, however patient the client is."""
-    try:
-        async with asyncio.timeout(TELLING.total_seconds()):
-            return await _reached(call)
-    except TimeoutError as error:
-        raise Away from error
 
 
 async def _reached(call: Awaitable[T]) -> T:
