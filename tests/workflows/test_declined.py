@@ -77,9 +77,12 @@ async def test_a_decline_is_mailed_with_the_way_to_pay_again(stack: Stack) -> No
 
     page = await stack.http.get(address)
     nonce = page.text.partition('name="key" value="')[2].partition('"')[0]
-    onward = await stack.http.post(address, data={"key": nonce})
 
-    checkout = onward.text.partition('content="0; url=')[2].partition('"')[0]
+    async def opened() -> str:
+        onward = await stack.http.post(address, data={"key": nonce})
+        return onward.text.partition('content="0; url=')[2].partition('"')[0]
+
+    checkout = await eventually(opened, what="the way to the checkout")
     assert await stack.sandbox.pay(checkout, "visa") == "paid"
     await stack.wait_for(booking, "confirmed")
     assert await violations(stack) == []
