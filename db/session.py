@@ -10,7 +10,7 @@ tenant, row-level security shows no row.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
@@ -135,7 +135,7 @@ class Database:
                 yield connection
                 await connection.execute("commit")
             except asyncpg.InternalClientError:
-                connection.terminate()  # the driver has lost its place: nothing it says counts any more
+                _drop(connection)  # the driver has lost its place: nothing it says counts any more
                 raise
             except BaseException:
                 await _undo(connection)
@@ -188,9 +188,15 @@ async def _undo(connection: Connection) -> None:
     try:
         await connection.execute("rollback")
     except asyncio.CancelledError:
-        connection.terminate()
+        _drop(connection)
         raise
     except Exception:  # noqa: BLE001 - the caller hears what went wrong first
+        _drop(connection)
+
+
+def _drop(connection: Connection) -> None:
+    """Close a connection at once; where it was lost, the pool has taken it back already."""
+    with suppress(asyncpg.InterfaceError):
         connection.terminate()
 
 

