@@ -134,7 +134,7 @@ def _deliveries(gateway: Gateway, raw: bytes, *, live: bool) -> list[Delivery]:
             event.kind,
             event.occurred_at,
             raw,
-            ignored=_moves_nothing(event),
+            ignored=_why_not_told(event),
             parked=_misdirected(event, live=live),
             about=event.payment_id,
         )
@@ -148,5 +148,8 @@ def _misdirected(event: WebhookEvent, *, live: bool) -> str:
     return WRONG_MERCHANT if event.foreign else ""
 
 
-def _moves_nothing(event: WebhookEvent) -> str:
-    return "" if event.facts or event.disputed else "moves_nothing"
+def _why_not_told(event: WebhookEvent) -> str:
+    """Say why an event is only kept: it moves no booking; what it says of a transfer stands in the cause."""
+    if event.facts or event.disputed:
+        return ""
+    return f"transfer_{event.transfer.status}" if event.transfer else "moves_nothing"

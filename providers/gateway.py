@@ -32,7 +32,7 @@ from domain.split import Portion
 from domain.value import Value
 from providers.books import Books
 from providers.dispute import Disputes
-from providers.transfer import Transfers
+from providers.transfer import PaidOut, Transferred, Transfers
 from providers.vault import Stored, Vault
 
 # What may be a key of the inbox. What an authentic event calls itself otherwise is not readable.
@@ -159,7 +159,8 @@ class WebhookEvent(Value):
 
     `facts` is empty for what moves no money. What is `foreign` is about another merchant than ours.
     `disputed` is the provider's reference of a charge that the payer's bank wants back, `dispute` the
-    reference of the dispute itself.
+    reference of the dispute itself. `transfer` is where money that we owe others stands, which moves no
+    booking.
     """
 
     event_id: Annotated[str, Field(pattern=NAME)]
@@ -173,6 +174,7 @@ class WebhookEvent(Value):
     facts: tuple[PaymentFact, ...] = ()
     disputed: str | None = None
     dispute: str | None = None
+    transfer: Transferred | PaidOut | None = None
 
 
 class Missed(Value):

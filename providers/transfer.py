@@ -23,12 +23,15 @@ class TransferStatus(StrEnum):
 
 
 class Transferred(Value):
-    """What the provider says of a transfer; `reversed_amount` is what was taken back of it."""
+    """What the provider says of a transfer; `reversed_amount` is what was taken back of it, `transfer_id` our
+    id of it where the provider knows one.
+    """
 
     provider_ref: str
     status: TransferStatus
     amount: Money
     reversed_amount: Money
+    transfer_id: str | None = None
 
 
 class PayoutStatus(StrEnum):
@@ -44,13 +47,16 @@ class PayoutStatus(StrEnum):
 
 
 class PaidOut(Value):
-    """What the provider says of a payout; `failure` is its own word for why a bank did not take it."""
+    """What the provider says of a payout; `failure` is its own word for why a bank did not take it,
+    `payout_id` our id of it where the provider knows one.
+    """
 
     provider_ref: str
     status: PayoutStatus
     amount: Money
     arrives_on: datetime | None = None
     failure: str | None = None
+    payout_id: str | None = None
 
 
 class Transfers(Protocol):

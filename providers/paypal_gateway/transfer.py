@@ -5,6 +5,8 @@ the transfer, which PayPal takes once in thirty days: asked again it says which 
 Source: PayPal, "Payouts v1".
 """
 
+from collections.abc import Callable, Mapping
+
 from domain.money import Money
 from providers.gateway import OutcomeUnknown, Refused, StateConflict
 from providers.paypal_gateway.amount import from_paypal, to_paypal
@@ -25,6 +27,8 @@ STATUSES = {
     "REFUNDED": TransferStatus.RETURNED,
     "REVERSED": TransferStatus.RETURNED,
 }
+# Of a batch that is done only its items say what became of them.
+BATCH_STATUSES = {"DENIED": TransferStatus.FAILED, "CANCELED": TransferStatus.FAILED}
 
 
 class PayPalTransfers:
@@ -60,6 +64,7 @@ class PayPalTransfers:
             status=TransferStatus.PENDING,
             amount=amount,
             reversed_amount=Money(minor=0, currency=amount.currency),
+            transfer_id=transfer_id,
         )
 
     async def find_transfer(self, payee: str, *, transfer_id: str) -> Transferred | None:  # noqa: ARG002 - the protocol's
@@ -100,18 +105,48 @@ class PayPalTransfers:
         raise Refused("not_offered")
 
 
+def of_batch(batch: Json) -> Transferred:
+    """Read what is told of a batch, whose items are told of each by itself."""
+    header = batch["batch_header"]
+    return _standing(
+        header["payout_batch_id"],
+        BATCH_STATUSES.get(header["batch_status"], TransferStatus.PENDING),
+        header["amount"],
+        header["sender_batch_header"].get("sender_batch_id"),
+    )
+
+
+def of_item(item: Json) -> Transferred:
+    """Read an item, which is all that there is in its batch."""
+    status = STATUSES.get(item["transaction_status"], TransferStatus.PENDING)
+    paid = item["payout_item"]
+    return _standing(item["payout_batch_id"], status, paid["amount"], paid.get("sender_item_id"))
+
+
 def _transferred(batch: Json) -> Transferred:
     items = batch.get("items") or []
     if not items:  # taken, and not looked at yet
         raise OutcomeUnknown("not_understood")
     (item,) = items
-    status = STATUSES.get(item["transaction_status"], TransferStatus.PENDING)
-    written = item["payout_item"]["amount"]
+    return of_item(item)
+
+
+def _standing(batch_id: str, status: TransferStatus, written: Json, transfer_id: str | None) -> Transferred:
     amount = from_paypal({"currency_code": written["currency"], "value": written["value"]})
     back = amount if status is TransferStatus.RETURNED else Money(minor=0, currency=amount.currency)
     return Transferred(
-        provider_ref=batch["batch_header"]["payout_batch_id"],
-        status=status,
-        amount=amount,
-        reversed_amount=back,
+        provider_ref=batch_id, status=status, amount=amount, reversed_amount=back, transfer_id=transfer_id
     )
+
+
+# What is told of payouts, and how it is read.
+TELLS: Mapping[str, Callable[[Json], Transferred]] = {
+    **{f"PAYMENT.PAYOUTSBATCH.{what}": of_batch for what in ("PROCESSING", "SUCCESS", "DENIED")},
+    **{
+        f"PAYMENT.PAYOUTS-ITEM.{what}": of_item
+        for what in (
+            *("SUCCEEDED", "FAILED", "DENIED", "BLOCKED", "CANCELED"),
+            *("HELD", "UNCLAIMED", "RETURNED", "REFUNDED"),
+        )
+    },
+}

@@ -17,6 +17,7 @@ from providers.paypal_gateway.certificate import Certificates
 from providers.paypal_gateway.client import Json
 from providers.paypal_gateway.fact import TELLS, Heard, instant
 from providers.paypal_gateway.order import PAYPAL, labels
+from providers.paypal_gateway.transfer import TELLS as TELLS_OF_TRANSFERS
 
 ALGORITHM = "SHA256withRSA"
 # PayPal tries for three days, under the stamp of its first try.
@@ -97,6 +98,7 @@ def parse(raw: bytes, account: str, *, live: bool) -> Sequence[WebhookEvent]:
             payment_id=whose.payment_id if whose else None,
             disputed=_disputed(about) if kind in DISPUTES else None,
             dispute=str(about["dispute_id"]) if kind in DISPUTES else None,
+            transfer=TELLS_OF_TRANSFERS[kind](about) if kind in TELLS_OF_TRANSFERS else None,
         )
         facts = tuple(_facts(read, about, account))
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError):

@@ -44,7 +44,7 @@ def _dispute(work: Work, record: Any) -> Json:
 
 
 def _batch(work: Work, record: Any) -> Json:
-    return payout.show_header(work, record)
+    return payout.show_told(work, record)
 
 
 def _item(work: Work, record: Any) -> Json:

@@ -15,6 +15,8 @@ from sandbox.work import Work
 
 WEBHOOKS, EVENTS = "/v1/notifications/webhooks", "/v1/notifications/webhooks-events"
 MAX_WEBHOOKS = 10
+# Events about other resources do not say of which version these are.
+OF_V2 = frozenset({"checkout-order", "authorization", "capture", "refund"})
 _QUERY = frozenset({"page_size", "start_time", "end_time", "event_type", "next_token"})
 
 
@@ -78,7 +80,7 @@ def event_text(work: Work, event_id: str, event_type: str, resource_type: str, r
         "event_version": "1.0",
         "create_time": instant(work.now),
         "resource_type": resource_type,
-        "resource_version": "2.0",
+        **({"resource_version": "2.0"} if resource_type in OF_V2 else {}),
         "event_type": event_type,
         "summary": event_type.replace(".", " ").capitalize(),
         "resource": resource,

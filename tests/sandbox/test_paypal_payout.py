@@ -86,6 +86,19 @@ async def test_an_item_ends_as_its_receiver_is_called(
     assert await balance(paypal) == left
 
 
+async def test_what_is_told_of_a_batch_and_of_an_item_is_what_paypal_shows(paypal: PayPalMerchant) -> None:
+    found = await paid(paypal, "a@shop.example", "failed@shop.example")
+    events = (await paypal.control("GET", f"/accounts/{paypal.client}/events"))[-4:]
+
+    taken, *items, done = [event["resource"] for event in events]
+    assert [event["resource_type"] for event in events] == ["payouts", *["payouts_item"] * 2, "payouts"]
+    assert not any("resource_version" in event for event in events)
+    assert items == found["items"]
+    assert taken["batch_header"]["batch_status"] == "PENDING"
+    assert done["batch_header"] == found["batch_header"] | {"payments": 2}
+    assert items[1]["errors"]["name"] == "RECEIVER_ACCOUNT_LOCKED"
+
+
 @pytest.mark.parametrize("by_hand", [True, False])
 async def test_what_nobody_claims_comes_back(paypal: PayPalMerchant, by_hand: bool) -> None:
     found = await paid(paypal, "unclaimed@shop.example")
