@@ -3,6 +3,7 @@
 Making a UUID is chance and a clock, so it happens at the edges.
 """
 
+from datetime import UTC, datetime
 from typing import NewType
 from uuid import UUID, uuid5
 
@@ -33,6 +34,13 @@ def derived(of: UUID, what: str) -> UUID:
     The same on every repeat (RFC 9562, version 5).
     """
     return uuid5(of, what)
+
+
+def made_at(made: UUID) -> datetime | None:
+    """Read when an id was made, UTC: the first 48 bits of a version 7 are milliseconds (RFC 9562); nothing
+    from another version.
+    """
+    return datetime.fromtimestamp((made.int >> 80) / 1000, UTC) if made.version == 7 else None
 
 
 def reference(pattern: str, *, year: int, number: int) -> str:

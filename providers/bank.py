@@ -5,7 +5,7 @@ providers tell does, and what we know of a payment is remembered from there.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
@@ -19,22 +19,17 @@ from domain.money import Money
 from domain.payment import Closing, FactKind, FactSource, PaymentFact
 from domain.split import Portion
 from domain.value import Value
-from providers.books import Books
-from providers.dispute import Disputes
 from providers.gateway import (
-    BadSignature,
-    Missed,
     NotFound,
     Opened,
     Order,
     RefundAnswer,
     RefundStatus,
     Refused,
-    StateConflict,
     WebhookEvent,
+    refuse_to_divide,
 )
-from providers.transfer import Transfers
-from providers.vault import Vault
+from providers.offline import OfflineGateway
 
 
 class LineKind(StrEnum):
@@ -71,31 +66,24 @@ class Memory(Protocol):
         """Give until when a payment's transfer is waited for, UTC; nothing where it was never asked for."""
 
 
-class BankGateway:
-    """Our account at one bank; nothing here needs the network.
+class BankGateway(OfflineGateway):
+    """Our account at one bank.
 
     A transfer may be under way unseen, so nobody can close what was asked for: it is `processing` until the
     money is there or the time is over.
     """
 
     provider = BANK
-    divides = False
-    vault: Vault | None = None
-    books: Books | None = None
-    transfers: Transfers | None = None
-    disputes: Disputes | None = None
 
     def __init__(
         self, account: str, payee: Payee, memory: Memory, *, clock: Callable[[], float] = time.time
     ) -> None:
-        self.account = account
+        super().__init__(account)
         self._payee, self._memory, self._clock = payee, memory, clock
-
-    def refuse_if_away(self) -> None:
-        """Say nothing: nobody is asked."""
 
     async def open_checkout(self, order: Order, *, op_key: str) -> Opened:  # noqa: ARG002 - the protocol's
         """Tell whom to pay, and naming what. Raises Refused for what cannot wait for a bank."""
+        refuse_to_divide(order.portions)
         if order.settles_within is None:
             raise Refused("settles_late")
         now = self._now()
@@ -107,10 +95,6 @@ class BankGateway:
             facts=(self._looked(order.payment_id, FactKind.PROCESSING, now),),
         )
 
-    async def find_checkout(self, payment_id: PaymentId) -> Opened | None:  # noqa: ARG002 - the protocol's
-        """Find nothing: what was asked for is known by our own row alone, and asked again it is the same."""
-        return None
-
     async def close_checkout(self, provider_ref: str, *, op_key: str) -> Closing:  # noqa: ARG002 - the protocol's
         """Say whether money came, or may still be on its way."""
         facts = await self.fetch(PaymentId(UUID(provider_ref)), provider_ref)
@@ -118,21 +102,6 @@ class BankGateway:
         if FactKind.CAPTURED in kinds:
             return Closing.PAID
         return Closing.PROCESSING if FactKind.PROCESSING in kinds else Closing.CLOSED
-
-    async def capture(
-        self,
-        provider_ref: str,  # noqa: ARG002 - the protocol's
-        amount: Money,  # noqa: ARG002 - the protocol's
-        *,
-        op_key: str,  # noqa: ARG002 - the protocol's
-        portions: Sequence[Portion] = (),  # noqa: ARG002 - the protocol's
-    ) -> None:
-        """Refuse StateConflict: nothing is only authorised here."""
-        raise StateConflict("taken_already")
-
-    async def void(self, provider_ref: str, *, op_key: str) -> None:  # noqa: ARG002 - the protocol's
-        """Refuse StateConflict: nothing is only authorised here."""
-        raise StateConflict("taken_already")
 
     async def fetch(self, payment_id: PaymentId, provider_ref: str) -> Sequence[PaymentFact]:
         """Give what came and what went; before anything came, whether it is still waited for."""
@@ -152,9 +121,10 @@ class BankGateway:
         *,
         refund_id: str,
         op_key: str,  # noqa: ARG002 - the protocol's
-        portions: Sequence[Portion] = (),  # noqa: ARG002 - the protocol's
+        portions: Sequence[Portion] = (),
     ) -> RefundAnswer:
         """Owe it by transfer: an operator orders that at the bank, and says so when it is done."""
+        refuse_to_divide(portions)
         return RefundAnswer(provider_ref=f"owed:{refund_id}", status=RefundStatus.PENDING, amount=amount)
 
     async def find_refund(self, provider_ref: str, *, refund_id: str) -> RefundAnswer | None:
@@ -163,14 +133,6 @@ class BankGateway:
             if str(line.refund_id) == refund_id:
                 return RefundAnswer(provider_ref=line.name, status=RefundStatus.COMPLETED, amount=line.amount)
         return None
-
-    async def missed(self, since: datetime, *, onward: str = "", most: int = 100) -> Missed:  # noqa: ARG002 - the protocol's
-        """List nothing: a bank tells us nothing."""
-        return Missed()
-
-    async def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:  # noqa: ARG002 - the protocol's
-        """Refuse whatever comes: lines are told by operators alone."""
-        raise BadSignature("a bank sends nothing")
 
     def parse(self, raw: bytes) -> Sequence[WebhookEvent]:
         """Read a line that an operator has told."""

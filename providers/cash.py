@@ -3,73 +3,31 @@
 Nobody else remembers it. The reference says how much was taken, so that asking again gives the same fact.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from domain.ids import PaymentId
 from domain.money import Money
 from domain.payment import CASH, Closing, FactKind, FactSource, PaymentFact
 from domain.split import Portion
-from providers.books import Books
-from providers.dispute import Disputes
-from providers.gateway import (
-    BadSignature,
-    Missed,
-    NotFound,
-    Opened,
-    Order,
-    RefundAnswer,
-    RefundStatus,
-    StateConflict,
-    WebhookEvent,
-)
-from providers.transfer import Transfers
-from providers.vault import Vault
+from providers.gateway import NotFound, Opened, Order, RefundAnswer, RefundStatus, refuse_to_divide
+from providers.offline import OfflineGateway
 
 
-class CashGateway:
-    """The drawer of one account; its `fetch` and its answers need no network."""
+class CashGateway(OfflineGateway):
+    """The drawer of one account."""
 
     provider = CASH
-    divides = False
-    vault: Vault | None = None
-    books: Books | None = None
-    transfers: Transfers | None = None
-    disputes: Disputes | None = None
-
-    def __init__(self, account: str) -> None:
-        self.account = account
-
-    def refuse_if_away(self) -> None:
-        """Say nothing: a drawer is never away."""
 
     async def open_checkout(self, order: Order, *, op_key: str) -> Opened:  # noqa: ARG002 - the protocol's
         """Take the money; the same order is taken once, for its reference is the same."""
+        refuse_to_divide(order.portions)
         ref = f"cash:{order.amount.minor}:{order.amount.currency}:{order.payment_id}"
         return Opened(provider_ref=ref, facts=(self._taken(order.payment_id, ref),))
-
-    async def find_checkout(self, payment_id: PaymentId) -> Opened | None:  # noqa: ARG002 - the protocol's
-        """Find nothing: what was taken is known by our own row alone, and taken again it is the same."""
-        return None
 
     async def close_checkout(self, provider_ref: str, *, op_key: str) -> Closing:  # noqa: ARG002 - the protocol's
         """Say that it is paid: cash that was taken was taken."""
         return Closing.PAID
-
-    async def capture(
-        self,
-        provider_ref: str,  # noqa: ARG002 - the protocol's
-        amount: Money,  # noqa: ARG002 - the protocol's
-        *,
-        op_key: str,  # noqa: ARG002 - the protocol's
-        portions: Sequence[Portion] = (),  # noqa: ARG002 - the protocol's
-    ) -> None:
-        """Refuse StateConflict: nothing is only authorised here."""
-        raise StateConflict("taken_already")
-
-    async def void(self, provider_ref: str, *, op_key: str) -> None:  # noqa: ARG002 - the protocol's
-        """Refuse StateConflict: nothing is only authorised here."""
-        raise StateConflict("taken_already")
 
     async def fetch(self, payment_id: PaymentId, provider_ref: str) -> Sequence[PaymentFact]:
         """Give what the reference says was taken."""
@@ -82,26 +40,15 @@ class CashGateway:
         *,
         refund_id: str,
         op_key: str,  # noqa: ARG002 - the protocol's
-        portions: Sequence[Portion] = (),  # noqa: ARG002 - the protocol's
+        portions: Sequence[Portion] = (),
     ) -> RefundAnswer:
         """Give it back over the counter: done when it is asked."""
+        refuse_to_divide(portions)
         return RefundAnswer(provider_ref=f"cash:{refund_id}", status=RefundStatus.COMPLETED, amount=amount)
 
     async def find_refund(self, provider_ref: str, *, refund_id: str) -> RefundAnswer | None:  # noqa: ARG002 - the protocol's
         """Find nothing: given again it is the same."""
         return None
-
-    async def missed(self, since: datetime, *, onward: str = "", most: int = 100) -> Missed:  # noqa: ARG002 - the protocol's
-        """List nothing: a drawer tells nobody anything."""
-        return Missed()
-
-    async def verify(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> None:  # noqa: ARG002 - the protocol's
-        """Refuse whatever comes."""
-        raise BadSignature("a drawer sends nothing")
-
-    def parse(self, raw: bytes) -> Sequence[WebhookEvent]:  # noqa: ARG002 - the protocol's
-        """Read nothing."""
-        return ()
 
     def _taken(self, payment_id: PaymentId, ref: str) -> PaymentFact:
         kind, minor, currency, named = (*ref.split(":"), "", "", "")[:4]

@@ -157,7 +157,8 @@ class RefundAnswer(Value):
 class WebhookEvent(Value):
     """One authentic event, as far as the inbox needs it; `kind` is the provider's own word.
 
-    `facts` is empty for what moves no money. What is `foreign` is about another merchant than ours.
+    `facts` is empty for what moves no money. What is `foreign` is about another merchant than ours; what is
+    `connected`, about one whom we pay, of whom we are told in either mode.
     `disputed` is the provider's reference of a charge that the payer's bank wants back, `dispute` the
     reference of the dispute itself. `transfer` is where money that we owe others stands, which moves no
     booking.
@@ -171,6 +172,7 @@ class WebhookEvent(Value):
     booking_id: BookingId | None = None
     payment_id: PaymentId | None = None
     foreign: bool = False
+    connected: bool = False
     facts: tuple[PaymentFact, ...] = ()
     disputed: str | None = None
     dispute: str | None = None
@@ -294,6 +296,15 @@ class Gateway(Protocol):
 
         What is not understood becomes an event without facts; raises nothing for what a provider could send.
         """
+
+
+def refuse_to_divide(portions: Sequence[Portion]) -> None:
+    """Refuse what is to be divided, where a provider does not: passed over, a vendor's part would be ours.
+
+    Raises Refused.
+    """
+    if portions:
+        raise Refused("not_divided")
 
 
 class Gateways(Protocol):

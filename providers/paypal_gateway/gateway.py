@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 
-from domain.ids import PaymentId
+from domain.ids import PaymentId, made_at
 from domain.money import Money
 from domain.payment import Closing, FactKind, PaymentFact
 from domain.split import Portion
@@ -26,6 +26,7 @@ from providers.gateway import (
     Refused,
     StateConflict,
     WebhookEvent,
+    refuse_to_divide,
 )
 from providers.paypal_gateway import fact, order as orders, webhook
 from providers.paypal_gateway.amount import from_paypal, to_paypal
@@ -114,6 +115,7 @@ class PayPalGateway:
 
         It lapses by itself, which may be before or after the deadline of `order`.
         """
+        refuse_to_divide(order.portions)
         wish = orders.order_wish(order)
         made = await self._client.ask("open_checkout", "POST", ORDERS, wish, key=op_key)
         with understood():
@@ -140,17 +142,13 @@ class PayPalGateway:
         raise NotExecuted("still_open")
 
     async def capture(
-        self,
-        provider_ref: str,
-        amount: Money,
-        *,
-        op_key: str,
-        portions: Sequence[Portion] = (),  # noqa: ARG002 - the protocol's
+        self, provider_ref: str, amount: Money, *, op_key: str, portions: Sequence[Portion] = ()
     ) -> None:
         """Take the money of an approved order; of one whose money is held apart, `amount` of it.
 
         Raises Declined as well, for the buyer's bank is asked only now: such an order is given up.
         """
+        refuse_to_divide(portions)
         order = await self._order(provider_ref)
         with understood():
             paid, closed = fact.payments(order), fact.is_closed(order)
@@ -215,10 +213,10 @@ class PayPalGateway:
         try:
             order = await self._order(provider_ref)
         except NotFound:
-            made_at = _made_at(payment_id)
-            if made_at is None or self._now() < made_at + self._order_life:
+            began = made_at(payment_id)
+            if began is None or self._now() < began + self._order_life:
                 raise
-            return [heard.fact(FactKind.EXPIRED, {"create_time": made_at.isoformat()})]
+            return [heard.fact(FactKind.EXPIRED, {"create_time": began.isoformat()})]
         try:
             order = await self._authorized(provider_ref, order)
         except Declined as no:
@@ -235,11 +233,12 @@ class PayPalGateway:
         *,
         refund_id: str,
         op_key: str,
-        portions: Sequence[Portion] = (),  # noqa: ARG002 - the protocol's
+        portions: Sequence[Portion] = (),
     ) -> RefundAnswer:
         """Give money back; the refund carries our id of it, and its payment's labels, so that its events find
         the owner.
         """
+        refuse_to_divide(portions)
         order = await self._order(provider_ref)
         with understood():
             captures = fact.payments(order).get("captures") or []
@@ -293,13 +292,6 @@ class PayPalGateway:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
-
-
-def _made_at(payment_id: PaymentId) -> datetime | None:
-    """Read the time in a UUIDv7 (RFC 9562: its first 48 bits are milliseconds)."""
-    if payment_id.version != 7:
-        return None
-    return datetime.fromtimestamp((payment_id.int >> 80) / 1000, UTC)
 
 
 def _refund_answer(refund: Json) -> RefundAnswer:

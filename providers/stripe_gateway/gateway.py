@@ -11,7 +11,7 @@ import aiohttp
 import stripe
 import structlog
 
-from domain.ids import PaymentId
+from domain.ids import PaymentId, made_at
 from domain.money import Money
 from domain.payment import Closing, PaymentFact
 from domain.split import Portion
@@ -30,6 +30,7 @@ from providers.gateway import (
     Refused,
     StateConflict,
     WebhookEvent,
+    refuse_to_divide,
 )
 from providers.protection import Guard
 from providers.stripe_gateway import fact, trouble, webhook
@@ -107,6 +108,7 @@ class StripeGateway:
         """Open a hosted page or an intent, or try a stored method; the same key opens the same one, whatever
         changed meanwhile.
         """
+        refuse_to_divide(order.portions)
         try:
             if order.stored:
                 return await self._charge_stored(order, op_key)
@@ -148,7 +150,7 @@ class StripeGateway:
 
         Stripe's search would be quicker, but shows new objects late.
         """
-        since = _made_at(payment_id)
+        since = made_at(payment_id)
         params: Json = {} if since is None else {"created": {"gte": int((since - CLOCKS_APART).timestamp())}}
         async for session in self._each("find_checkout", self._stripe.checkout.sessions.list_async, params):
             if _is_about(session, payment_id):
@@ -184,11 +186,12 @@ class StripeGateway:
         amount: Money,
         *,
         op_key: str,  # noqa: ARG002 - the protocol's
-        portions: Sequence[Portion] = (),  # noqa: ARG002 - the protocol's
+        portions: Sequence[Portion] = (),
     ) -> None:
         """Take what an intent was authorised for, once: a second capture meets a state that does not allow
         it, so no idempotency key goes with it (Stripe would replay a 500 that it has stored).
         """
+        refuse_to_divide(portions)
         intent = await self._paid_intent(provider_ref)
         if intent is None:
             raise StateConflict("nothing_authorized")
@@ -228,9 +231,10 @@ class StripeGateway:
         *,
         refund_id: str,
         op_key: str,
-        portions: Sequence[Portion] = (),  # noqa: ARG002 - the protocol's
+        portions: Sequence[Portion] = (),
     ) -> RefundAnswer:
         """Give money back; the refund carries its payment's labels, so that its events find the owner."""
+        refuse_to_divide(portions)
         intent = await self._paid_intent(provider_ref)
         if intent is None:
             raise StateConflict("nothing_paid")
@@ -374,13 +378,6 @@ def _is_session(provider_ref: str) -> bool:
 
 def _is_about(labelled: Json, payment_id: PaymentId) -> bool:
     return (labelled.get("metadata") or {}).get("payment_id") == str(payment_id)
-
-
-def _made_at(payment_id: PaymentId) -> datetime | None:
-    """Read the time in a UUIDv7 (RFC 9562: its first 48 bits are milliseconds)."""
-    if payment_id.version != 7:
-        return None
-    return datetime.fromtimestamp((payment_id.int >> 80) / 1000, UTC)
 
 
 def _refund_answer(refund: Json) -> RefundAnswer:

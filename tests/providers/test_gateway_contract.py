@@ -17,6 +17,7 @@ from domain.payment import (
     fold,
     instrument,
 )
+from domain.split import Portion
 from providers.gateway import NotFound, Order, RefundStatus, Refused, StateConflict, WebhookEvent
 from tests.providers.conftest import DESKS, Desk, MakeOrder, desks, key_of
 
@@ -26,6 +27,8 @@ CAN_BE_ASKED = pytest.mark.parametrize("desk", ["stripe", "paypal"], indirect=Tr
 CAN_BE_SEARCHED = pytest.mark.parametrize("desk", ["stripe"], indirect=True)
 # At some a bank decides while the buyer is on the page; at another when the money is taken.
 DECIDES_ON_THE_PAGE = pytest.mark.parametrize("desk", ["stripe", "adyen"], indirect=True)
+# One divides a payment among its payees as it takes it; others pay them afterwards.
+PAYS_AFTERWARDS = pytest.mark.parametrize("desk", ["stripe", "paypal"], indirect=True)
 desk = desks(*DESKS)
 
 
@@ -326,3 +329,23 @@ async def test_a_reference_that_nobody_knows_is_not_found(desk: Desk, order: Mak
             await desk.gateway.fetch(PaymentId(wished.payment_id), foreign)
         with pytest.raises(NotFound):
             await desk.gateway.close_checkout(foreign, op_key=key_of(wished, "close"))
+
+
+@PAYS_AFTERWARDS
+async def test_what_is_not_divided_there_is_refused_and_not_passed_over(desk: Desk, order: MakeOrder) -> None:
+    wished = order()
+    portions = (Portion(vendor="boat", payee="BA1", amount=wished.amount),)
+    divided = wished.model_copy(update={"portions": portions})
+    with pytest.raises(Refused, match="not_divided"):
+        await desk.gateway.open_checkout(divided, op_key=key_of(wished))
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.pay(opened)
+    ref = opened.provider_ref
+
+    with pytest.raises(Refused, match="not_divided"):
+        await desk.gateway.capture(ref, wished.amount, op_key=key_of(wished, "capture"), portions=portions)
+    with pytest.raises(Refused, match="not_divided"):
+        await desk.gateway.refund(ref, wished.amount, refund_id="r", op_key="r:refund:1", portions=portions)
+
+    assert not desk.gateway.divides
+    assert await desk.account.kept() == wished.amount.minor

@@ -43,6 +43,7 @@ PLUMBING = {
             "credential",
             "vault",
             "cash",
+            "offline",
             "stripe_gateway",
             "adyen_gateway",
             "paypal_gateway",
