@@ -12,7 +12,7 @@ from sandbox.record import Json
 from sandbox.stripe import balance, listing
 from sandbox.stripe.blank import filled
 from sandbox.stripe.call import Call
-from sandbox.stripe.error import StripeError
+from sandbox.stripe.error import StripeError, invalid
 from sandbox.work import Work
 
 STATUS: dict[disputes.Status, str] = {
@@ -30,6 +30,7 @@ ORDERED: dict[str, Literal["won", "lost", "escalated"]] = {
     "losing_evidence": "lost",
     "escalate_inquiry_evidence": "escalated",
 }
+LONGEST_TEXT = 20_000
 NETWORK_CODES = {"fraudulent": "10.4", "product_not_received": "13.1"}
 
 
@@ -103,6 +104,9 @@ def update(call: Call) -> Json:
     given = {name: value for name, value in (call.get("evidence") or {}).items() if value != ""}
     if given and dispute.status not in ("inquiry", "needs_response"):
         raise _not_now(dispute)
+    for name, value in given.items():
+        if isinstance(value, str) and len(value) > LONGEST_TEXT:
+            raise invalid(f"Invalid string: must be at most {LONGEST_TEXT} characters", f"evidence[{name}]")
     dispute.evidence |= given
     dispute.outcome = ORDERED.get(str(dispute.evidence.get("uncategorized_text")), dispute.outcome)
     call.work.save(dispute)

@@ -5,7 +5,7 @@ import pytest
 from domain.dispute import DisputeFact, DisputeState, Evidence
 from domain.money import Money
 from providers.dispute import Disputes
-from providers.gateway import NotFound, StateConflict
+from providers.gateway import NotFound, Refused, StateConflict
 from tests.providers.conftest import Desk, MakeOrder, desks, key_of
 
 TOTAL = Money(minor=59_999, currency="USD")
@@ -75,6 +75,30 @@ async def test_evidence_is_handed_in_once(desk: Desk, order: MakeOrder) -> None:
     assert fact.state is DisputeState.EVIDENCE_SUBMITTED
     with pytest.raises(StateConflict):
         await disputes_of(desk).submit(reference, EVIDENCE, op_key="evidence:2")
+
+
+@pytest.mark.parametrize("desk", ["stripe"], indirect=True)
+async def test_evidence_that_is_not_taken_leaves_the_dispute_to_be_answered(
+    desk: Desk, order: MakeOrder
+) -> None:
+    reference, _ = await disputed(desk, order)
+    too_long = EVIDENCE.model_copy(update={"product": "Harbour cruise. " * 2_000})
+
+    with pytest.raises(Refused):
+        await disputes_of(desk).submit(reference, too_long, op_key="evidence:1")
+
+    assert (await disputes_of(desk).fetch(reference)).state is DisputeState.OPEN
+    handed = await disputes_of(desk).submit(reference, EVIDENCE, op_key="evidence:2")
+    assert handed.state is DisputeState.EVIDENCE_SUBMITTED
+
+
+@TAKES_WORDS
+async def test_evidence_that_comes_too_late_is_not_taken(desk: Desk, order: MakeOrder) -> None:
+    reference, _ = await disputed(desk, order)
+    await decided(desk, reference, won=False)
+
+    with pytest.raises(StateConflict):
+        await disputes_of(desk).submit(reference, EVIDENCE, op_key="evidence:1")
 
 
 @pytest.mark.parametrize("won", [True, False])
