@@ -152,7 +152,8 @@ async def _hold(trip: Trip) -> Answer:
 
 async def _throttle(trip: Trip) -> Answer:
     refused, seconds = trip.face.failure(429), int(trip.fault.number("seconds", 1))
-    return Answer(429, refused.body, {**refused.headers, "Retry-After": str(seconds)})
+    asked = {"Retry-After": str(seconds)} if seconds else {}
+    return Answer(429, refused.body, {**refused.headers, **asked})
 
 
 async def _html(trip: Trip) -> Answer:

@@ -24,7 +24,7 @@ RequestKind = Literal[
     "slow",  # done at once (with `effect` false: not), answered after `seconds`
     "drip",  # done at once (or not), then one byte of the answer comes every `seconds` (1)
     "hold",  # done at once (or not), answered when released
-    "rate_limit",  # not done, 429 with Retry-After of `seconds`
+    "rate_limit",  # not done, 429 with Retry-After of `seconds` (1), with 0 of them without
     "html_error",  # not done (or done, with `effect`), a load balancer's HTML page with `status` (502)
     "wrong_type",  # done (or not), but the answer is a JSON list with status 200
 ]

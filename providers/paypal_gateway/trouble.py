@@ -1,7 +1,7 @@
 """Everything that can go wrong on the way to PayPal, as the troubles every gateway knows.
 
 PayPal's `issue` says what is the case; its sentences stay where they are, for they may speak of a person.
-Source: PayPal, "Orders v2: errors", "Payments v2: errors".
+Source: PayPal, "Orders v2: errors", "Payments v2: errors", "Rate limiting guidelines".
 """
 
 import re
@@ -47,6 +47,8 @@ DECLINES: Mapping[str, Decline] = {
     "TRANSACTION_LIMIT_EXCEEDED": Decline.INSUFFICIENT_FUNDS,
     "TRANSACTION_REFUSED": Decline.CARD_DECLINED,
 }
+# How long PayPal is left alone when it has had too much of us and does not say for how long.
+KEEP_OFF = timedelta(seconds=5)
 _WORD = re.compile(r"[A-Z0-9_]{1,64}")
 
 
@@ -64,6 +66,8 @@ def of_answer(status: int, answer: Any, wait: timedelta | None) -> GatewayTroubl
     """Say what an answer that is no success means for us; `wait` is what PayPal asks for."""
     if status == 404:
         return NotFound("resource_missing")
+    if status == 429:
+        wait = wait or KEEP_OFF
     return trouble.of_status(status, wait) or _by_body(answer)
 
 

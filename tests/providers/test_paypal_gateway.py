@@ -23,6 +23,7 @@ from providers.gateway import (
 )
 from providers.paypal_gateway.amount import TWO_DECIMALS, WHOLE, from_paypal, to_paypal
 from providers.paypal_gateway.gateway import PayPalGateway
+from providers.paypal_gateway.trouble import KEEP_OFF
 from tests.providers.conftest import Delivery, MakeOrder, PayPalDesk, key_of, paypal_desk, paypal_gateway
 from tests.support import paypal
 from tests.support.sandbox import Account
@@ -292,7 +293,6 @@ async def test_too_small_a_balance_is_no_refusal(paypal_account: PayPalDesk, ord
 @pytest.mark.parametrize(
     ("kind", "trouble"),
     [
-        ("rate_limit", NotExecuted),
         ("html_error", OutcomeUnknown),
         ("json_cut", OutcomeUnknown),
         ("wrong_type", OutcomeUnknown),
@@ -307,6 +307,30 @@ async def test_whatever_paypal_answers_is_one_of_our_troubles(
 
     with pytest.raises(trouble):
         await paypal_account.gateway.open_checkout(wished, op_key=key_of(wished))
+
+
+@pytest.mark.parametrize(
+    ("route", "seconds", "wait"),
+    [
+        ("POST /v2/checkout/orders", 7, timedelta(seconds=7)),
+        ("POST /v2/checkout/orders", 0, KEEP_OFF),
+        ("POST /v1/oauth2/token", 0, KEEP_OFF),
+    ],
+)
+async def test_a_rate_limit_did_nothing_and_is_kept_off_by_whoever_asked(
+    paypal_account: PayPalDesk, order: MakeOrder, route: str, seconds: int, wait: timedelta
+) -> None:
+    desk, wished = paypal_account, order()
+    await desk.account.break_down(route, "rate_limit", times=2, seconds=seconds)
+
+    for _ in range(2):  # each try is one call: the fault is used up by these two
+        with pytest.raises(NotExecuted) as refusal:
+            await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+        assert (refusal.value.reason, refusal.value.retry_after) == ("rate_limited", wait)
+    assert await desk.account.checkouts() == []
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+
+    assert [each["id"] for each in await desk.account.checkouts()] == [opened.provider_ref]
 
 
 async def test_one_token_is_fetched_for_all_and_again_when_it_has_ended(
