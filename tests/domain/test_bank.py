@@ -26,7 +26,9 @@ def test_a_slip_of_the_pen_is_found(payment_id: PaymentId, at: int, letter: str)
     another = reference[:at] + letter + reference[at + 1 :]
     swapped = reference[:at] + reference[at + 1] + reference[at] + reference[at + 2 :]
 
-    assert is_sound(another) is (another == reference)
+    # A digit for a letter is another length of number to the standard, which one time in 97 does not see it.
+    if letter.isdigit() is reference[at].isdigit():
+        assert is_sound(another) is (another == reference)
     if reference[at].isdigit() is reference[at + 1].isdigit():  # "M2" and "2M" are one number to the standard
         assert is_sound(swapped) is (swapped == reference)
 
