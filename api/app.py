@@ -74,7 +74,7 @@ from api.waker import Waker
 from db import catalog as sales, event, relay
 from db.booking.place import place, place_together
 from db.catalog import Sale
-from db.session import Database
+from db.session import FOLLOWERS, Database, listen
 from domain.event import Event
 from domain.ids import OfferId, SlotId, TenantId
 from domain.limit import Policy
@@ -188,8 +188,9 @@ async def opened(settings: Settings, further: Sequence[Gateway] = ()) -> AsyncIt
         # But for the list of a user's stored methods, nothing here asks a provider anything.
         accounts = wiring.accounts(settings, http, payments, Guards(), further)
         made = house(settings, database, payments, temporal, accounts)
-        for work in (made.waker.run, made.feed.run):
-            await closing.enter_async_context(running(work()))
+        heard = listen(settings.database_app_url, FOLLOWERS, made.feed.hear)
+        for work in (made.waker.run(), made.feed.run(), heard):
+            await closing.enter_async_context(running(work))
         yield made
 
 

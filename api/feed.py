@@ -1,10 +1,12 @@
-"""The events of bookings as they come, for everybody who follows one: one look at the database per tenant and
-interval, however many follow.
+"""The events of bookings as they come, for everybody who follows one.
+
+PostgreSQL tells which bookings there is news of (`db.session.tell`); one look per tenant reads it for all who
+follow them. What is not told, because a connection was lost, is seen by a look at all that is followed.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -19,7 +21,8 @@ from domain.refusal import QuotaExceeded
 
 log = structlog.get_logger(__name__)
 
-EVERY_SECONDS = 0.25
+# Looked at without being told: what was told may be lost.
+EVERY_SECONDS = 1.0
 # How many may follow one subject at a time: more than a buyer has windows, less than wears a server out.
 MOST_OF_ONE, COME_BACK_SECONDS = 20, 30
 
@@ -48,13 +51,14 @@ class Follower:
 
 
 class Feed:
-    """Looks for news while anybody follows, and sleeps otherwise."""
+    """Reads news when it is told of any, and every so many seconds while anybody follows."""
 
     def __init__(self, read: Read, *, every_seconds: float = EVERY_SECONDS) -> None:
-        self.read, self._every = read, every_seconds
+        self.read, self.every_seconds = read, every_seconds
         self._followers: set[Follower] = set()
         self._of: Counter[UUID] = Counter()
-        self._followed = asyncio.Event()
+        self._due: set[UUID] = set()  # subjects to be looked at
+        self._followed, self._woken = asyncio.Event(), asyncio.Event()
         self._closing = False
 
     def refuse_crowd(self, subject: UUID) -> None:
@@ -71,11 +75,18 @@ class Feed:
         self._followers.add(follower)
         self._of[follower.subject] += 1
         self._followed.set()
+        self._wake((follower.subject,))
         try:
             yield
         finally:
             self._followers.discard(follower)
             self._of -= Counter((follower.subject,))
+
+    def hear(self, told: str) -> None:
+        """Take what a NOTIFY says: the subjects of which there is news, in hexadecimal digits, or nothing
+        where news may have been missed.
+        """
+        self._wake({UUID(each) for each in told.split()} & self._of.keys() if told else self._of)
 
     def close(self) -> None:
         """End all streams: a server cannot stop while one is open."""
@@ -85,16 +96,36 @@ class Feed:
 
     async def run(self) -> None:
         """Look for news until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._look_at_all())
+            tasks.create_task(self._look_at_what_is_due())
+
+    async def _look_at_all(self) -> None:
         while True:
+            await self._followed.wait()
+            await asyncio.sleep(self.every_seconds)
+            self._wake(self._of)
             if not self._followers:
                 self._followed.clear()
-                await self._followed.wait()
-            for tenant_id in {follower.tenant_id for follower in self._followers}:
-                await self._look(tenant_id)
-            await asyncio.sleep(self._every)
 
-    async def _look(self, tenant_id: TenantId) -> None:
-        followers = [follower for follower in self._followers if follower.tenant_id == tenant_id]
+    async def _look_at_what_is_due(self) -> None:
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            due, self._due = self._due, set()
+            waiting: dict[TenantId, list[Follower]] = {}
+            for follower in self._followers:
+                if follower.subject in due:
+                    waiting.setdefault(follower.tenant_id, []).append(follower)
+            for tenant_id, followers in waiting.items():
+                await self._look(tenant_id, followers)
+
+    def _wake(self, subjects: Iterable[UUID]) -> None:
+        self._due.update(subjects)
+        if self._due:
+            self._woken.set()
+
+    async def _look(self, tenant_id: TenantId, followers: Sequence[Follower]) -> None:
         behind: dict[UUID, int] = {}
         for follower in followers:
             behind[follower.subject] = min(follower.after, behind.get(follower.subject, follower.after))

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from db import session
 from db.session import Connection, Record
-from domain.event import Event
+from domain.event import OF_BOOKING, Event
 from domain.ids import TenantId
 
 APPEND = """
@@ -52,10 +53,13 @@ class Told(NamedTuple):
 
 
 async def append(connection: Connection, tenant_id: TenantId, *events: Told) -> None:
-    """Append events in this order, in the transaction that makes them true."""
+    """Append events in this order, in the transaction that makes them true; who follows a booking is told
+    once it is committed.
+    """
     rows = [{"subject": str(told.subject), "type": told.type, "data": told.data} for told in events]
     if rows:
         await connection.execute(APPEND, tenant_id, rows)
+        session.tell(connection, {told.subject for told in events if told.type in OF_BOOKING})
 
 
 async def of_subject(

@@ -9,7 +9,7 @@ tenant, row-level security shows no row.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -49,6 +49,14 @@ STATEMENTS = 300
 BEGIN_AS_TENANT = "begin; set local app.tenant_id = '{tenant_id.hex}'"
 AS_PLATFORM = "select set_config('app.platform', 'on', true)"
 SHOW = "select set_config('app.shown', $1, true)"
+
+# Who follows bookings listens here, and is told their ids, in hexadecimal digits.
+FOLLOWERS = "holdfast_followers"
+# A lost connection to listen on is made anew after this long.
+LISTEN_AGAIN_SECONDS = 1.0
+
+# Of which bookings the transactions that are under way have something to tell.
+_news: dict[Connection, set[UUID]] = {}
 
 
 class Database:
@@ -140,6 +148,10 @@ class Database:
             except BaseException:
                 await _undo(connection)
                 raise
+            else:
+                await _tell_followers(connection)
+            finally:
+                _news.pop(connection, None)
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[Connection]:
@@ -158,6 +170,22 @@ class Database:
             await asyncio.wait_for(self.pool.close(), 10)
         except TimeoutError:
             self.pool.terminate()
+
+
+def tell(connection: Connection, bookings: Collection[UUID]) -> None:
+    """Have the followers of these bookings told that there is news, once the transaction is committed."""
+    if bookings:
+        _news.setdefault(connection, set()).update(bookings)
+
+
+async def listen(url: str, channel: str, hear: Callable[[str], None]) -> None:
+    """Hear each NOTIFY on a channel, for ever, and an empty one when something may have been missed: a lost
+    connection is made anew.
+    """
+    while True:
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await _listen_once(url, channel, hear)
+        await asyncio.sleep(LISTEN_AGAIN_SECONDS)
 
 
 async def clock(connection: Connection) -> datetime:
@@ -181,6 +209,32 @@ def may_have_happened(error: BaseException) -> bool:
     Whatever else the server says no to, it has undone.
     """
     return is_outage(error) and not isinstance(error, _UNDONE)
+
+
+async def _tell_followers(connection: Connection) -> None:
+    """Tell who follows what was committed. They look by themselves, later, for what is not told here.
+
+    Not in the transaction: all commits that tell something would queue for one lock.
+    """
+    if bookings := _news.get(connection):
+        told = " ".join(sorted(booking.hex for booking in bookings))
+        try:
+            await connection.execute(f"notify {FOLLOWERS}, '{told}'")
+        except Exception:  # noqa: BLE001 - what was to be done is done
+            _drop(connection)
+
+
+async def _listen_once(url: str, channel: str, hear: Callable[[str], None]) -> None:
+    """Listen until the connection is lost. It is a connection of its own: no pooler hands on what is told."""
+    connection = await asyncpg.connect(url)
+    lost = asyncio.Event()
+    connection.add_termination_listener(lambda _connection: lost.set())
+    try:
+        await connection.add_listener(channel, lambda *told: hear(str(told[-1])))
+        hear("")  # for what was told while nobody listened
+        await lost.wait()
+    finally:
+        connection.terminate()
 
 
 async def _undo(connection: Connection) -> None:

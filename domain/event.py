@@ -35,6 +35,24 @@ DISPUTE_OPENED = "dispute.opened"
 DISPUTE_CHANGED = "dispute.changed"
 DISPUTE_CLOSED = "dispute.closed"
 
+# Told of a booking itself, which people follow; every other type is told of something that belongs to one.
+OF_BOOKING = frozenset(
+    {
+        BOOKING_CREATED,
+        BOOKING_INITIATED,
+        INVENTORY_RESERVED,
+        BOOKING_CHANGED,
+        PAYMENT_PROCESSED,
+        REVIEW_ASKED,
+        PARTNER_ASKED,
+        BOOKING_CONFIRMED,
+        BOOKING_EXPIRED,
+        BOOKING_FAILED,
+        BOOKING_CANCELLED,
+        BOOKING_REFUNDED,
+    }
+)
+
 
 class Event(Value):
     """One event.

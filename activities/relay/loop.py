@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-import asyncpg
 import structlog
 
 from db.session import OUTAGES
@@ -76,24 +75,3 @@ async def keep_at(name: str, work: Round, bell: Bell, every: float = POLL_SECOND
         if done < BATCH:
             with suppress(TimeoutError):
                 await asyncio.wait_for(ring.wait(), every)
-
-
-async def listen(url: str, bells: Bells) -> None:
-    """Ring a bell for each NOTIFY, for ever; a lost connection is made anew, polling goes on meanwhile."""
-    while True:
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            await _listen_once(url, bells)
-        await asyncio.sleep(POLL_SECONDS)
-
-
-async def _listen_once(url: str, bells: Bells) -> None:
-    """Listen until the connection is lost. It is a connection of its own: no pooler hands on what is told."""
-    connection = await asyncpg.connect(url)
-    lost = asyncio.Event()
-    connection.add_termination_listener(lambda _connection: lost.set())
-    try:
-        await connection.add_listener(CHANNEL, lambda *told: bells.ring(str(told[-1])))
-        bells.ring()  # for what was told while nobody listened
-        await lost.wait()
-    finally:
-        connection.terminate()

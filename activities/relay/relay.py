@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from activities.relay.inbox import Inbox
-from activities.relay.loop import BATCH, Bell, Bells, keep_at, listen
+from activities.relay.loop import BATCH, CHANNEL, Bell, Bells, keep_at
 from activities.relay.telling import LEASE, SOON, Sagas, Untold, by_tenant, tell_each
 from db import idempotency, limit, relay as due
 from db.booking import end
 from db.inventory import hold as holds
 from db.refund import run
-from db.session import Database
+from db.session import Database, listen
 from observability.metrics import RELAY_LAG_SECONDS, RELAY_TOLD
 from providers.gateway import Gateways
 
@@ -39,7 +39,7 @@ class Relay:
         bells = Bells()
         inbox = Inbox(self.database, self.gateways, self.sagas, self.live, self.grace)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(listen(self.url, bells))
+            tasks.create_task(listen(self.url, CHANNEL, bells.ring))
             tasks.create_task(keep_at("lag", self.measure, Bell()))
             tasks.create_task(keep_at("outlived", self.forget_outlived, Bell(), every=FORGET_SECONDS))
             for work in (

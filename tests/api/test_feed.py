@@ -1,4 +1,6 @@
-"""One look serves everybody who follows; nobody misses or hears twice; a closing feed lets go."""
+"""One look serves everybody who follows, as soon as there is news; nobody misses or hears twice; a closing
+feed lets go.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -37,8 +39,8 @@ class Events:
 
 
 @asynccontextmanager
-async def running(events: Events) -> AsyncIterator[Feed]:
-    feed = Feed(events.read, every_seconds=0.001)
+async def running(events: Events, every_seconds: float = 0.001) -> AsyncIterator[Feed]:
+    feed = Feed(events.read, every_seconds=every_seconds)
     task = asyncio.create_task(feed.run())
     yield feed
     task.cancel()
@@ -46,6 +48,7 @@ async def running(events: Events) -> AsyncIterator[Feed]:
 
 
 TENANT = TenantId(uuid4())
+AN_HOUR = 3600.0
 
 
 async def heard(feed: Feed, subject: UUID, after: int = 0) -> bytes:
@@ -92,6 +95,36 @@ async def test_many_followers_cost_one_look_and_each_hears_its_own_subject() -> 
     assert all(text.count(b"event:") == 2 for text in texts)
     assert len(events.looks) < len(texts)
     assert any(len(look) == 20 for look in events.looks)
+
+
+async def test_who_is_told_of_news_looks_at_that_alone() -> None:
+    events, quiet, noisy = Events(), uuid4(), uuid4()
+    for subject in (quiet, noisy):
+        events.add(subject, event.BOOKING_INITIATED)
+    async with running(events, AN_HOUR) as feed:
+        streams = [asyncio.create_task(heard(feed, subject)) for subject in (quiet, noisy)]
+        await events.looked.acquire()
+
+        events.add(noisy, event.BOOKING_CANCELLED)
+        feed.hear(f"{uuid4().hex} {noisy.hex}")
+        assert b"booking.cancelled" in await streams[1]
+        events.add(quiet, event.BOOKING_EXPIRED)
+        feed.hear(quiet.hex)
+
+        assert b"booking.expired" in await streams[0]
+    assert [set(look) for look in events.looks] == [{quiet, noisy}, {noisy}, {quiet}]
+
+
+async def test_what_was_missed_while_nobody_listened_is_looked_for() -> None:
+    events, subject = Events(), uuid4()
+    async with running(events, AN_HOUR) as feed:
+        stream = asyncio.create_task(heard(feed, subject))
+        await events.looked.acquire()
+
+        events.add(subject, event.BOOKING_CANCELLED)
+        feed.hear("")
+
+        assert b"booking.cancelled" in await stream
 
 
 async def test_a_stream_outlives_an_outage() -> None:

@@ -7,7 +7,10 @@ from uuid import uuid4
 
 import pytest
 
+from api.deps import House
 from api.feed import MOST_OF_ONE, Follower
+from db.event import Told, append
+from domain.event import BOOKING_CANCELLED
 from tests.api.conftest import Door
 from tests.support.stack import Booked, Stack, bearer
 from tests.support.wait import PATIENCE_SECONDS, eventually
@@ -59,6 +62,23 @@ async def test_who_knows_all_of_a_booking_at_rest_need_not_come_back(stack: Stac
     assert (answer.status_code, answer.content) == (204, b"")
 
 
+@pytest.mark.row("SAG-23", partly="the payment's own events: tests/workflows")
+async def test_news_is_told_when_it_is_there_and_not_at_the_next_look(door: Door) -> None:
+    booking = await door.book()
+    house = door.app.state.house
+    house.feed.every_seconds = 3600
+    url = f"/api/v1/bookings/{booking.id}/events"
+    listening = asyncio.create_task(door.http.get(url, headers=bearer(booking.token)))
+    await eventually(lambda: _has_heard(house, 3), what="the stream to have told what there was")
+
+    async with door.databases.app.tenant(door.shop.tenant_id) as connection:
+        ended = Told(booking.id, BOOKING_CANCELLED, {"cause": "by_buyer"})
+        await append(connection, door.shop.tenant_id, ended)
+
+    async with asyncio.timeout(PATIENCE_SECONDS):  # far less than until the next look
+        assert "booking.cancelled" in (await listening).text
+
+
 async def test_an_open_stream_does_not_keep_a_server_from_stopping(door: Door) -> None:
     booking = await door.book()
     house = door.app.state.house
@@ -102,8 +122,12 @@ async def test_a_last_event_that_cannot_be_is_refused(door: Door) -> None:
         assert answer.json()["errors"][0]["parameter"] == "last-event-id"
 
 
-async def _is_followed(house: object) -> bool:
-    return bool(house.feed._followers)  # type: ignore[attr-defined]
+async def _is_followed(house: House) -> bool:
+    return bool(house.feed._followers)
+
+
+async def _has_heard(house: House, n: int) -> bool:
+    return any(follower.after == n for follower in house.feed._followers)
 
 
 async def _all(stack: Stack, booking: Booked, after: int | None = None) -> list[tuple[int, str]]:

@@ -7,6 +7,8 @@ from uuid_utils.compat import uuid7
 
 from db import event
 from db.event import Told
+from db.session import FOLLOWERS, listen
+from domain.event import BOOKING_CONFIRMED, PAYMENT_CREATED
 from tests.support.database import Databases
 from tests.support.shop import open_shop
 
@@ -66,6 +68,29 @@ async def test_a_reader_passes_over_nothing_that_a_slower_writer_commits_later(d
     assert early == []
     assert [found.type for found in later] == ["slow", "quick"]
     assert [row["type"] for row in [*by_seq, *by_seq_later]] == ["quick"], "by `seq` alone one is lost"
+
+
+async def test_followers_are_told_of_bookings_that_something_was_committed_about(
+    databases: Databases,
+) -> None:
+    shop = await open_shop(databases.app)
+    undone, done, told = uuid7(), uuid7(), asyncio.Queue[str]()
+    listening = asyncio.create_task(listen(databases.urls.app, FOLLOWERS, told.put_nowait))
+    assert await told.get() == "", "who begins to listen may have missed something"
+
+    async def told_and_undone() -> None:
+        async with databases.app.tenant(shop.tenant_id) as connection:
+            await event.append(connection, shop.tenant_id, Told(undone, BOOKING_CONFIRMED, {}))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await told_and_undone()
+    async with databases.app.tenant(shop.tenant_id) as connection:
+        payment = Told(uuid7(), PAYMENT_CREATED, {})
+        await event.append(connection, shop.tenant_id, payment, Told(done, BOOKING_CONFIRMED, {}))
+
+    assert await told.get() == done.hex
+    listening.cancel()
 
 
 async def test_a_cursor_goes_on_where_it_was(databases: Databases) -> None:

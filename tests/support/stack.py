@@ -22,6 +22,7 @@ import worker
 from api.app import create_app
 from db.booking.read import find
 from domain.booking import BookingRequest
+from domain.event import OF_BOOKING
 from domain.ids import BookingId, PaymentId
 from domain.money import Money
 from domain.payment import StartPayment
@@ -298,6 +299,8 @@ async def all_told_by_the_catalogue(judge: "asyncpg.Connection[asyncpg.Record]")
     """Hold every event that a story has told against the published schemas (WHK-12)."""
     for told in await judge.fetch("select distinct type, data::text from events"):
         SCHEMAS[told["type"]].data.model_validate_json(told["data"])
+    of_bookings = await judge.fetch("select distinct type from events join bookings on id = subject")
+    assert {told["type"] for told in of_bookings} <= OF_BOOKING, "who follows a booking is not told of it"
 
 
 def publishable_key(shop: Shop) -> str:
