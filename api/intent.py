@@ -19,7 +19,8 @@ from api.back import BackUrl
 from api.billing import BillingWish
 from api.body import StrictRoute
 from api.deps import BASE, Caller, House, Now, Parts, Permission, RequiredKey, fingerprint, may
-from api.payment import NOS, Asking, PaymentAnswer, PaymentWish, paid_under
+from api.paying import PaymentWish
+from api.payment import NOS, Asking, PaymentAnswer, paid_under
 from api.shape import MOST_MINOR, Answer, Code, Email, MoneyShape, Shape, example
 from db.booking.read import Booking
 from db.idempotency import Key

@@ -17,8 +17,8 @@ from api.back import BackUrl
 from api.billing import BillingWish
 from api.body import StrictRoute
 from api.deps import BASE, OPEN, Caller, House, Now, Parts, Permission, RequiredKey, fingerprint, may
-from api.paying import refuse_unpayable, secured
-from api.payment import Asking, PaymentAnswer, PaymentWish, paid_under
+from api.paying import PaymentWish, refuse_unpayable, secured
+from api.payment import Asking, PaymentAnswer, paid_under
 from api.shape import Answer, Instant, Shape, WrittenInstant, example
 from db import idempotency, link as links
 from db.booking.read import Booking, find

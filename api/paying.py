@@ -1,18 +1,70 @@
-"""What a wish to pay asks of the booking's saga, under the terms the booking was accepted with."""
+"""The wish to pay, and what it asks of the booking's saga, under the terms the booking was accepted with."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
 
+from pydantic import JsonValue, StrictBool
+
+from api.back import BackUrl, allowed, through_us
+from api.billing import BillingWish
 from api.deps import House
-from db.booking.read import Booking
+from api.passenger import Country
+from api.route import Sold, routed
+from api.shape import Code, MoneyShape, Shape, example
+from db import method as methods, tenant
+from db.booking.read import Booking, find
+from db.method import Method
 from db.payment.read import Payment
+from db.session import Connection
 from domain.booking import OPEN, BookingStatus
 from domain.due import LATE_SETTLING, payable, settles_within
-from domain.ids import MethodId, PaymentId
-from domain.money import Money
-from domain.payment import PaymentStatus, StartPayment
-from domain.refusal import AlreadyPaid, BookingEnded, HoldEnded
-from domain.route import AccountName
+from domain.ids import MethodId, PaymentId, TenantId
+from domain.payment import CASH, Checkout, PaymentStatus, StartPayment
+from domain.refusal import AlreadyPaid, BookingEnded, HoldEnded, InvalidRequest, MethodDeactivated, Unknown
+from domain.route import AccountName, Purchase
+from workflows.client import Away
+
+
+class PaymentWish(Shape):
+    """How to pay: at a page of the provider (`hosted`), or with a secret that the client pays with itself.
+
+    Which provider is asked follows from the organizer's rules, unless one is named, and may depend on the
+    buyer's `country` (unless said, that of the billing address). With `method_id` one of the caller's own
+    stored methods is tried at once; there is an address to go to only where their bank asks them. The buyer
+    comes back to `return_url`, which is ours or on the channel's list; an app's own scheme will do. `amount`
+    is a part of what is due, where the offer may be paid in parts, or all of the price where a deposit would
+    do. Paying by `card` needs the holder's name in `billing`, some products a billing address.
+    """
+
+    model_config = example(return_url="https://shop.example/thanks", hosted=True)
+
+    provider: Code | None = None
+    method: Code | None = None
+    country: Country | None = None
+    method_id: UUID | None = None
+    return_url: BackUrl
+    hosted: StrictBool = True
+    amount: MoneyShape | None = None
+    billing: BillingWish | None = None
+
+    @property
+    def from_country(self) -> str | None:
+        """The buyer's country, as far as the wish tells."""
+        address = self.billing.address if self.billing else None
+        return self.country or (address.country if address else None)
+
+
+class Attempt(NamedTuple):
+    """A payment that was wished for and may be made: its id, the accounts that it may go to, the first to be
+    asked first, what was tried before it, and whether a person reviews it.
+    """
+
+    payment_id: PaymentId
+    accounts: tuple[AccountName, ...]
+    tried: Sequence[Payment]
+    suspicious: bool = False
 
 
 def secured(tried: Sequence[Payment]) -> int:
@@ -36,39 +88,117 @@ def refuse_unpayable(booking: Booking) -> None:
         raise BookingEnded("This booking has ended.", status=booking.status.value)
 
 
-async def asked(
+async def payable_through(
+    connection: Connection,
     parts: House,
-    booking: Booking,
-    tried: Sequence[Payment],
+    sold: Sold,
+    wish: PaymentWish,
     *,
-    payment_id: PaymentId,
-    accounts: tuple[AccountName, ...],
-    return_url: str,
-    hosted: bool,
-    method: str | None,
-    method_id: MethodId | None,
-    amount: Money | None,
-    suspicious: bool,
-    now: datetime,
+    at: str = "",
+    stored: Method | None = None,
+    takes_cash: bool = False,
+) -> tuple[AccountName, ...]:
+    """Choose the accounts that a wish may go to, the first to be asked first: the one that keeps the `stored`
+    method, else what the organizer's rules say. Cash is never chosen unless it is named by who takes it.
+
+    Refuses InvalidRequest for a provider or a method that is not offered, and for an address of return that
+    is neither ours nor on the channel's list; `at` is where in the body the wish stands.
+    """
+    channel = await tenant.channel_by_id(connection, sold.tenant_id, sold.channel_id)
+    origins = (parts.rules.api_url, *(channel.return_origins if channel else ()))
+    if not allowed(wish.return_url, origins):
+        error: JsonValue = {
+            "pointer": f"{at}/return_url",
+            "code": "not_allowed",
+            "detail": "Ours, or on the channel's list of addresses of return.",
+        }
+        raise InvalidRequest("The wish to pay breaks a rule.", errors=[error])
+    purchase = Purchase(
+        offer_id=sold.offer_id,
+        currency=sold.currency,
+        minor=wish.amount.minor if wish.amount else sold.minor,
+        country=wish.from_country,
+        method=wish.method,
+    )
+    return await routed(
+        connection,
+        parts,
+        sold.tenant_id,
+        purchase,
+        provider=wish.provider,
+        stored=stored,
+        cash=takes_cash and wish.provider == CASH,
+        at=at,
+    )
+
+
+async def stored_method(
+    parts: House, tenant_id: TenantId, user_id: str | None, wish: PaymentWish
+) -> Method | None:
+    """Find the stored method that a wish names, if it does, among this user's.
+
+    Refuses Unknown, also for another user's, and MethodDeactivated.
+    """
+    if wish.method_id is None:
+        return None
+    if user_id is None:
+        raise Unknown
+    async with parts.payments.tenant(tenant_id) as connection:
+        method = await methods.owned(connection, tenant_id, user_id, MethodId(wish.method_id))
+    if not method.is_active:
+        raise MethodDeactivated("This method cannot be paid with.")
+    return method
+
+
+async def opened(
+    parts: House, booking: Booking, wish: PaymentWish, attempt: Attempt, now: datetime
+) -> Checkout:
+    """Ask the booking's saga for a checkout.
+
+    Raises refusals, Away, Unanswered; a booking that has ended is refused from its row, for no run is begun
+    for it.
+    """
+    await stored_method(parts, booking.tenant_id, booking.user_id, wish)
+    refuse_unpayable(booking)
+    ask = await _asked(parts, booking, wish, attempt, now)
+    try:
+        return await parts.sagas.start_payment(booking.request(grace=parts.rules.grace), ask)
+    except BookingEnded as no:  # meanwhile: the row knows how
+        async with parts.database.tenant(booking.tenant_id) as connection:
+            refuse_unpayable(await find(connection, booking.tenant_id, booking.id))
+        if not no.facts:  # Temporal's word, not the run's: a wish that no worker has accepted may get lost
+            raise Away from no
+        raise
+
+
+async def _asked(
+    parts: House, booking: Booking, wish: PaymentWish, attempt: Attempt, now: datetime
 ) -> StartPayment:
     """Write the wish as the saga hears it.
 
     What a partner or reviewer must accept is only authorised at first. Refuses AlreadyPaid, and
     InvalidRequest for an amount or a method that the booking's terms or its slot do not allow.
     """
+    first, *otherwise = attempt.accounts
+    amount = wish.amount.money() if wish.amount else None
     return StartPayment(
-        payment_id=payment_id,
-        provider=accounts[0].provider,
-        account=accounts[0].name,
-        otherwise=accounts[1:],
-        amount=payable(booking.due, booking.total, secured(tried), booking.terms, amount),
-        hosted=hosted,
-        return_url=return_url,
-        method=method,
-        method_id=method_id,
-        manual=booking.terms.authorises_first or suspicious,
-        review=suspicious,
-        settles_within=await _settles_within(parts, booking, method, now),
+        payment_id=attempt.payment_id,
+        provider=first.provider,
+        account=first.name,
+        otherwise=tuple(otherwise),
+        amount=payable(booking.due, booking.total, secured(attempt.tried), booking.terms, amount),
+        hosted=wish.hosted,
+        return_url=through_us(
+            wish.return_url,
+            api_url=parts.rules.api_url,
+            tenant_id=booking.tenant_id,
+            channel_id=booking.channel_id,
+        ),
+        method=wish.method,
+        method_id=MethodId(wish.method_id) if wish.method_id else None,
+        manual=booking.terms.authorises_first or attempt.suspicious,
+        review=attempt.suspicious,
+        settles_within=await _settles_within(parts, booking, wish.method, now),
         due=booking.due,
         shares=booking.terms.shares,
     )

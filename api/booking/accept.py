@@ -17,14 +17,15 @@ from api.booking.people import people
 from api.booking.shape import AcceptedBooking, BookingWish
 from api.deps import BASE, Caller, House, Key, Now, Parts, Permission, fingerprint, may
 from api.flat import FlatRoute
-from api.payment import PaymentAnswer, PaymentWish, asker, opened, payable_through, sold
+from api.paying import Attempt, PaymentWish, opened, payable_through
+from api.payment import PaymentAnswer, asker, shown, sold
 from api.pricing import choices, lines
 from api.route import Sold
 from db import idempotency, pricing as quotes, relay
 from db.booking import read
 from db.booking.place import Placed, Placement
 from db.catalog import Sale
-from db.payment import attempt
+from db.payment import attempt, read as payments
 from db.tenant import Channel
 from domain.booking import BookingStatus
 from domain.ids import BookingId, PaymentId, QuoteId
@@ -280,6 +281,7 @@ async def _payment(
         claim = await idempotency.claim(connection, booking.tenant_id, used, uuid7())
         payment_id, refused = PaymentId(claim.subject), None
         await keep(connection, booking.tenant_id, booking.id, payment_id, wish.billing)
+        tried = await payments.of_booking(connection, booking.tenant_id, booking.id)
     try:
         async with parts.database.tenant(booking.tenant_id) as connection:
             suspicious = await parts.limits.count_payment(
@@ -293,7 +295,8 @@ async def _payment(
                 await asker(request, parts),
                 user_id=booking.user_id,
             )
-        return await opened(parts, booking, wish, accounts, payment_id, now=now, suspicious=suspicious)
+        checkout = await opened(parts, booking, wish, Attempt(payment_id, accounts, tried, suspicious), now)
+        return shown(parts, checkout)
     except ProviderAway:
         async with parts.database.tenant(booking.tenant_id) as connection:
             await idempotency.free(connection, booking.tenant_id, used)

@@ -19,7 +19,7 @@ from api.booking.accept import Booker, channel_of, create_booking
 from api.booking.shape import AcceptedBooking, BookingWish, Contact
 from api.deps import BASE, Caller, House, Key, Now, Parts
 from api.passenger import Day
-from api.payment import PaymentWish
+from api.paying import PaymentWish
 from api.pricing import LineWish
 from api.shape import Answer, Instant, Quantity, Shape, example
 from db import catalog

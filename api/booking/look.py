@@ -24,7 +24,7 @@ from api.booking.shape import (
 )
 from api.decline import DeclineAnswer, Language, told
 from api.deps import BASE, Caller, House, Parts, Permission, may
-from api.payment import PaymentAnswer, attempt
+from api.payment import PaymentAnswer, as_it_stands
 from api.pricing import lines
 from api.shape import Cursor, Limit, Shape, WrittenInstant
 from db import decline as declines
@@ -154,7 +154,7 @@ def _payable(parts: House, booking: Booking, tried: list[Payment]) -> PaymentAns
     if booking.status is not BookingStatus.AWAITING_PAYMENT:
         return None
     payable = [payment for payment in tried if payment.status in PAYABLE]
-    return attempt(parts, payable[-1]) if payable else None
+    return as_it_stands(parts, payable[-1]) if payable else None
 
 
 def _paid_by(booking: Booking, tried: list[Payment]) -> tuple[PaidAnswer, ...]:

@@ -8,7 +8,8 @@ from pydantic import Field, JsonValue, StringConstraints
 from api.consent import ConsentWishes
 from api.decline import DeclineAnswer
 from api.passenger import PassengerWishes
-from api.payment import PaymentAnswer, PaymentWish
+from api.paying import PaymentWish
+from api.payment import PaymentAnswer
 from api.pricing import LineAnswer, Lines
 from api.shape import Answer, Email, Instant, Locale, MoneyShape, Name, Phone, Shape, example
 from api.ticket import TicketAnswer
