@@ -5,7 +5,7 @@ name is refused. What a line means is found out later, as of anything that a pro
 """
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -25,7 +25,7 @@ from db.session import Connection
 from db.webhook import Delivery
 from domain.bank import BANK, is_sound, without_blanks
 from domain.case import CaseKind
-from domain.ids import RefundId
+from domain.ids import BookingId, RefundId
 from domain.money import Money
 from domain.refusal import Forbidden, IllegalMove, InvalidRequest, KeyReused, Unauthenticated, Unknown
 from providers.bank import Line, LineKind
@@ -74,6 +74,18 @@ class LineAnswer(Answer):
     asked: Money
     booked_at: datetime
 
+    @classmethod
+    def of(cls, line: Line, *, booking_id: BookingId, asked: Money) -> Self:
+        """Say what was taken."""
+        return cls(
+            line=line.name,
+            payment_id=line.payment_id,
+            booking_id=booking_id,
+            amount=line.amount,
+            asked=asked,
+            booked_at=line.booked_at,
+        )
+
 
 @router.post("/bank-receipts", status_code=201, responses=NOS)
 async def tell_receipt(parts: Parts, caller: Operator, wish: ReceiptWish) -> LineAnswer:
@@ -98,14 +110,7 @@ async def tell_receipt(parts: Parts, caller: Operator, wish: ReceiptWish) -> Lin
         )
         await _taken(connection, caller, wish.account, line, once=line.name)
     parts.waker.wake(TELL_FACTS)
-    return LineAnswer(
-        line=line.name,
-        payment_id=payment.id,
-        booking_id=payment.booking_id,
-        amount=line.amount,
-        asked=payment.amount,
-        booked_at=line.booked_at,
-    )
+    return LineAnswer.of(line, booking_id=payment.booking_id, asked=payment.amount)
 
 
 @router.post("/refunds/{refund_id}/transferred", status_code=201, responses=NOS)
@@ -140,14 +145,7 @@ async def tell_transfer(parts: Parts, caller: Operator, refund_id: UUID, wish: T
             kind=CaseKind.REFUND,
         )
     parts.waker.wake(TELL_FACTS)
-    return LineAnswer(
-        line=line.name,
-        payment_id=refund.payment_id,
-        booking_id=refund.booking_id,
-        amount=line.amount,
-        asked=refund.amount,
-        booked_at=line.booked_at,
-    )
+    return LineAnswer.of(line, booking_id=refund.booking_id, asked=refund.amount)
 
 
 async def _taken(connection: Connection, caller: Caller, account: str, line: Line, *, once: str) -> bool:
