@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from pydantic import Field
 
@@ -81,8 +82,18 @@ def _codes(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"\w+", text))
 
 
+def _method(name: str, title: str, kind: MethodKind, providers: str = "", **facts: Any) -> PaymentMethod:
+    """Write a row: our name, the one for people, the kind, and who offers it."""
+    return PaymentMethod(id=name, name=title, kind=kind, providers=tuple(providers.split()), **facts)
+
+
+def _within(local: Mapping[str, str]) -> dict[str, Any]:
+    """Say that a method is for buyers of these countries, of each in its own currency."""
+    return {"countries": frozenset(local), "currencies": frozenset(local.values()), "local": local}
+
+
 _K = MethodKind
-_EUR = frozenset({"EUR"})
+_EUR = _codes("EUR")
 # Members of the Single Euro Payments Area whose accounts are debited in euros (European Payments Council).
 _SEPA = _codes(
     "AD AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT LI LT LU LV MC MT NL NO PL PT RO SE SI SK SM"
@@ -109,94 +120,58 @@ _KLARNA = {
 }
 _AFTERPAY = {"AU": "AUD", "CA": "CAD", "GB": "GBP", "NZ": "NZD", "US": "USD"}
 
-METHODS: tuple[PaymentMethod, ...] = (
-    PaymentMethod(
-        id="card",
-        name="Card",
-        kind=_K.CARD,
-        providers=("stripe", "adyen"),
+METHODS = (
+    _method(
+        "card",
+        "Card",
+        _K.CARD,
+        "stripe adyen",
         brands=("visa", "mastercard", "amex", "maestro"),
         holds=True,
         recurring=True,
     ),
-    PaymentMethod(
-        id="apple_pay", name="Apple Pay", kind=_K.WALLET, providers=("stripe", "adyen"), holds=True
-    ),
-    PaymentMethod(
-        id="google_pay", name="Google Pay", kind=_K.WALLET, providers=("stripe", "adyen"), holds=True
-    ),
-    PaymentMethod(
-        id="paypal",
-        name="PayPal",
-        kind=_K.WALLET,
-        providers=("paypal", "adyen"),
-        currencies=_PAYPAL,
-        holds=True,
-    ),
-    PaymentMethod(
-        id="ideal",
-        name="iDEAL",
-        kind=_K.BANK,
-        providers=("stripe", "adyen"),
-        countries=frozenset({"NL"}),
-        currencies=_EUR,
-    ),
-    PaymentMethod(
-        id="bizum",
-        name="Bizum",
-        kind=_K.BANK,
-        providers=("stripe", "adyen"),
-        countries=frozenset({"ES"}),
-        currencies=_EUR,
-    ),
-    PaymentMethod(
-        id="sepa_debit",
-        name="SEPA Direct Debit",
-        kind=_K.DEBIT,
-        providers=("stripe",),
+    _method("apple_pay", "Apple Pay", _K.WALLET, "stripe adyen", holds=True),
+    _method("google_pay", "Google Pay", _K.WALLET, "stripe adyen", holds=True),
+    _method("paypal", "PayPal", _K.WALLET, "paypal adyen", currencies=_PAYPAL, holds=True),
+    _method("ideal", "iDEAL", _K.BANK, "stripe adyen", countries=_codes("NL"), currencies=_EUR),
+    _method("bizum", "Bizum", _K.BANK, "stripe adyen", countries=_codes("ES"), currencies=_EUR),
+    _method(
+        "sepa_debit",
+        "SEPA Direct Debit",
+        _K.DEBIT,
+        "stripe",
         countries=_SEPA,
         currencies=_EUR,
         recurring=True,
         settles_within=timedelta(days=14),
     ),
-    PaymentMethod(
-        id="bacs_debit",
-        name="Bacs Direct Debit",
-        kind=_K.DEBIT,
-        providers=("stripe",),
-        countries=frozenset({"GB"}),
-        currencies=frozenset({"GBP"}),
+    _method(
+        "bacs_debit",
+        "Bacs Direct Debit",
+        _K.DEBIT,
+        "stripe",
+        countries=_codes("GB"),
+        currencies=_codes("GBP"),
         recurring=True,
         settles_within=timedelta(days=7),
     ),
-    PaymentMethod(id="cash", name="Cash", kind=_K.CASH, providers=("cash",)),
+    _method("cash", "Cash", _K.CASH, "cash"),
     # Ended on 31 March 2025; Klarna takes its place.
-    PaymentMethod(
-        id="sofort",
-        name="Sofort",
-        kind=_K.BANK,
+    _method(
+        "sofort",
+        "Sofort",
+        _K.BANK,
         countries=_codes("AT BE DE ES IT NL"),
         currencies=_EUR,
         availability=Availability.ENDED,
     ),
-    PaymentMethod(
-        id="klarna",
-        name="Klarna",
-        kind=_K.LATER,
-        providers=("stripe",),
-        countries=frozenset(_KLARNA),
-        currencies=frozenset(_KLARNA.values()),
-        local=_KLARNA,
-        holds=True,
-    ),
-    PaymentMethod(
-        id="afterpay",
-        name="Afterpay",
-        kind=_K.LATER,
-        providers=("stripe",),
-        countries=frozenset(_AFTERPAY),
-        currencies=frozenset(_AFTERPAY.values()),
-        local=_AFTERPAY,
+    _method("klarna", "Klarna", _K.LATER, "stripe", **_within(_KLARNA), holds=True),
+    _method(
+        "afterpay",
+        "Afterpay",
+        _K.LATER,
+        "stripe",
+        **_within(_AFTERPAY),
         limits={
             **dict.fromkeys(("AUD", "CAD", "NZD"), (100, 200_000)),
             "GBP": (100, 120_000),
@@ -204,14 +179,7 @@ METHODS: tuple[PaymentMethod, ...] = (
         },
         holds=True,
     ),
-    PaymentMethod(
-        id=TRANSFER,
-        name="Bank transfer",
-        kind=_K.BANK,
-        providers=(BANK,),
-        currencies=_EUR,
-        settles_within=timedelta(days=7),
-    ),
+    _method(TRANSFER, "Bank transfer", _K.BANK, BANK, currencies=_EUR, settles_within=timedelta(days=7)),
 )
 
 KNOWN = frozenset(provider for method in METHODS for provider in method.providers)
