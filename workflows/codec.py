@@ -14,8 +14,13 @@ from dataclasses import replace
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from temporalio.api.common.v1 import Payload
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes, PayloadCodec
+from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultFailureConverterWithEncodedAttributes,
+    PayloadCodec,
+)
 
 SEALED = b"binary/encrypted"
 NONCE_BYTES = 12
@@ -58,12 +63,29 @@ class SealedPayloads(PayloadCodec):
             raise Unreadable("No key of ours opens this payload.") from error
 
 
+class Payloads(CompositePayloadConverter):
+    """Turns values into payloads and back as the SDK does for pydantic.
+
+    The SDK makes a converter for each run, which learns the types of all that the run is asked and answered
+    again, and keeps them as long as the run is remembered. Those of all our runs are learnt once.
+    """
+
+    _learnt = tuple(PydanticPayloadConverter().converters.values())
+
+    def __init__(self) -> None:
+        """Take what has been learnt."""
+        super().__init__(*self._learnt)
+
+
+IN_CLEAR = DataConverter(payload_converter_class=Payloads)
+
+
 def converter(keys: str) -> DataConverter:
     """Make what turns values into payloads and back: sealed under these keys, in clear without any."""
     if not keys:
-        return pydantic_data_converter
+        return IN_CLEAR
     return replace(
-        pydantic_data_converter,
+        IN_CLEAR,
         payload_codec=SealedPayloads(keys),
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
     )
