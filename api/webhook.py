@@ -134,7 +134,7 @@ def _deliveries(gateway: Gateway, raw: bytes, *, live: bool) -> list[Delivery]:
             event.kind,
             event.occurred_at,
             raw,
-            ignored=_why_not_told(event),
+            ignored=_why_not_told(event, live=live),
             parked=_misdirected(event, live=live),
             about=event.payment_id,
         )
@@ -143,13 +143,15 @@ def _deliveries(gateway: Gateway, raw: bytes, *, live: bool) -> list[Delivery]:
 
 
 def _misdirected(event: WebhookEvent, *, live: bool) -> str:
-    if event.live != live:
+    if event.live != live and not event.connected:
         return WRONG_MODE
     return WRONG_MERCHANT if event.foreign else ""
 
 
-def _why_not_told(event: WebhookEvent) -> str:
+def _why_not_told(event: WebhookEvent, *, live: bool) -> str:
     """Say why an event is only kept: it moves no booking; what it says of a transfer stands in the cause."""
+    if event.live != live:
+        return WRONG_MODE
     if event.facts or event.disputed:
         return ""
     return f"transfer_{event.transfer.status}" if event.transfer else "moves_nothing"

@@ -10,7 +10,7 @@ from sandbox.record import Json, Record
 
 @dataclass(kw_only=True)
 class Endpoint(Record):
-    """Where an account wants to be told of events."""
+    """Where an account wants to be told of events: of its own, or of those of its payees (`of_payees`)."""
 
     kind: ClassVar[str] = "endpoint"
 
@@ -18,6 +18,7 @@ class Endpoint(Record):
     secret: str
     types: list[str] = field(default_factory=list)
     enabled: bool = True
+    of_payees: bool = False
     about: Json = field(default_factory=dict)
 
     def wants(self, event_type: str) -> bool:

@@ -148,6 +148,10 @@ class Store:
             raise NotFound(cls.kind, record_id)
         return cls(**json.loads(row[0]))
 
+    def named(self, cls: type[R], record_id: str) -> R:
+        """Return the record of that id, whoever owns it, or raise NotFound."""
+        return self.get(cls, self.owner(cls, record_id) or "", record_id)
+
     def owner(self, cls: type[Record], record_id: str) -> str | None:
         """Return the account that owns a record of this kind, for pages that know an id and no key."""
         sql = "SELECT account FROM records WHERE id = ? AND kind = ?"

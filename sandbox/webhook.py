@@ -118,7 +118,7 @@ class Deliverer:
         try:
             if account is None:
                 return
-            events = [self.world.store.get(Event, row["account"], row["event"]) for row in rows]
+            events = [self.world.store.named(Event, row["event"]) for row in rows]
             endpoint = self.world.store.get(Endpoint, rows[0]["account"], rows[0]["endpoint"])
         except NotFound:
             for row in rows:

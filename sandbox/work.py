@@ -95,7 +95,7 @@ class Work:
 
     def secret(self, *parts: str, length: int = 32) -> str:
         """Return letters nobody outside can guess but the same seed gives again."""
-        return derive(self.world.seed, self.account.id, "secret", *parts, length=length)
+        return derive(self.world.seed, self.account.root.id, "secret", *parts, length=length)
 
     def add(self, record: Record) -> None:
         """Write down a new record."""
@@ -144,12 +144,18 @@ class Work:
             self._plan(event, endpoint)
 
     def wanting(self, event_type: str) -> list[Endpoint]:
-        """Return the endpoints that want events of this type."""
-        return [each for each in self.store.all(Endpoint, self.account.id) if each.wants(event_type)]
+        """Return the endpoints that want events of this type; in a payee's purse, those of its account."""
+        root = self.account.root
+        return [
+            each
+            for each in self.store.all(Endpoint, root.id)
+            if each.wants(event_type) and each.of_payees is (root is not self.account)
+        ]
 
     def _plan(self, event: Event, endpoint: Endpoint) -> None:
         """Plan the delivery of an event to an endpoint, as it should be or as a fault has it."""
-        fault = self.world.faults.of_event(self.account.provider, self.account.id, event.type)
+        account = self.account.root
+        fault = self.world.faults.of_event(account.provider, account.id, event.type)
         kind = "" if fault is None else fault.kind
         status = UNSENT.get(kind, "pending")
         due, copies, trick = self.world.clock.wall(), 1, "{}"
@@ -161,7 +167,7 @@ class Work:
             self.store.db.execute(
                 "INSERT INTO deliveries (account, event, type, endpoint, status, due, trick, log)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, '[]')",
-                (self.account.id, event.id, event.type, endpoint.id, status, due, trick),
+                (account.id, event.id, event.type, endpoint.id, status, due, trick),
             )
 
 

@@ -4,6 +4,7 @@ Money that was paid to us is moved when it is owed, apart from the charge it cam
 charges and transfers"); a payee is a connected account.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from stripe import V1Services
@@ -51,7 +52,7 @@ class StripeTransfers:
         """Look through what went to a connected account, the newest first."""
         listed = each(self._call, "find_transfer", self._stripe.transfers.list_async, {"destination": payee})
         async for transfer in listed:
-            if (transfer.get("metadata") or {}).get("transfer_id") == transfer_id:
+            if _label(transfer, "transfer_id") == transfer_id:
                 return _transferred(transfer)
         return None
 
@@ -95,7 +96,7 @@ class StripeTransfers:
             return await self._stripe.payouts.list_async(params, {"stripe_account": payee})
 
         async for payout in each(self._call, "find_payout", listing, {}):
-            if (payout.get("metadata") or {}).get("payout_id") == payout_id:
+            if _label(payout, "payout_id") == payout_id:
                 return _paid_out(payout)
         return None
 
@@ -111,6 +112,7 @@ def _transferred(transfer: Json) -> Transferred:
         status=TransferStatus.COMPLETED,
         amount=from_stripe(transfer["amount"], transfer["currency"]),
         reversed_amount=from_stripe(transfer["amount_reversed"], transfer["currency"]),
+        transfer_id=_label(transfer, "transfer_id"),
     )
 
 
@@ -121,4 +123,20 @@ def _paid_out(payout: Json) -> PaidOut:
         amount=from_stripe(payout["amount"], payout["currency"]),
         arrives_on=instant(payout["arrival_date"]) if payout.get("arrival_date") else None,
         failure=payout.get("failure_code"),
+        payout_id=_label(payout, "payout_id"),
     )
+
+
+def _label(labelled: Json, name: str) -> str | None:
+    """Read our own id of a transfer or payout; nothing for one that we did not make."""
+    label: str | None = (labelled.get("metadata") or {}).get(name)
+    return label
+
+
+# What is told of transfers in our own account, and of payouts in the accounts that are connected to it.
+TELLS: Mapping[str, Callable[[Json], Transferred]] = {
+    f"transfer.{what}": _transferred for what in ("created", "updated", "reversed")
+}
+TELLS_CONNECTED: Mapping[str, Callable[[Json], PaidOut]] = {
+    f"payout.{what}": _paid_out for what in ("created", "updated", "paid", "failed", "canceled")
+}

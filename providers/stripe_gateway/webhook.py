@@ -16,6 +16,7 @@ from domain.ids import BookingId, PaymentId, TenantId
 from observability.metrics import WEBHOOK_SECRETS
 from providers.gateway import BadSignature, WebhookEvent
 from providers.stripe_gateway.fact import PROVIDER, TELLS, Heard, Json, id_of, instant
+from providers.stripe_gateway.transfer import TELLS as TELLS_OF_TRANSFERS, TELLS_CONNECTED
 
 HEADER = "stripe-signature"
 # Whatever is told of a dispute, where it stands is asked for.
@@ -58,37 +59,51 @@ def _read(header: str) -> tuple[bytes, list[bytes]]:
 
 
 def parse(raw: bytes, account: str) -> Sequence[WebhookEvent]:
-    """Read one authentic delivery: nothing for bytes that are no event, no facts for what we do not know."""
+    """Read one authentic delivery: nothing for bytes that are no event, no facts for what we do not know.
+
+    Of an account that is connected to ours only payouts are heard: our payments are in our own, and whoever
+    owns the other may write our labels on theirs.
+    """
     try:
         event = json.loads(raw)
         about = event["data"]["object"]
-        named = about.get("metadata") or {}
+        disputed = event["type"] in DISPUTES and not _is_connected(event)
+        named = {} if _is_connected(event) else about.get("metadata") or {}
         read = WebhookEvent(
             event_id=event["id"],
             kind=event["type"],
             occurred_at=instant(event["created"]),
             live=bool(event["livemode"]),
+            connected=_is_connected(event),
             tenant_id=_uuid(TenantId, named.get("tenant")),
             booking_id=_uuid(BookingId, named.get("booking_id")),
             payment_id=_uuid(PaymentId, named.get("payment_id")),
-            disputed=id_of(about["charge"]) if event["type"] in DISPUTES else None,
-            dispute=id_of(about) if event["type"] in DISPUTES else None,
+            disputed=id_of(about["charge"]) if disputed else None,
+            dispute=id_of(about) if disputed else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
         return ()
-    return (_with_fact(read, event, about, account),)
+    try:
+        return (read.model_copy(update=_told(read, event, about, account)),)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError):
+        return (read,)  # an object of another shape than we know
 
 
-def _with_fact(read: WebhookEvent, event: Json, about: Json, account: str) -> WebhookEvent:
+def _is_connected(event: Json) -> bool:
+    """Say whether an event is of another account, which is connected to ours."""
+    return bool(event.get("account"))
+
+
+def _told(read: WebhookEvent, event: Json, about: Json, account: str) -> Json:
+    """Give what an event says of a payment, or of a transfer."""
+    transfers = TELLS_CONNECTED if _is_connected(event) else TELLS_OF_TRANSFERS
+    if read.kind in transfers:
+        return {"transfer": transfers[read.kind](about)}
     tell = TELLS.get(read.kind)
     if tell is None or read.payment_id is None:
-        return read
-    try:
-        heard = Heard(account, read.payment_id, event=read.event_id, at=event["created"])
-        fact = tell(heard, about)
-    except (ValueError, KeyError, TypeError, AttributeError):  # an object of another shape than we know
-        return read
-    return read.model_copy(update={"facts": (fact,)}) if fact else read
+        return {}
+    fact = tell(Heard(account, read.payment_id, event=read.event_id, at=event["created"]), about)
+    return {"facts": (fact,)} if fact else {}
 
 
 def _uuid(kind: Any, text: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import stripe
 
-from sandbox.payee import Payee
+from sandbox.payee import Payee, purse
 from sandbox.record import Json, NotFound
 from sandbox.stripe import listing
 from sandbox.stripe.blank import filled
@@ -99,7 +99,7 @@ def update(call: Call) -> Json:
     payee.metadata = call.metadata(payee.metadata)
     _take(call, payee)
     call.work.save(payee)
-    call.work.tell("payee.updated", payee)
+    _tell(call.work, payee)
     return render(call.work, payee)
 
 
@@ -118,7 +118,7 @@ def create_link(call: Call) -> Json:
         raise invalid("You must provide a return_url and a refresh_url.", "return_url")
     payee.submitted = True
     call.work.save(payee)
-    call.work.tell("payee.updated", payee)
+    _tell(call.work, payee)
     return filled(
         stripe.AccountLink,
         object="account_link",
@@ -126,6 +126,12 @@ def create_link(call: Call) -> Json:
         expires_at=call.work.now + LINK_SECONDS,
         url=call.params["return_url"],
     )
+
+
+def _tell(work: Work, payee: Payee) -> None:
+    """Tell of a connected account as it does itself: endpoints for connected accounts hear of it."""
+    with purse(work, payee.id) as there:
+        there.tell("payee.updated", payee)
 
 
 def _take(call: Call, payee: Payee) -> None:

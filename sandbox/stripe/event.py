@@ -10,16 +10,19 @@ from sandbox.stripe.error import invalid
 from sandbox.stripe.text import LINES
 from sandbox.work import Work
 
-UNDELIVERED = (
-    "SELECT event FROM deliveries WHERE account = records.account AND status NOT IN ('delivered', 'gone')"
-)
+UNDELIVERED = "SELECT event FROM deliveries WHERE event = records.id AND status NOT IN ('delivered', 'gone')"
 
 
 def body(work: Work, event_id: str, event_type: str, data: Json, api_version: str, wanting: int) -> str:
-    """Return an event's text, fixed once; spaced oddly, so that nobody can verify a re-serialised copy."""
+    """Return an event's text, fixed once; spaced oddly, so that nobody can verify a re-serialised copy.
+
+    What happens in a connected account says in which.
+    """
+    connected = work.account is not work.account.root
     event = {
         "id": event_id,
         "object": "event",
+        **({"account": work.account.id} if connected else {}),
         "api_version": api_version,
         "created": work.now,
         "data": data,

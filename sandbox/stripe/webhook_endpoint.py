@@ -8,7 +8,7 @@ from sandbox.stripe import listing
 from sandbox.stripe.address import check_url
 from sandbox.stripe.blank import filled
 from sandbox.stripe.call import Call
-from sandbox.stripe.error import StripeError, invalid, unplayed
+from sandbox.stripe.error import StripeError, invalid
 from sandbox.work import Work
 
 MAX_ENDPOINTS = 16
@@ -35,12 +35,12 @@ def render(_: Work, endpoint: Endpoint) -> Json:
 
 
 def create(call: Call) -> Json:
-    """Register an endpoint and show its secret, this once."""
+    """Register an endpoint, for the account's own events or those of accounts it has connected, and show its
+    secret, this once.
+    """
     work = call.work
     if len(work.store.all(Endpoint, work.account.id)) >= MAX_ENDPOINTS:
         raise StripeError(400, f"You have reached the maximum of {MAX_ENDPOINTS} test webhook endpoints.")
-    if call.get("connect"):
-        raise unplayed("connect")
     version = call.get("api_version")
     if version not in (None, stripe.api_version):
         raise invalid(
@@ -54,6 +54,7 @@ def create(call: Call) -> Json:
         url=check_url(call.params["url"], "url"),
         secret="whsec_" + work.secret(endpoint_id),
         types=_types(call.params["enabled_events"]),
+        of_payees=bool(call.get("connect")),
         about={"api_version": version, "description": call.get("description"), "metadata": call.metadata()},
     )
     work.add(endpoint)

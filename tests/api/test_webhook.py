@@ -138,6 +138,30 @@ async def test_a_delivery_may_be_larger_than_a_request_but_not_endless(door: Doo
     assert await door.judge.fetchval("select count(*) from webhook_events") == 1
 
 
+@pytest.mark.parametrize(
+    ("live", "status", "cause"),
+    [
+        (False, "failed", "transfer_failed"),
+        (False, "paid", "transfer_paid"),
+        (False, None, "moves_nothing"),  # a payment in somebody else's account, under our own labels
+        (True, "failed", "wrong_mode"),  # such endpoints are told of either mode
+    ],
+)
+async def test_what_happens_in_a_connected_account_is_kept_and_moves_nothing(
+    door: Door, live: bool, status: str | None, cause: str
+) -> None:
+    about = {"id": "po_1", "object": "payout", "status": status, "amount": 2500, "currency": "eur"}
+    payout = {} if status is None else {"type": f"payout.{status}", "data": {"object": about}}
+    raw, before = event(account="acct_of_nobody_we_know", livemode=live, **payout), await door.counts()
+
+    answer = await deliver(door, raw, signed(raw))
+
+    assert (answer.status_code, answer.json()) == (200, {"received": True})
+    row = await door.judge.fetchrow("select status, cause, about, body from webhook_events")
+    assert tuple(row or ()) == ("ignored", cause, None, raw)
+    assert await door.counts() == before | {"webhook_events": 1}
+
+
 async def test_real_money_here_is_parked_for_a_person(door: Door) -> None:
     raw = event(livemode=True)
 

@@ -6,7 +6,7 @@ import pytest
 import stripe
 
 from tests.sandbox.conforms import object_breaches
-from tests.sandbox.conftest import Shop
+from tests.sandbox.conftest import Receiver, Shop
 
 DAYS = 24 * 3600
 
@@ -48,7 +48,8 @@ async def test_an_account_is_opened_and_sent_to_say_who_it_is(shop: Shop) -> Non
 
     assert link.url == "https://x.test/back"
     assert (await shop.stripe.v1.accounts.retrieve_async(account.id)).details_submitted is True
-    assert "account.updated" in await shop.event_types()
+    told = await shop.stripe.v1.events.list_async({}, {"stripe_account": account.id})
+    assert [event.type for event in told.data] == ["account.updated"]
 
 
 async def test_money_is_moved_taken_back_and_paid_out(shop: Shop) -> None:
@@ -79,6 +80,44 @@ async def test_money_is_moved_taken_back_and_paid_out(shop: Shop) -> None:
     ):
         assert list(object_breaches(thing.to_dict(), kind, kind.__name__)) == []
     await shop.payments()  # makes the sandbox check its own entries
+
+
+async def test_an_endpoint_for_connected_accounts_hears_of_them_and_of_nothing_else(
+    shop: Shop, receiver: Receiver
+) -> None:
+    account = await connected(shop)
+    theirs = {"stripe_account": account.id}
+    hooks = shop.stripe.v1.webhook_endpoints
+    endpoint = await hooks.create_async({"url": receiver.url, "enabled_events": ["*"], "connect": True})
+    await shop.paid(5000)
+    await shop.advance(3 * DAYS)
+    await moved(shop, account.id)
+    await shop.drain()
+    assert receiver.deliveries == []
+
+    payout = await shop.stripe.v1.payouts.create_async({"amount": 2000, "currency": "eur"}, theirs)
+    await shop.drain()
+
+    events = receiver.verified(endpoint.secret)
+    assert {(event.account, event.data.object.id) for event in events} == {(account.id, payout.id)}
+    (event,) = [event for event in events if event.type == "payout.created"]
+    assert event.pending_webhooks == 1
+    own = await shop.stripe.v1.accounts.retrieve_async(account.id)
+    assert payout.destination == own.external_accounts.data[0].id
+    assert list(object_breaches(event.to_dict(), stripe.Event, "Event")) == []
+    assert "payout.created" not in await shop.event_types()
+
+
+async def test_an_endpoint_of_ones_own_account_hears_nothing_of_connected_ones(
+    shop: Shop, receiver: Receiver
+) -> None:
+    account = await connected(shop)
+    await shop.stripe.v1.webhook_endpoints.create_async({"url": receiver.url, "enabled_events": ["*"]})
+
+    await shop.stripe.v1.accounts.update_async(account.id, {"email": "other@x.test"})
+    await shop.drain()
+
+    assert receiver.deliveries == []
 
 
 async def test_only_what_is_available_can_be_moved_unless_it_is_a_part_of_one_charge(shop: Shop) -> None:

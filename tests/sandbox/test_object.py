@@ -76,13 +76,16 @@ async def story_of_everything(shop: Shop) -> list[dict[str, Any]]:
     await shop.stripe.v1.customers.update_async(customer.id, {"name": "Ada"})
     await shop.paid(card="pm_card_createDispute")
     await shop.advance(8 * 24 * 3600)
-    await disputes_and_money_out(shop)
+    payee = await disputes_and_money_out(shop)
     found: list[dict[str, Any]] = await shop.control("GET", f"/accounts/{shop.key}/events")
-    return found
+    theirs = await shop.stripe.v1.events.list_async({}, {"stripe_account": payee})
+    return [*found, *(event.to_dict() for event in theirs.data)]
 
 
-async def disputes_and_money_out(shop: Shop) -> None:
-    """Win the dispute, move what is there to a payee, take a part back, and pay out the platform's own."""
+async def disputes_and_money_out(shop: Shop) -> str:
+    """Win the dispute, move what is there to a payee, take a part back, and pay out the platform's own; gives
+    the payee's account.
+    """
     calls = shop.stripe.v1
     [dispute] = (await calls.disputes.list_async()).data
     await calls.disputes.update_async(dispute.id, {"evidence": {"uncategorized_text": "winning_evidence"}})
@@ -94,6 +97,7 @@ async def disputes_and_money_out(shop: Shop) -> None:
     await calls.transfers.reversals.create_async(transfer.id, {"amount": 100})
     await calls.payouts.create_async({"amount": 200, "currency": "eur"})
     await shop.advance(3 * 24 * 3600)
+    return account.id
 
 
 async def test_every_event_obeys_the_types_of_the_sdk(shop: Shop) -> None:

@@ -138,12 +138,23 @@ async def test_nobody_pays_more_than_there_is(paypal: PayPalMerchant) -> None:
     await paypal.captured("20.00")
 
     status, told = await paypal.ask("POST", BATCHES, batch("a@shop.example", "b@shop.example"))
-    await paypal.ask("POST", BATCHES, batch("a@shop.example", value="19.00"))
-    await paypal.ask("POST", BATCHES, batch("b@shop.example", sender_batch_id="april", value="19.00"))
-    await paypal.advance(2)
 
     assert (status, told["name"]) == (422, "INSUFFICIENT_FUNDS")
-    assert (await paypal.event_types())[-2:] == ["PAYMENT.PAYOUTS-ITEM.DENIED", "PAYMENT.PAYOUTSBATCH.DENIED"]
+
+
+async def test_of_two_batches_that_the_balance_allows_one_is_paid(paypal: PayPalMerchant) -> None:
+    await paypal.captured("20.00")
+
+    await paypal.ask("POST", BATCHES, batch("a@shop.example", value="19.00"))
+    second, _ = await paypal.ask(
+        "POST", BATCHES, batch("b@shop.example", sender_batch_id="april", value="19.00")
+    )
+    await paypal.advance(2)
+
+    told = await paypal.event_types()
+    assert told.count("PAYMENT.PAYOUTS-ITEM.SUCCEEDED") == 1
+    if second == 201:  # it came before the first one was paid, as it does unless the machine stood still
+        assert told[-2:] == ["PAYMENT.PAYOUTS-ITEM.DENIED", "PAYMENT.PAYOUTSBATCH.DENIED"]
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,14 @@ class Account:
         """Give a fresh account at another provider."""
         return replace(self, provider=provider, key=KEYS[provider] + _secret())
 
-    async def register(self, webhook_url: str, merchant: str = "") -> str:
-        """Register a webhook endpoint as a merchant does, by its provider's interface; gives its secret."""
+    async def register(self, webhook_url: str, merchant: str = "", *, connected: bool = False) -> str:
+        """Register a webhook endpoint as a merchant does, by its provider's interface; gives its secret.
+
+        `connected`: for what happens in the accounts that a platform at Stripe pays.
+        """
         if self.provider == "adyen":
             return await self._register_at_adyen(webhook_url, merchant)
-        form = {"url": webhook_url, "enabled_events[]": "*"}
+        form = {"url": webhook_url, "enabled_events[]": "*", "connect": str(connected).lower()}
         answer = await self.http.post(
             f"{self.url}/stripe/v1/webhook_endpoints",
             data=form,
