@@ -2,61 +2,24 @@
 the relay, written down as whoever is told does it, over real rows.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-import structlog
-from structlog.testing import LogCapture
-from temporalio.testing import ActivityEnvironment
 from uuid_utils.compat import uuid7
 
-from activities.payment import PaymentActivities
-from activities.relay.inbox import Inbox
-from api import webhook as route
 from db import webhook
-from db.booking import confirm, end
-from db.booking.read import Booking, find
-from db.payment import attempt
-from domain.aftercare import LateMoney
-from domain.booking import ConfirmBooking
-from domain.ids import BookingId, PaymentId
-from domain.payment import AskPayment, Checkout, CreatePayment, StartPayment
+from domain.ids import PaymentId
 from providers.adyen_gateway.gateway import AdyenGateway
-from providers.gateway import Accounts
 from tests.api.conftest import Door
+from tests.api.desk import AFTERCARE, DISPUTE, GONE, KEEPS, NOBODY, RUN, WAITS, Desk, Ends, logged, waiting
 from tests.api.test_adyen_webhook import deliver
 from tests.providers.adyen_item import envelope, item, signed
-from tests.support.shop import keep
-from tests.support.told import Told
 
-PAID, GRACE = "PSPOFTHEPAYMENT", timedelta(minutes=2)
-NOBODY, RUN, AFTERCARE, DISPUTE = "nobody", "the run", "the aftercare", "the dispute's run"
-STANDS = """
-select b.status as booking, p.status as payment,
-       (select array_agg(distinct t.status) from tickets t where t.booking_id = b.id) as tickets,
-       (select array_agg(n.kind order by n.created_at, n.kind) from notices n
-         where n.booking_id = b.id and n.kind <> 'booking_confirmed') as mails
-  from bookings b join payments p on p.booking_id = b.id
-"""
+PAID = "PSPOFTHEPAYMENT"
 
 
-@dataclass
-class Desk:
-    """A payment over Adyen, and all that hears of it."""
-
-    door: Door
-    booking: Booking
-    payment_id: PaymentId
-    told: Told
-    inbox: Inbox
-    steps: PaymentActivities
-
-    @property
-    def ids(self) -> dict[str, Any]:
-        return {"tenant_id": self.booking.tenant_id, "booking_id": self.booking.id}
+class AdyenDesk(Desk):
+    """A payment over Adyen, which is played by the test."""
 
     async def hear(self, code: str, *, success: bool = True, held: bool = False, psp: str = "PSP") -> str:
         """Have Adyen tell something, and the relay read it; gives who was told of it."""
@@ -66,53 +29,14 @@ class Desk:
         told = signed(item(code, success=success, pspReference=psp, **more), settings.adyen_hmac_key)
         answer = await deliver(self.door, envelope(told))
         assert (answer.status_code, answer.text) == (200, "[accepted]")
-        before = self._heard()
-        await self.inbox.tell_facts()
-        return next((who for who, count in self._heard().items() if count > before[who]), NOBODY)
-
-    async def write(self) -> None:
-        """Write down what is known now, as whoever is told does."""
-        await ActivityEnvironment().run(
-            self.steps.check_payment, AskPayment(**self.ids, payment_id=self.payment_id)
-        )
-        async with self.door.databases.app.tenant(self.booking.tenant_id) as connection:
-            await end.record_refund(connection, LateMoney(**self.ids, payment_id=self.payment_id))
-
-    async def confirm(self) -> None:
-        """Give the booking its tickets."""
-        async with self.door.databases.app.tenant(self.booking.tenant_id) as connection:
-            await confirm.confirm(connection, ConfirmBooking(**self.ids))
-
-    async def stands(self) -> tuple[str, str, Sequence[str], Sequence[str]]:
-        """Give the states of booking, payment and tickets, and the mails that are owed."""
-        row = await self.door.judge.fetchrow(STANDS)
-        assert row
-        return row["booking"], row["payment"], row["tickets"] or [], row["mails"] or []
-
-    def _heard(self) -> dict[str, int]:
-        told = self.told
-        return {RUN: len(told.runs), AFTERCARE: len(told.aftercares), DISPUTE: len(told.disputes)}
+        return await self.read()
 
 
 @pytest.fixture
-async def desk(door: Door) -> Desk:
+async def desk(door: Door) -> AdyenDesk:
     """Open a checkout over Adyen, for a booking that waits for its payment."""
-    booked = await door.book()
-    async with door.databases.app.tenant(door.shop.tenant_id) as connection:
-        booking = await find(connection, door.shop.tenant_id, BookingId(booked.id))
-    await keep(door.databases.app, booking)
-    wish = StartPayment(
-        payment_id=PaymentId(uuid7()), provider="adyen", account="default", amount=booking.due, return_url=""
-    )
-    ids = {"tenant_id": booking.tenant_id, "booking_id": booking.id, "reference": booking.reference}
-    async with door.databases.payment.tenant(booking.tenant_id) as connection:
-        await attempt.create(connection, CreatePayment(**ids, wish=wish))
-        page = Checkout(payment_id=wish.payment_id, provider="adyen", payment_url="https://pay.example")
-        await attempt.opened(connection, booking.tenant_id, str(wish.payment_id), page)
-    told, accounts = Told(), Accounts(adyen(door))
-    inbox = Inbox(door.databases.relay, accounts, told, live=False, grace=GRACE)
-    steps = PaymentActivities(door.databases.payment, accounts, told)
-    return Desk(door, booking, wish.payment_id, told, inbox, steps)
+    payment_id = PaymentId(uuid7())
+    return await AdyenDesk.opened(door, await waiting(door), payment_id, adyen(door), str(payment_id))
 
 
 def adyen(door: Door) -> AdyenGateway:
@@ -128,10 +52,6 @@ def adyen(door: Door) -> AdyenGateway:
 
 
 OPEN, HELD, CONFIRMED = "open", "held", "confirmed"
-Ends = tuple[str, list[str]]  # the booking's state, and those of its tickets
-WAITS: Ends = ("awaiting_payment", [])
-KEEPS: Ends = ("confirmed", ["active"])
-GONE: Ends = ("refunded", ["refunded"])
 
 
 class Row(NamedTuple):
@@ -171,22 +91,22 @@ TABLE = [
 
 @pytest.mark.row("WHK-05")
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.code}-{row.success}")
-async def test_a_code_does_what_the_table_says(desk: Desk, monkeypatch: pytest.MonkeyPatch, row: Row) -> None:
+async def test_a_code_does_what_the_table_says(
+    desk: AdyenDesk, monkeypatch: pytest.MonkeyPatch, row: Row
+) -> None:
     held = row.where == HELD
     if row.where != OPEN:
         await desk.hear("AUTHORISATION", held=held, psp=PAID)
         await desk.write()
     if row.where == CONFIRMED:
         await desk.confirm()
-    lines = LogCapture()
-    at_info = structlog.make_filtering_bound_logger("info")  # other tests' set-up is quieter
-    monkeypatch.setattr(route, "log", structlog.wrap_logger(None, [lines], wrapper_class=at_info))
+    lines = logged(monkeypatch)
 
     heard = await desk.hear(row.code, success=row.success, held=held)
     await desk.write()
 
     assert heard == row.heard
     assert await desk.stands() == (row.ends[0], row.payment, row.ends[1], row.mails)
-    (taken,) = [line for line in lines.entries if line["event"] == "webhook taken"]
+    (taken,) = [line for line in lines if line["event"] == "webhook taken"]
     assert (taken["provider"], taken["kind"]) == ("adyen", row.code)
     assert bool(taken["why"]) is (row.heard == NOBODY)

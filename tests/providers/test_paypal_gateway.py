@@ -70,7 +70,7 @@ async def test_an_order_is_approved_captured_and_refunded(
     assert {fact.refund_id for fact in facts if fact.kind is FactKind.REFUNDED} == {refund_id}
 
 
-@pytest.mark.row("WHK-20", partly="payout items; over the whole stack: tests/workflows/test_paypal.py")
+@pytest.mark.row("WHK-20", partly="each event: tests/api/test_paypal_table.py")
 async def test_events_and_asking_add_up_to_the_same(paypal_account: PayPalDesk, order: MakeOrder) -> None:
     desk, wished = paypal_account, order()
     opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
@@ -90,7 +90,7 @@ async def test_events_and_asking_add_up_to_the_same(paypal_account: PayPalDesk, 
     assert {fact.provider_ref for fact in told} == {opened.provider_ref}
 
 
-@pytest.mark.row("WHK-20", partly="payout items; over the whole stack: tests/workflows/test_paypal.py")
+@pytest.mark.row("WHK-20", partly="each event: tests/api/test_paypal_table.py")
 async def test_an_approval_is_no_payment(paypal_account: PayPalDesk, order: MakeOrder) -> None:
     desk, wished = paypal_account, order()
     opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))

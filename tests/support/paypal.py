@@ -3,6 +3,8 @@
 import tempfile
 from pathlib import Path
 
+from domain.money import Money
+from providers.paypal_gateway.amount import to_paypal
 from tests.support.sandbox import Account
 
 SECRET = "a secret for tests and nobody else"  # noqa: S105
@@ -33,6 +35,19 @@ async def register(account: Account, webhook_url: str) -> str:
     answer.raise_for_status()
     webhook_id: str = answer.json()["id"]
     return webhook_id
+
+
+async def order(account: Account, amount: Money, *, custom_id: str) -> str:
+    """Make an order that a bank may take days for, unlike ours; gives its id."""
+    unit = {"amount": to_paypal(amount), "custom_id": custom_id}
+    answer = await account.http.post(
+        f"{account.url}/paypal/v2/checkout/orders",
+        json={"intent": "CAPTURE", "purchase_units": [unit]},
+        headers={"Authorization": f"Bearer {await token(account)}"},
+    )
+    answer.raise_for_status()
+    made: str = answer.json()["id"]
+    return made
 
 
 async def authorize(account: Account, order_id: str) -> None:

@@ -36,7 +36,7 @@ async def captures(stack: Stack) -> int:
 
 
 @pytest.mark.row("PAY-05", partly="at PayPal itself; as a method through Adyen: test_adyen.py")
-@pytest.mark.row("WHK-20", partly="payout items")
+@pytest.mark.row("WHK-20", partly="each event: tests/api/test_paypal_table.py")
 async def test_a_booking_is_paid_over_paypal(stack: Stack) -> None:
     stack, shop = await at_paypal(stack)
     booking = await stack.book(shop)
