@@ -97,7 +97,7 @@ async def disputes_and_money_out(shop: Shop) -> str:
     await calls.transfers.reversals.create_async(transfer.id, {"amount": 100})
     await calls.payouts.create_async({"amount": 200, "currency": "eur"})
     await shop.advance(3 * 24 * 3600)
-    return account.id
+    return str(account.id)
 
 
 async def test_every_event_obeys_the_types_of_the_sdk(shop: Shop) -> None:
