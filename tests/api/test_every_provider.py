@@ -1,8 +1,10 @@
 """Deliveries of every provider at the door: forged ones are refused and leave nothing behind (F20), authentic
-ones are taken however odd they are (F21), and one that comes a hundred times at once is one (F16).
+ones are taken however odd they are (F21), one that comes a hundred times at once is one (F16), and what an
+hour left behind is stored while others book (F22).
 """
 
 import asyncio
+import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,6 +24,8 @@ from tests.support import forgery, paypal
 from tests.support.sender import AdyenSender, Sender, Sent, StripeSender, paypal_sender
 
 FORGED, HOSTILE, AT_ONCE = 120, 80, 100
+# What an hour leaves behind: ten thousand with `./dev test --all`.
+LEFT_BEHIND, UNDER_WAY = (10_000 if os.environ.get("HOLDFAST_TEST_ALL") else 100), 20
 PROVIDERS = ("stripe", "adyen", "paypal")
 
 
@@ -109,6 +113,22 @@ async def test_one_delivery_a_hundred_times_at_once_is_stored_once(line: Line) -
 
     assert {answer.status_code for answer in answers} == {200}
     assert await line.door.judge.fetchval("select count(*) from webhook_events") == line.sender.items
+
+
+async def test_what_an_hour_left_behind_is_stored_while_others_book(line: Line) -> None:
+    turns = asyncio.Semaphore(UNDER_WAY)
+
+    async def delivered() -> int:
+        async with turns:
+            return (await line.deliver(line.good())).status_code
+
+    flood = asyncio.gather(*(delivered() for _ in range(LEFT_BEHIND)))
+    for _ in range(3):
+        await line.door.book()
+
+    assert {*await flood} == {200}
+    stored = LEFT_BEHIND * line.sender.items
+    assert await line.door.judge.fetchval("select count(*) from webhook_events") == stored
 
 
 ODD: list[Any] = [

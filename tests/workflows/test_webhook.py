@@ -4,21 +4,23 @@ import asyncio
 import hashlib
 import hmac
 import json
+import os
 import time
 from datetime import timedelta
 from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from tests.support.check import violations
 from tests.support.stack import Stack
 from tests.support.temporal import kinds
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 RACES, AT_ONCE = 100, 10
-THOUSAND = 1_000
+# What an hour leaves behind: ten thousand with `./dev test --all`.
+EVENTS, POISON, BUYERS = (10_000 if os.environ.get("HOLDFAST_TEST_ALL") else 1_000), 10, 3
 INBOX = "select status, cause, attempts from webhook_events where event_id = $1"
 # What waits for its next try, and nobody is at, is due now.
 HURRY = """
@@ -85,36 +87,42 @@ async def test_an_event_becomes_a_signal_of_the_bookings_run(stack: Stack) -> No
 
 
 @pytest.mark.row("WHK-08", partly="the time it takes: ./dev bench")
-async def test_a_thousand_events_are_taken_while_nobody_works_and_used_later_but_the_poison_among_them(
+async def test_what_an_hour_left_behind_comes_at_once_while_nobody_works_and_others_book(
     idle_stack: Stack,
 ) -> None:
-    """One in a hundred cannot be read by anybody: it holds nobody up, and is a person's in the end (F33)."""
-    stack = idle_stack
-    booking = await stack.book()
+    """F22: nobody heard what was told, then all of it comes; some cannot be read by anybody, which holds
+    nobody up, and they are a person's in the end (F33).
+    """
+    stack, shop = idle_stack, await idle_stack.shop()
+    await stack.sandbox.break_down("*", "webhook_hold", times=EVENTS)
     async with stack.working("bookings", "providers"):
-        checkout = await stack.checkout(booking)
-    named = await labels(stack, checkout)
-    about = {"id": "pi_x", "object": "payment_intent", "status": "processing", "metadata": named}
-    turns = asyncio.Semaphore(20)
+        paid = [await stack.book(shop) for _ in range(BUYERS)]
+        checkouts = [await stack.pay(booking) for booking in paid]
+    await stack.sandbox.mend()
 
-    async def told() -> str:
-        async with turns:
-            return await deliver_object(stack, "payment_intent.processing", about)
-
-    ids = await asyncio.gather(*(told() for _ in range(THOUSAND)))
-    poison = ids[::100]
-    await stack.judge.execute("update webhook_events set body = 'poison' where event_id = any($1)", poison)
-    await stack.sandbox.pay(checkout["payment_url"])
+    released = asyncio.create_task(stack.sandbox.release())
+    told = asyncio.create_task(flooded(stack, checkouts[0]))
+    meanwhile = [await stack.book(shop) for _ in range(BUYERS)]
+    poison = (await told)[:: EVENTS // POISON]
+    await released
     await stack.sandbox.drain()
+    assert {each["status"] for each in await stack.sandbox.deliveries()} == {"delivered"}
+    await stack.judge.execute("update webhook_events set body = 'poison' where event_id = any($1)", poison)
 
     async with stack.working():
-        await stack.wait_for(booking, "confirmed")
-        await eventually(lambda: _told(stack, THOUSAND - len(poison)), what="the events to be told")
+        for booking in meanwhile:
+            await stack.pay(booking)
+        for booking in (*paid, *meanwhile):
+            await stack.wait_for(booking, "confirmed")
+        patience = PATIENCE_SECONDS * EVENTS / 1_000
+        await eventually(
+            lambda: _told(stack, EVENTS - POISON), what="the events to be told", seconds=patience
+        )
         for event_id in poison:
             await hurried_to_its_end(stack, event_id)
 
     cases = await stack.rows("select cause, count(*) from cases group by cause")
-    assert cases == [{"cause": "unreadable", "count": len(poison)}]
+    assert cases == [{"cause": "unreadable", "count": POISON}]
     assert await violations(stack) == []
 
 
@@ -247,12 +255,27 @@ async def test_an_event_that_claims_money_is_not_believed_before_the_provider_wa
     assert (await stack.read(booking))["status"] == "awaiting_payment"
 
 
+async def flooded(stack: Stack, checkout: dict[str, Any]) -> list[str]:
+    """Deliver as many events about a payment as an hour leaves behind, some at once; gives their ids."""
+    named, turns = await labels(stack, checkout), asyncio.Semaphore(20)
+    about = {"id": "pi_x", "object": "payment_intent", "status": "processing", "metadata": named}
+
+    async def delivered() -> str:
+        async with turns:
+            return await deliver_object(stack, "payment_intent.processing", about)
+
+    return await asyncio.gather(*(delivered() for _ in range(EVENTS)))
+
+
 async def labels(stack: Stack, checkout: dict[str, Any]) -> dict[str, str]:
     """Give what our own objects at the provider are labelled with."""
+    [payment] = await stack.rows(
+        "select tenant_id, booking_id from payments where id = $1", UUID(checkout["payment_id"])
+    )
     return {
         "payment_id": checkout["payment_id"],
-        "tenant": str(await stack.value("select tenant_id from payments")),
-        "booking_id": str(await stack.value("select booking_id from payments")),
+        "tenant": str(payment["tenant_id"]),
+        "booking_id": str(payment["booking_id"]),
     }
 
 
@@ -314,7 +337,7 @@ async def _told(stack: Stack, count: int) -> bool:
     told = (
         "select count(*) from webhook_events where kind = 'payment_intent.processing' and told_at is not null"
     )
-    return bool(await stack.value(told) == count)
+    return bool(await stack.value(told) >= count)
 
 
 async def _asked(stack: Stack, workflow_id: str) -> bool:
