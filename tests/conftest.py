@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = (
     "tests.support.database",
@@ -18,7 +18,9 @@ pytest_plugins = (
 
 
 # No duration is asserted, an example's neither: a machine that stands still fails nobody.
-settings.register_profile("patient", parent=settings.default, deadline=None)
+settings.register_profile(
+    "patient", parent=settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("patient")
 
 # Tests wait more than they reckon, so one process more than cores; each has servers that cost memory.

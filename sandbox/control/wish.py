@@ -24,13 +24,13 @@ class Advance(Wish):
 
     seconds: float = Field(gt=0, le=10 * 366 * 24 * 3600)
     account: str | None = None
-    wait_seconds: float = Field(default=5, ge=0, le=60)
+    wait_seconds: float = Field(default=60, ge=0, le=60)
 
 
 class Wait(Wish):
     """How long to wait at most."""
 
-    seconds: float = Field(default=10, ge=0, le=60)
+    seconds: float = Field(default=60, ge=0, le=60)
 
 
 class Seed(Wish):

@@ -24,7 +24,7 @@ from tests.support.configuration import settings_of
 from tests.support.database import Databases
 from tests.support.sandbox import Account
 from tests.support.shop import Shop, open_shop
-from tests.support.stack import Booked, bearer, publishable_key
+from tests.support.stack import DOOR_SECONDS, Booked, bearer, publishable_key
 
 WEBHOOK_SECRET = "whsec_of_the_tests"  # noqa: S105
 ORIGIN = "http://door.test"
@@ -133,7 +133,8 @@ async def door(quiet: None, databases: Databases) -> AsyncIterator[Door]:
     """Open the front door, with nobody behind it."""
     judge = await asyncpg.connect(databases.urls.admin)
     nowhere = Account(f"http://127.0.0.1:{any_free()}", httpx2.AsyncClient())
-    settings = settings_of(databases.urls, f"127.0.0.1:{any_free()}", nowhere, ORIGIN, WEBHOOK_SECRET)
+    settings = settings_of(databases.urls.patient, f"127.0.0.1:{any_free()}", nowhere, ORIGIN, WEBHOOK_SECRET)
+    settings = settings.model_copy(update={"payment_answer_seconds": DOOR_SECONDS})
     app = create_app(settings)
     async with (
         app.router.lifespan_context(app),

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from db import session
 from db.booking.place import place
 from db.session import Database
-from tests.support.database import Databases, Urls, superuser
+from tests.support.database import Databases, Urls, patient, superuser
 from tests.support.shop import open_shop
 
 TENANT = "select current_setting('app.tenant_id', true)"
@@ -20,7 +20,7 @@ TENANT = "select current_setting('app.tenant_id', true)"
 @pytest.fixture
 async def single(urls: Urls) -> AsyncIterator[Database]:
     """Give a database with one connection, so that what one transaction leaves the next would find."""
-    database = await Database.connect(urls.app, size=1, patience=0.2)
+    database = await patient(urls, "app", size=1)
     yield database
     await database.close()
 
@@ -100,9 +100,10 @@ async def cut_while_in_use(database: Database, judge: Any) -> None:
 
 
 async def test_who_finds_no_free_connection_gives_up(single: Database) -> None:
+    impatient = Database(single.pool, patience=0.05)
     async with single.across():
         with pytest.raises(TimeoutError) as waited:
-            await single.ping()
+            await impatient.ping()
 
     assert session.is_outage(waited.value)
 
@@ -157,7 +158,7 @@ async def test_without_the_statement_cache_all_is_the_same(urls: Urls, databases
 
 
 async def test_who_gets_no_answer_gives_up(urls: Urls) -> None:
-    database = await Database.connect(urls.app, size=1, answer_within=1)
+    database = await Database.connect(urls.app, size=1, open_at_once=0, answer_within=1)
     try:
         with pytest.raises(TimeoutError) as waited:
             async with database.across() as connection:

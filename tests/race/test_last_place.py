@@ -15,7 +15,7 @@ from db.session import Database
 from domain.ids import BookingId
 from domain.inventory import HoldPlaces
 from domain.refusal import SoldOut
-from tests.support.database import Databases, Urls, superuser
+from tests.support.database import Databases, Urls, patient, superuser
 from tests.support.shop import Shop, let_time_pass, open_shop
 
 # What PLACE would be if the room were looked at first and taken afterwards.
@@ -26,20 +26,17 @@ TAKE_UNGUARDED = "update counters set held = held + $2 where id = $1"
 @pytest.fixture
 async def crowd(urls: Urls) -> AsyncIterator[Database]:
     """Many connections at once."""
-    database = await Database.connect(urls.app, size=10, patience=60)
+    database = await patient(urls, "app", size=10)
     yield database
     await database.close()
 
 
 async def tried(database: Database, placement: Placement) -> Placed | None:
-    """Ask for places; again, as any buyer does, where the wait for the counter was given up."""
-    while True:
-        try:
-            return await place(database, placement)
-        except SoldOut:
-            return None
-        except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
-            continue
+    """Ask for places."""
+    try:
+        return await place(database, placement)
+    except SoldOut:
+        return None
 
 
 async def counters(databases: Databases) -> list[tuple[int, int, int]]:

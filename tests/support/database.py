@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import asyncpg
 import pytest
@@ -33,6 +33,11 @@ PASSWORD = "of-no-use-to-anybody-else"  # noqa: S105 - the cluster is thrown awa
 NAMES = itertools.count(1)
 POOL_SIZE = 4
 CONNECTIONS = 300
+# The product ends what runs for longer than a step may; where a machine stands still that is anything, so who
+# asks the database directly has more time. The limits themselves: tests/db/test_guard.py.
+LIMITS = "statement_timeout=60s&lock_timeout=60s&idle_in_transaction_session_timeout=60s"
+LONG_SECONDS = 60.0
+LIMITED = ("app", "payment", "relay", "readonly")
 
 # Measured: a copy of the template costs 130 ms of the processor, to empty one that was used costs 3 ms. One
 # whose tables a test has changed is thrown away.
@@ -94,6 +99,11 @@ class Urls:
             "DATABASE_RELAY_URL": self.relay,
             "DATABASE_READONLY_URL": self.readonly,
         }
+
+    @property
+    def patient(self) -> "Urls":
+        """The same addresses, for those whom a machine that stands still shall not fail."""
+        return replace(self, **{role: f"{getattr(self, role)}?{LIMITS}" for role in LIMITED})
 
 
 @dataclass(frozen=True)
@@ -188,13 +198,18 @@ def running_cluster() -> Iterator[Postgres]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+async def patient(urls: Urls, role: str, *, size: int) -> Database:
+    """Connect a role that waits long: for a free connection, for a lock, for an answer."""
+    url: str = getattr(urls.patient, role)
+    return await Database.connect(
+        url, size=size, open_at_once=0, patience=LONG_SECONDS, answer_within=LONG_SECONDS
+    )
+
+
 @asynccontextmanager
 async def connected(urls: Urls) -> AsyncIterator[Databases]:
     """Connect the four roles."""
-    pools = [
-        await Database.connect(url, size=POOL_SIZE, open_at_once=0)
-        for url in (urls.app, urls.payment, urls.relay, urls.readonly)
-    ]
+    pools = [await patient(urls, role, size=POOL_SIZE) for role in LIMITED]
     try:
         yield Databases(urls, *pools)
     finally:

@@ -16,6 +16,7 @@ from devtools.health import is_well
 from devtools.paths import ROOT
 from devtools.ports import any_free
 from devtools.process import Process, Program
+from tests.support.wait import eventually
 
 # Deliveries that nobody took are tried again soon; a provider waits longer.
 RETRIES = "0.2,0.4,1,2,4,8"
@@ -156,7 +157,11 @@ class Account:
 
     async def drain(self) -> None:
         """Wait until no delivery is due or on its way."""
-        await self._ask("POST", "deliveries/drain", {"seconds": 60})
+
+        async def drained() -> bool:
+            return bool((await self._ask("POST", "deliveries/drain", {"seconds": 60}))["delivered"])
+
+        await eventually(drained, what="the last delivery")
 
     async def redeliver(self, event_id: str) -> None:
         """Send an event again."""

@@ -4,10 +4,11 @@ process, over a database, task queues and provider accounts of the test's own.
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, Self, TextIO, cast
 from uuid import UUID, uuid4
 
@@ -44,6 +45,10 @@ from workflows.client import Sagas
 RETURN_PATH = "/docs"
 MakeStack = Callable[..., AbstractAsyncContextManager["Stack"]]
 ENDS = ("confirmed", "expired", "failed", "cancelled", "rejected", "refunded")
+# What a client asks again for: it takes its time, or cannot be had now.
+ASK_AGAIN = (202, 503)
+# The door waits as long as who asks: where it is to give up sooner, a test says so.
+DOOR_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ class Stack:
     @asynccontextmanager
     async def telling(self) -> AsyncIterator[Sagas]:
         """Tell sagas what no route tells them."""
-        yield Sagas(self.temporal, self.settings.queue_prefix)
+        yield Sagas(self.temporal, self.settings.queue_prefix, timedelta(seconds=DOOR_SECONDS))
 
     def on(self, temporal_address: str) -> "Stack":
         """Give the same stack on another Temporal server, for workers."""
@@ -148,8 +153,12 @@ class Stack:
         )
 
     async def book(self, shop: Shop | None = None, **more: Any) -> Booked:
-        """Book places, in a new shop unless one is given."""
-        return Booked.of(await self.ask_to_book(shop or await self.shop(), **more))
+        """Book places, in a new shop unless one is given; again while they cannot be had now, as any client
+        does.
+        """
+        shop, key = shop or await self.shop(), uuid4().hex
+        wish = partial(self.ask_to_book, shop, **{"key": key, **more})
+        return Booked.of(await answered(wish, what="an answer to the wish to book"))
 
     async def ask_to_pay(self, booking: Booked, *, key: str | None = None, **more: Any) -> httpx2.Response:
         """Send the wish to pay."""
@@ -161,13 +170,8 @@ class Stack:
 
     async def checkout(self, booking: Booked, *, key: str | None = None, **more: Any) -> dict[str, Any]:
         """Open a checkout; while the answer takes its time, ask again as any client does."""
-        key = key or uuid4().hex
-
-        async def answered() -> httpx2.Response | None:
-            answer = await self.ask_to_pay(booking, key=key, **more)
-            return None if answer.status_code == 202 else answer
-
-        answer = await eventually(answered, what="an answer to the wish to pay")
+        wish = partial(self.ask_to_pay, booking, key=key or uuid4().hex, **more)
+        answer = await answered(wish, what="an answer to the wish to pay")
         assert answer.status_code == 201, answer.text
         told: dict[str, Any] = answer.json()
         return told
@@ -205,7 +209,8 @@ class Stack:
 
     async def read(self, booking: Booked) -> dict[str, Any]:
         """Read the booking as its buyer sees it."""
-        answer = await self.http.get(f"/api/v1/bookings/{booking.id}", headers=bearer(booking.token))
+        look = partial(self.http.get, f"/api/v1/bookings/{booking.id}", headers=bearer(booking.token))
+        answer = await answered(look, what="the booking")
         assert answer.status_code == 200, answer.text
         seen: dict[str, Any] = answer.json()
         return seen
@@ -257,6 +262,16 @@ class Stack:
             return [dict(row) for row in await self.judge.fetch(sql, *values)]
 
 
+async def answered(ask: Callable[[], Awaitable[httpx2.Response]], *, what: str) -> httpx2.Response:
+    """Send a wish, the same again as long as a client has to, and give the answer."""
+
+    async def look() -> httpx2.Response | None:
+        answer = await ask()
+        return None if answer.status_code in ASK_AGAIN else answer
+
+    return await eventually(look, what=what)
+
+
 async def _is_known(handle: WorkflowHandle[Any, Any]) -> bool:
     try:
         await handle.describe()
@@ -283,9 +298,10 @@ async def front(
         sandbox = Account(sandbox_url, http)
         secret = await sandbox.register(f"{address(listening)}/api/v1/webhooks/stripe")
         roots = await paypal.roots_file(sandbox)
-        changed = {"sendgrid_webhook_key": ",".join(await mail.verification_keys(sandbox)), **changed}
+        verification_keys = ",".join(await mail.verification_keys(sandbox))
+        own = {"sendgrid_webhook_key": verification_keys, "payment_answer_seconds": DOOR_SECONDS}
         settings = settings_of(databases.urls, temporal_address, sandbox, address(listening), secret, roots)
-        settings = settings.model_copy(update=changed)
+        settings = settings.model_copy(update=own | changed)
         judge = await asyncpg.connect(databases.urls.admin)
         try:
             async with serving(create_app(settings, further), listening):
