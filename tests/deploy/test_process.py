@@ -94,7 +94,7 @@ print(process.pid, flush=True); input()
     parent.wait()
     orphan = Entry(name="it", pid=child, born=born, url="", health="")
 
-    assert record._gone(orphan, seconds=20)
+    assert record._gone(orphan, seconds=120)
     parent.stdin.close()
     parent.stdout.close()
 
@@ -129,7 +129,7 @@ def test_a_zombie_counts_as_gone() -> None:
         born = birth(child.pid)
         assert born is not None
 
-        assert record._gone(Entry(name="it", pid=child.pid, born=born, url="", health=""), seconds=20)
+        assert record._gone(Entry(name="it", pid=child.pid, born=born, url="", health=""), seconds=120)
         assert child.returncode is None  # nobody has asked for its status yet
 
 

@@ -84,7 +84,7 @@ def well(tmp_path: Path) -> Iterator[Supervised]:
 
 def gone(pid: int) -> bool:
     """Answer whether a process is gone, waiting a little for it."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while birth(pid) is not None and time.monotonic() < deadline:
         pass
     return birth(pid) is None

@@ -81,4 +81,5 @@ def replayer() -> Replayer:
         workflows=[*worker.WORKFLOWS, *worker.MONEY_WORKFLOWS],
         workflow_runner=SANDBOX,
         data_converter=pydantic_data_converter,
+        debug_mode=True,  # a machine that stands still for two seconds is no saga that blocks
     )

@@ -9,6 +9,7 @@ from temporalio.client import Client
 
 from devtools.ports import any_free
 from observability import metrics
+from tests.support.wait import PATIENCE_SECONDS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "observability.md").read_text()
 FAMILIES = [family for family in metrics.REGISTRY.collect() if family.name.startswith("holdfast_")]
@@ -50,7 +51,7 @@ async def test_the_engines_own_metrics_are_served_where_asked(temporal_address: 
     client = await Client.connect(temporal_address, runtime=runtime)
 
     async with httpx2.AsyncClient() as http:
-        await asyncio.wait_for(client.service_client.check_health(), 5)
+        await asyncio.wait_for(client.service_client.check_health(), PATIENCE_SECONDS)
         text = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
 
     assert "temporal_request_total" in text

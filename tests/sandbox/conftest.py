@@ -67,7 +67,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture(scope="session")
 async def transport() -> AsyncIterator[stripe.AIOHTTPClient]:
     """Share the SDK's own connections."""
-    client = stripe.AIOHTTPClient(timeout=15)
+    client = stripe.AIOHTTPClient(timeout=120)
     yield client
     await client.close_async()  # type: ignore[no-untyped-call]
 

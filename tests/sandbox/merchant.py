@@ -29,7 +29,7 @@ class Merchant:
             xapikey=key or self.key,
             merchant_account=MERCHANT,
             platform="test",
-            http_timeout=15,
+            http_timeout=120,
             http_force="requests",
         )
         for service in vars(client.checkout).values():
@@ -92,7 +92,7 @@ class Merchant:
 
     async def told(self, *codes: str) -> list[dict[str, Any]]:
         """Wait for all notifications that are due; gives their items, as the sandbox told them."""
-        await self.control("POST", "/deliveries/drain", seconds=10)
+        await self.control("POST", "/deliveries/drain")
         events = await self.control("GET", f"/accounts/{self.key}/events")
         return [each for each in events if not codes or each["eventCode"] in codes]
 

@@ -104,9 +104,9 @@ async def test_expiry_cancels_the_intent_of_a_declined_try(shop: Shop) -> None:
 
 
 async def test_session_ends_by_itself_at_its_time(shop: Shop) -> None:
-    session = await shop.session(expires_at=int(time.time()) + 1800)
+    session = await shop.session(expires_at=int(time.time()) + 3600)
 
-    await shop.advance(1801)
+    await shop.advance(3601)
 
     ended = await shop.stripe.v1.checkout.sessions.retrieve_async(session.id)
     assert ended.status == "expired"

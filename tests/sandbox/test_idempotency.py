@@ -7,6 +7,7 @@ import pytest
 import stripe
 
 from tests.sandbox.conftest import Shop
+from tests.support.wait import eventually
 
 INTENT: Any = {"amount": 1000, "currency": "eur"}
 
@@ -83,11 +84,16 @@ async def test_refused_state_is_saved_under_the_key(shop: Shop) -> None:
 
 
 async def test_key_in_flight_is_refused_with_409(shop: Shop) -> None:
-    await shop.fault("slow", "POST /v1/payment_intents", seconds=5)
+    await shop.fault("hold", "POST /v1/payment_intents")
     create = shop.stripe.v1.payment_intents.create_async
-    answers = await asyncio.gather(
-        *[create(INTENT, {"idempotency_key": "k"}) for _ in range(3)], return_exceptions=True
-    )
+    asked = [asyncio.create_task(create(INTENT, {"idempotency_key": "k"})) for _ in range(3)]
+
+    async def others_refused() -> bool:
+        return sum(each.done() for each in asked) == 2
+
+    await eventually(others_refused, what="the answers to the others")
+    await shop.control("POST", "/faults/release", account=shop.key)
+    answers = await asyncio.gather(*asked, return_exceptions=True)
 
     done = [answer for answer in answers if isinstance(answer, stripe.PaymentIntent)]
     refused: list[Any] = [answer for answer in answers if isinstance(answer, stripe.StripeError)]

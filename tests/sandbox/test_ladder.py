@@ -35,7 +35,7 @@ class Teller:
 
     async def drain(self) -> None:
         """Wait for all deliveries that are due."""
-        assert (await self.control("POST", "/deliveries/drain", seconds=10))["delivered"]
+        assert (await self.control("POST", "/deliveries/drain"))["delivered"]
 
     async def advance(self, seconds: float) -> None:
         """Move the account's clock and wait for what that causes."""

@@ -60,6 +60,7 @@ async def test_a_buyer_pays_later_or_does_not(shop: Shop, page: Page, approved: 
     await page.get_by_role("link", name="Klarna").click()
     await page.get_by_label("E-mail").fill("ada@example.com")
     await page.get_by_role("button", name="Continue to Klarna").click()
+    await page.get_by_role("button", name="Approve", exact=True).wait_for()
     assert await page.get_by_text("61.25 EUR").first.is_visible()
     assert await no_sideways_scrolling(page)
 
@@ -69,7 +70,7 @@ async def test_a_buyer_pays_later_or_does_not(shop: Shop, page: Page, approved: 
         await page.wait_for_url("http://127.0.0.1/paid?*")
     else:
         await page.get_by_role("alert").wait_for()
-        assert await page.get_by_role("button", name=re.compile("^Pay ")).is_visible()
+        await page.get_by_role("button", name=re.compile("^Pay ")).wait_for()
 
 
 async def test_buyer_pays_and_comes_back_to_the_shop(shop: Shop, any_page: Page) -> None:
@@ -110,8 +111,8 @@ async def test_card_that_is_not_listed_is_refused_on_the_page(shop: Shop, page: 
     await fill(page, "4111 1111 1111 1111", expiry="1/20", cvc="x")
 
     assert "not one of the test cards" in await page.get_by_role("alert").inner_text()
-    assert await page.get_by_text("date in the future").is_visible()
-    assert await page.get_by_text("three or four digits").is_visible()
+    await page.get_by_text("date in the future").wait_for()
+    await page.get_by_text("three or four digits").wait_for()
     assert await shop.payments() == []
 
 
@@ -243,9 +244,8 @@ async def test_front_page_leads_to_an_accounts_doings(shop: Shop, page: Page) ->
     await page.goto(shop.url)
     await page.get_by_role("link", name=shop.key).click()
 
-    assert await page.get_by_text(intent.id).first.is_visible()
-    assert await page.get_by_text("booking: b1").is_visible()
-    assert await page.get_by_text("payment_intent.succeeded").is_visible()
+    for text in (intent.id, "booking: b1", "payment_intent.succeeded"):
+        await page.get_by_text(text).first.wait_for()
 
 
 @pytest.fixture(params=["desk", "phone"])

@@ -31,7 +31,7 @@ class Server:
         """Hold a session; the client blocks."""
 
         def held() -> T:
-            with smtplib.SMTP("127.0.0.1", self.port, local_hostname="client.test", timeout=10) as client:
+            with smtplib.SMTP("127.0.0.1", self.port, local_hostname="client.test", timeout=120) as client:
                 if log_in:
                     client.login(self.user, self.password)
                 return do(client)

@@ -25,7 +25,7 @@ async def test_odd_signals_and_wishes_do_not_block_a_run(stack: Stack) -> None:
         await run.signal("payment_reported", args=odd)
         for wish in ("start_payment", "check_payment", "retry_step", "unheard_of"):
             with suppress(WorkflowUpdateFailedError):
-                await run.execute_update(wish, args=odd, rpc_timeout=timedelta(seconds=5))
+                await run.execute_update(wish, args=odd, rpc_timeout=timedelta(seconds=60))
     await run.signal("unheard_of", str(uuid4()))
     await stack.sandbox.pay(checkout["payment_url"])
 

@@ -45,6 +45,7 @@ async def test_money_for_a_run_that_somebody_terminated_is_settled_by_aftercare(
 async def test_an_ended_booking_is_not_begun_again(stack: Stack) -> None:
     booking = await stack.book()
     await stack.cancel(booking)
+    await stack.closed(booking.workflow)
     ended = await stack.run_of(booking).describe()
     assert ended.status is WorkflowExecutionStatus.COMPLETED
 

@@ -62,9 +62,8 @@ async def test_a_provider_that_never_answers_holds_up_nobody_elses_bookings(
     quiet: None, databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str, dummy: Dummy
 ) -> None:
     """Its call ends at its deadline, with no connection to the database held; others are paid meanwhile."""
-    served = front(
-        databases, temporal_address, temporal, sandbox_url, further=[dummy], provider_timeout_seconds=1
-    )
+    soon = {"provider_timeout_seconds": 1, "payment_answer_seconds": 1}
+    served = front(databases, temporal_address, temporal, sandbox_url, further=[dummy], **soon)
     async with served as stack, stack.working():
         shop = await shop_with(stack)
         slow, other = await stack.book(shop), await stack.book(shop)

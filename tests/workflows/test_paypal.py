@@ -167,7 +167,7 @@ async def short_lived(
 ) -> AsyncIterator[Stack]:
     """A stack that takes PayPal's orders to lapse after a moment, instead of three hours."""
     key = f"Ab{secrets.token_hex(16)}"
-    async with aiohttp.ClientSession() as http, httpx2.AsyncClient(timeout=20) as client:
+    async with aiohttp.ClientSession() as http, httpx2.AsyncClient(timeout=120) as client:
         gateway = PayPalGateway(
             account="default",
             client_id=key,

@@ -14,6 +14,13 @@ from tests.support.wait import eventually
 from tests.support.worker_process import worker_process
 from workflows import names
 
+ACCOUNTS = ("stripe/default", "adyen/default", "paypal/default", "sendgrid/default")
+READY = {
+    "status": "ready",
+    "checks": {"temporal": "ok", "postgres": "ok"},
+    "circuits": dict.fromkeys(ACCOUNTS, "closed"),
+}
+
 
 @pytest.mark.row("NOT-17")
 async def test_a_letter_that_a_worker_took_with_it_into_death_is_not_sent_again(
@@ -109,14 +116,11 @@ async def test_a_worker_tells_how_it_is_and_what_it_has_done(idle_stack: Stack, 
     async with worker_process(stack, tmp_path / "worker.log") as process:
         await stack.book()
 
-        ready = await stack.http.get(f"{process.health}/health/ready")
-        assert ready.json() == {
-            "status": "ready",
-            "checks": {"temporal": "ok", "postgres": "ok"},
-            "circuits": dict.fromkeys(
-                ("stripe/default", "adyen/default", "paypal/default", "sendgrid/default"), "closed"
-            ),
-        }
+        async def ready() -> bool:
+            seen = await stack.http.get(f"{process.health}/health/ready")
+            return bool(seen.json() == READY)
+
+        await eventually(ready, what="a worker that is ready")
 
         async def told() -> bool:
             metrics = await stack.http.get(f"{process.health}/metrics")
