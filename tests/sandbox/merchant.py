@@ -86,7 +86,9 @@ class Merchant:
         return str(key.message["hmacKey"])
 
     async def control(self, method: str, path: str, **body: Any) -> Any:
-        async with self.http.request(method, f"{self.url}/_sandbox{path}", json=body or None) as answer:
+        async with self.http.request(
+            method, f"{self.url}/_sandbox{path}", json=None if method == "GET" else body
+        ) as answer:
             assert answer.status == 200, await answer.text()
             return await answer.json()
 

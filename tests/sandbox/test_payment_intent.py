@@ -23,18 +23,17 @@ async def test_intent_waits_for_a_method_of_payment(shop: Shop) -> None:
 
 
 async def test_good_card_is_captured_at_once_and_its_fee_booked_later(shop: Shop) -> None:
-    intent = await shop.paid(10_000)
+    expand: Any = {"expand": ["latest_charge.balance_transaction"]}
+    intent = await shop.paid(10_000, **expand)
 
     assert intent.status == "succeeded"
     assert intent.amount_received == 10_000
-    expand: Any = {"expand": ["latest_charge.balance_transaction"]}
-    early = await shop.stripe.v1.payment_intents.retrieve_async(intent.id, expand)
-    assert early.latest_charge.balance_transaction is None
+    assert intent.latest_charge.balance_transaction is None
     await shop.advance(2)
     late = await shop.stripe.v1.payment_intents.retrieve_async(intent.id, expand)
     line: Any = late.latest_charge.balance_transaction
     assert (line.amount, line.fee, line.net) == (10_000, 175, 9_825)
-    assert (await shop.event_types()) == [
+    assert (await shop.event_types(with_fees=True)) == [
         "payment_intent.created",
         "charge.succeeded",
         "payment_intent.succeeded",
