@@ -9,7 +9,7 @@ from db import split
 from db.booking.place import place
 from db.booking.read import Booking
 from db.payment import attempt, fold, read as payments
-from db.refund import intent, outcome
+from db.refund import intent, outcome, read as refunds
 from db.refund.read import Refund
 from domain.ids import PaymentId, RefundId
 from domain.money import Money
@@ -64,6 +64,28 @@ async def divide(databases: Databases, booking: Booking, payment_id: PaymentId) 
         )
 
 
+async def put(
+    databases: Databases,
+    booking: Booking,
+    payee: str,
+    *,
+    vendor: str = "boat",
+    provider: str = "adyen",
+    account: str = "main",
+) -> None:
+    """Open a balance for a vendor, or another one in its place."""
+    async with databases.app.tenant(booking.tenant_id) as connection:
+        await split.put_payee(
+            connection, booking.tenant_id, vendor, provider=provider, account=account, payee=payee
+        )
+
+
+async def undivided(databases: Databases) -> None:
+    """Have payments as they are before they are divided."""
+    async with superuser(databases.urls) as judge:
+        await judge.execute("update payments set portions = null")
+
+
 async def taken(databases: Databases, booking: Booking, payment_id: PaymentId, minor: int = 10_000) -> None:
     fact = fact_of(booking, payment_id, FactKind.CAPTURED, minor=minor)
     async with databases.payment.tenant(booking.tenant_id) as connection:
@@ -110,16 +132,32 @@ async def test_vendors_with_a_balance_there_have_their_portions_and_the_rest_is_
     assert (await row(databases, booking, payment_id)).portions == portions
 
 
+async def test_a_balance_with_another_account_is_none_with_this_one(databases: Databases) -> None:
+    booking, payment_id, _ = await divided(databases)
+    for provider, account in (("adyen", "second"), ("stripe", "main")):
+        await put(databases, booking, "BA1", provider=provider, account=account)
+    await undivided(databases)
+
+    assert await divide(databases, booking, payment_id) == ()
+
+
+async def test_the_newest_balance_of_a_vendor_counts(databases: Databases) -> None:
+    booking, payment_id, _ = await divided(databases)
+    for payee in ("BA1", "BA9"):
+        await put(databases, booking, payee)
+    await undivided(databases)
+
+    boat, _ = await divide(databases, booking, payment_id)
+    assert boat.payee == "BA9"
+
+
 @pytest.mark.parametrize("payees", [{"boat": "BA1"}, {}], ids=["divided", "not divided"])
 async def test_what_was_decided_stays_whoever_gets_a_balance_later(
     databases: Databases, payees: dict[str, str]
 ) -> None:
     booking, payment_id, first = await divided(databases, **payees)
-    async with databases.app.tenant(booking.tenant_id) as connection:
-        for vendor in ("boat", "lunch"):
-            await split.put_payee(
-                connection, booking.tenant_id, vendor, provider="adyen", account="main", payee="BA9"
-            )
+    for vendor in ("boat", "lunch"):
+        await put(databases, booking, "BA9", vendor=vendor)
 
     assert await divide(databases, booking, payment_id) == first
 
@@ -141,6 +179,7 @@ async def test_a_part_that_is_taken_is_divided_as_the_whole_was(databases: Datab
     part = in_proportion(eur(5_000), portions)
     async with databases.payment.tenant(booking.tenant_id) as connection:
         await attempt.ask_to_capture(connection, booking.tenant_id, payment_id, eur(5_000), part)
+    assert (await row(databases, booking, payment_id)).portions == part
 
     await taken(databases, booking, payment_id, 5_000)
 
@@ -166,6 +205,18 @@ async def test_refunds_take_from_each_in_proportion_and_all_in_the_end(databases
             given[vendor] = given.get(vendor, 0) + minor
     assert minors(asked[0].portions) == {"boat": 1_800, "lunch": 500, None: 1_033}
     assert given == {"boat": 5_400, "lunch": 1_500, None: 3_100}
+
+
+async def test_a_refund_that_is_divided_again_takes_the_same_from_each(databases: Databases) -> None:
+    booking, payment_id, _ = await divided(databases, boat="BA1", lunch="BA2")
+    await taken(databases, booking, payment_id)
+    asked = await refund(databases, booking, payment_id, None)
+
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        await split.give(connection, booking.tenant_id, asked.id)
+        again = await refunds.find(connection, booking.tenant_id, asked.id)
+
+    assert again.portions == asked.portions
 
 
 async def test_what_a_failed_refund_was_to_give_is_there_for_the_next(databases: Databases) -> None:
