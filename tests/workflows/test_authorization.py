@@ -12,9 +12,14 @@ from tests.support.check import violations
 from tests.support.shop import Shop
 from tests.support.stack import Booked, Stack, bearer, idempotent
 from tests.support.user import User
+from tests.support.wait import eventually
 
 ACCEPTED = SalesTerms(partner_accepts=True)
 DEPOSIT = SalesTerms(partner_accepts=True, capture=Capture.MANUAL, deposit_percent=30)
+CONFLICTED = """
+select exists (select from cases c join payments p on p.id = c.subject
+                where p.status = 'conflicted' and c.closed_at is null)
+"""
 YES = Verdict(judge=Judge.PARTNER, accepted=True, by="partner")
 
 
@@ -36,6 +41,10 @@ async def authorised(stack: Stack, shop: Shop, **wish: Any) -> tuple[Booked, str
     await stack.sandbox.pay(checkout["payment_url"])
     await stack.wait_for(booking, "awaiting_partner")
     return booking, checkout["payment_id"]
+
+
+async def at(stack: Stack, shop: Shop, provider: str) -> Stack:
+    return await stack.at_paypal(shop) if provider == "paypal" else stack
 
 
 async def money(stack: Stack) -> list[tuple[str, int]]:
@@ -102,8 +111,11 @@ async def test_what_was_taken_is_not_let_go(stack: Stack) -> None:
 
 
 @pytest.mark.row("PAY-11", "PAY-08")
-async def test_a_part_is_taken_and_the_rest_released(stack: Stack) -> None:
+@pytest.mark.parametrize("provider", ["stripe", "paypal"])
+async def test_a_part_is_taken_and_the_rest_released(stack: Stack, provider: str) -> None:
+    """F13: a partial capture."""
     shop = await stack.shop(minor=10_000, terms=DEPOSIT)
+    stack = await at(stack, shop, provider)
     booking, payment_id = await authorised(stack, shop, amount=eur(10_000))
     assert await money(stack) == [("authorized", 0)]
     token = User(stack, shop.tenant_id, "olga", "organizer").token
@@ -128,4 +140,30 @@ async def test_a_part_is_taken_and_the_rest_released(stack: Stack) -> None:
         await sagas.decide(await stack.request(booking), YES)
     await stack.wait_for(booking, "confirmed")
     assert await stack.value("select count(*) from audit_entries where action = 'payment.capture'") == 1
+    assert await violations(stack) == []
+
+
+@pytest.mark.row("WHK-18", partly="what is taken at once: tests/workflows/test_webhook.py")
+@pytest.mark.parametrize("provider", ["stripe", "paypal"])
+async def test_less_that_is_held_than_was_asked_for_asks_nobody_and_is_released_in_the_end(
+    stack: Stack, provider: str
+) -> None:
+    """F13: a partial authorisation."""
+    shop = await stack.shop(terms=ACCEPTED)
+    stack = await at(stack, shop, provider)
+    booking = await stack.book(shop)
+    checkout = await stack.checkout(booking)
+    await stack.judge.execute("update payments set amount_minor = amount_minor + 1")
+
+    await stack.sandbox.pay(checkout["payment_url"])
+
+    await eventually(lambda: stack.value(CONFLICTED), what="a person to be told")
+    assert ((await stack.read(booking))["status"], await money(stack)) == (
+        "awaiting_payment",
+        [("authorized", 0)],
+    )
+    await stack.ask_to_cancel(booking)
+    await stack.wait_for(booking, "cancelled")
+    await stack.closed(booking.workflow)
+    assert await money(stack) == [("cancelled", 0)]
     assert await violations(stack) == []
