@@ -136,7 +136,7 @@ class PaymentActivities:
             return
         _, facts = await self._close(row, f"{row.id}:return:1")
         report = await self._record(ask.tenant_id, row.id, facts)
-        if report.status is PaymentStatus.AUTHORIZED:
+        if report.may_be_held:
             facts = await self._void(row)
             report = await self._record(ask.tenant_id, row.id, facts)
         taken = [fact for fact in facts if fact.kind is FactKind.CAPTURED]

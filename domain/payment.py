@@ -378,6 +378,13 @@ class PaymentReport(Value):
         return self.captured_minor - self.refunded_minor
 
     @property
+    def may_be_held(self) -> bool:
+        """Whether money may be held that was not taken: what was authorised, also over another amount."""
+        return self.status is PaymentStatus.AUTHORIZED or (
+            self.status is PaymentStatus.CONFLICTED and not self.captured_minor
+        )
+
+    @property
     def booking_secured_minor(self) -> int:
         """What the booking has: taken, or to be taken whenever we want."""
         return self.booking_kept_minor + self.booking_authorized_minor

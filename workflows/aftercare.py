@@ -11,7 +11,7 @@ from temporalio.exceptions import FailureError
 from domain.aftercare import AftercareRequest, LateMoney, Settlement
 from domain.ids import RefundId, derived
 from domain.money import Money
-from domain.payment import AskPayment, PaymentFact, PaymentReport, PaymentStatus
+from domain.payment import AskPayment, PaymentFact, PaymentReport
 from domain.refund import RefundPayment
 from domain.refusal import ExceedsCaptured, ProviderRefused, Unknown
 from workflows import names, steps
@@ -69,7 +69,7 @@ class AftercareWorkflow:
             if reason(error) != Unknown.__name__:
                 raise
             return  # somebody has told of a payment that is not there
-        if report.status is PaymentStatus.AUTHORIZED:
+        if report.may_be_held:
             report = await self.stubbornly(steps.void_payment, self.asking())
         if report.refunds:
             await insist(steps.record_refund, self.money())

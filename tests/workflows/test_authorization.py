@@ -163,7 +163,7 @@ async def test_less_that_is_held_than_was_asked_for_asks_nobody_and_is_released_
         [("authorized", 0)],
     )
     await stack.ask_to_cancel(booking)
-    await stack.wait_for(booking, "cancelled")
+    await stack.wait_for(booking, "refunded", "cancelled")
     await stack.closed(booking.workflow)
     assert await money(stack) == [("cancelled", 0)]
     assert await violations(stack) == []
