@@ -243,7 +243,8 @@ class Gateway(Protocol):
     async def capture(
         self, provider_ref: str, amount: Money, *, op_key: str, portions: Sequence[Portion] = ()
     ) -> None:
-        """Take `amount` of what was authorised, divided into `portions`; the rest is released.
+        """Take `amount` of what was authorised, divided into `portions`. The rest is released, unless the
+        account is one that keeps it held: then more is taken under another key.
 
         Raises StateConflict (taken already, or no longer authorised), Declined (where the bank is asked only
         now: nothing is authorised any more), Refused, NotExecuted, OutcomeUnknown.

@@ -46,8 +46,8 @@ class Unexpected(Exception):
 
 @dataclass(kw_only=True)
 class Payment(Record):
-    """What a buyer owes, in minor units; `parts` of it go to payees. `about` holds what only the provider's
-    face wants to remember.
+    """What a buyer owes, in minor units; `parts` of it go to payees. `left_held` of what was authorized can
+    still be taken beside what was captured. `about` holds what only the provider's face wants to remember.
     """
 
     kind: ClassVar[str] = "payment"
@@ -64,6 +64,7 @@ class Payment(Record):
     decline: Json | None = None
     authorized: int = 0
     captured: int = 0
+    left_held: int = 0
     refunded: int = 0
     disputed: int = 0
     cancelled_at: int | None = None
@@ -323,12 +324,13 @@ def settle(work: Work, attempt_id: str) -> None:
     work.tell("attempt.settled", attempt)
 
 
-def capture(work: Work, payment: Payment, amount: int) -> Attempt:
-    """Take up to what was authorized; the rest is released."""
+def capture(work: Work, payment: Payment, amount: int, *, keeps: bool = False) -> Attempt:
+    """Take up to what was authorized; the rest is released, unless the account `keeps` it held."""
     if payment.status != "authorized" or payment.attempt is None:
         raise Unexpected(payment, "capture")
     attempt = work.get(Attempt, payment.attempt)
     attempt.captured = payment.captured = amount
+    payment.left_held = payment.authorized - amount if keeps else 0
     payment.status = "captured"
     payment.verify()
     work.save(attempt)
@@ -357,26 +359,10 @@ def cancel(work: Work, payment: Payment, reason: str | None) -> None:
 
 
 def lapse(work: Work, attempt_id: str) -> None:
-    """Release a hold that nobody captured in time."""
+    """Release a hold that nobody captured in time, or what is left of it."""
     payment = work.get(Payment, work.get(Attempt, attempt_id).payment)
     if payment.status == "authorized" and payment.attempt == attempt_id:
         cancel(work, payment, "automatic")
-
-
-def lose_capture(work: Work, payment: Payment) -> None:
-    """Let a capture fail after it had succeeded: the money goes back, and what was held is gone."""
-    if payment.status != "captured" or payment.left < payment.captured or payment.attempt is None:
-        raise Unexpected(payment, "lose the capture of")
-    attempt = work.get(Attempt, payment.attempt)
-    settle(work, attempt.id)
-    ledger.move(
-        work, "capture_failure", source=attempt.id, currency=attempt.currency, amount=-attempt.captured
-    )
-    share.take(work, attempt.id, attempt.currency, payment.parts)
-    payment.status, payment.cancelled_at, payment.cancel_reason = "cancelled", work.now, "capture_lost"
-    payment.captured = payment.authorized = 0
-    attempt = work.get(Attempt, payment.attempt)
-    attempt.captured, attempt.released = 0, True
-    work.save(attempt)
-    work.save(payment)
-    work.tell("attempt.capture_lost", attempt)
+    elif payment.left_held:
+        payment.left_held = 0
+        work.save(payment)

@@ -26,6 +26,11 @@ def take(work: Work, source: str, currency: str, parts: Mapping[str, int]) -> No
         _move(work, payee, source, currency, -amount)
 
 
+def together(some: Mapping[str, int], others: Mapping[str, int]) -> Parts:
+    """Add parts up, payee by payee."""
+    return {payee: some.get(payee, 0) + others.get(payee, 0) for payee in {**some, **others}}
+
+
 def of_refund(amount: int, whole: int, parts: Mapping[str, int], taken: Iterable[Mapping[str, int]]) -> Parts:
     """Say who gives how much of `amount`, of the `whole` that is left: each in proportion to what is left of
     their part once `taken` was; what does not divide is the account's own to give.

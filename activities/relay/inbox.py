@@ -157,7 +157,7 @@ class Inbox:
     async def _disputed(self, event: Event, charge: str, dispute: str | None) -> Verdict:
         """Have a dispute followed; where its provider cannot be asked, give its payment to a person."""
         async with self.database.across(shown=charge) as connection:
-            found = await payments.by_capture(connection, event.provider, event.account, charge)
+            found = await payments.by_charge(connection, event.provider, event.account, charge)
         if found is None:
             return UNKNOWN
         tenant_id, payment_id = found

@@ -61,9 +61,11 @@ select id from payments
  where tenant_id = $1 and provider = 'bank' and account = $2 and checkout -> 'transfer' ->> 'reference' = $3
 """
 
-BY_CAPTURE = """
+BY_CHARGE = """
 select tenant_id, payment_id from payment_operations
  where provider = $1 and account = $2 and kind = 'captured' and operation = $3
+ union
+select tenant_id, id from payments where provider = $1 and account = $2 and provider_ref = $3
 """
 
 # What is known of a payment, and of its booking's payments together.
@@ -187,11 +189,13 @@ async def by_reference(
     return Address(**row) if row else None
 
 
-async def by_capture(
+async def by_charge(
     connection: Connection, provider: str, account: str, charge: str
 ) -> tuple[TenantId, PaymentId] | None:
-    """Find whose payment was taken by this charge, in the relay's transaction `across(shown=charge)`."""
-    row = await connection.fetchrow(BY_CAPTURE, provider, account, charge)
+    """Find whose payment a charge is, named by itself or by the payment's own reference, in the relay's
+    transaction `across(shown=charge)`.
+    """
+    row = await connection.fetchrow(BY_CHARGE, provider, account, charge)
     return (row["tenant_id"], row["payment_id"]) if row else None
 
 

@@ -1,8 +1,9 @@
 """Adyen's notifications as facts of no provider.
 
-The operation of an authorisation and of its capture is the payment's pspReference, that of a refund its own:
-so what is told twice, or in two ways, counts once. `success` is text; of CAPTURE_FAILED, REFUND_FAILED and
-REFUNDED_REVERSED it says that the failure has happened. Source: Adyen, "Webhook structure and types".
+The operation of an authorisation is the payment's pspReference, that of a refund and of each capture of a
+hold its own: so what is told twice, or in two ways, counts once. `success` is text; of CAPTURE_FAILED,
+REFUND_FAILED and REFUNDED_REVERSED it says that the failure has happened. Source: Adyen, "Webhook structure
+and types".
 """
 
 from collections.abc import Callable, Mapping
@@ -62,6 +63,11 @@ class Item:
         return str(self.told.get("originalReference") or self.psp)
 
     @property
+    def reference(self) -> str:
+        """Our reference of what happened."""
+        return str(self.told["merchantReference"])
+
+    @property
     def event_id(self) -> str:
         """What repetitions of the item share."""
         return f"{self.psp}:{self.code}:{self.told['success']}"
@@ -113,7 +119,11 @@ def _authorised(item: Item) -> PaymentFact:
 
 
 def _captured(item: Item) -> PaymentFact | None:
-    return item.fact(FactKind.CAPTURED, operation=item.original, moves=True) if item.succeeded else None
+    """A capture of a hold is one of several, perhaps; of what was taken at once it only says so again."""
+    if not item.succeeded:
+        return None
+    operation = item.psp if item.about.holds else item.original
+    return item.fact(FactKind.CAPTURED, operation=operation, moves=True)
 
 
 def _capture_lost(item: Item) -> PaymentFact | None:

@@ -14,7 +14,7 @@ from providers.adyen_gateway.amount import to_adyen
 from providers.adyen_gateway.books import AdyenBooks
 from providers.adyen_gateway.client import AdyenClient
 from providers.adyen_gateway.dispute import AdyenDisputes
-from providers.adyen_gateway.fact import Json
+from providers.adyen_gateway.fact import Item, Json
 from providers.adyen_gateway.memory import Memory
 from providers.adyen_gateway.order import (
     ASKS_THE_BUYER,
@@ -152,25 +152,20 @@ class AdyenGateway:
     ) -> None:
         """Ask for what was authorised, and come again until it was told what became of that.
 
-        Raises NotExecuted until then: the same key asks once.
+        Raises NotExecuted until then: the same key, which begins with the payment's id, asks once.
         """
-        payment_id = reference.of_ours(provider_ref)
-        items = await self._items(payment_id)
-        told = [each for item in items if (each := fact.tell(item))]
-        if _standing(told, FactKind.CAPTURED):
+        items = await self._items(reference.of_ours(provider_ref))
+        told = [each.succeeded for each in items if each.code == "CAPTURE" and each.reference == op_key]
+        if any(told):
             return
-        held = _standing(told, FactKind.AUTHORIZED)
-        if held is None or _standing(told, FactKind.CANCELLED):
+        held = _last(items, FactKind.AUTHORIZED)
+        if held is None or _last(items, FactKind.CANCELLED):
             raise StateConflict("nothing_authorized")
-        if any(item.code == "CAPTURE" for item in items):
+        if told:
             raise StateConflict("capture_failed")
-        asked = {
-            **self._mine(f"{payment_id}:capture"),
-            "amount": to_adyen(amount),
-            **splits(payment_id, portions),
-        }
+        asked = {**self._mine(op_key), "amount": to_adyen(amount), **splits(held.about.payment_id, portions)}
         call = partial(
-            self._adyen.modifications_api.capture_authorised_payment, paymentPspReference=held.operation
+            self._adyen.modifications_api.capture_authorised_payment, paymentPspReference=held.original
         )
         await self._client.post("capture", call, asked, key=op_key)
         raise NotExecuted("told_later", retry_after=SOON)
@@ -178,15 +173,15 @@ class AdyenGateway:
     async def void(self, provider_ref: str, *, op_key: str) -> None:
         """Ask to release what was authorised; that it was is told later."""
         payment_id = reference.of_ours(provider_ref)
-        told = await self._told(payment_id)
-        if _standing(told, FactKind.CAPTURED):
+        items = await self._items(payment_id)
+        if _last(items, FactKind.CAPTURED):
             raise StateConflict("taken_already")
-        held = _standing(told, FactKind.AUTHORIZED)
-        if held is None or _standing(told, FactKind.CANCELLED):
+        held = _last(items, FactKind.AUTHORIZED)
+        if held is None or _last(items, FactKind.CANCELLED):
             return
         call = partial(
             self._adyen.modifications_api.cancel_authorised_payment_by_psp_reference,
-            paymentPspReference=held.operation,
+            paymentPspReference=held.original,
         )
         await self._client.post("void", call, self._mine(f"{payment_id}:void"), key=op_key)
 
@@ -216,7 +211,7 @@ class AdyenGateway:
         The key is the refund's alone, whichever call this is: nobody can ask what an earlier one left.
         """
         payment_id = reference.of_ours(provider_ref)
-        taken = _standing(await self._told(payment_id), FactKind.CAPTURED)
+        taken = _last(await self._items(payment_id), FactKind.CAPTURED)
         if taken is None:
             raise StateConflict("nothing_paid")
         asked = {
@@ -226,7 +221,7 @@ class AdyenGateway:
             **splits(payment_id, portions),
         }
         call = partial(
-            self._adyen.modifications_api.refund_captured_payment, paymentPspReference=taken.operation
+            self._adyen.modifications_api.refund_captured_payment, paymentPspReference=taken.original
         )
         answer = await self._client.post("refund", call, asked, key=f"{refund_id}:refund:1")
         found = await self.find_refund(provider_ref, refund_id=refund_id)
@@ -240,7 +235,7 @@ class AdyenGateway:
         told = [
             each
             for item in await self._items(payment_id)
-            if item.told["merchantReference"] == mine and (each := fact.tell(item))
+            if item.reference == mine and (each := fact.tell(item))
         ]
         last = _standing(told, FactKind.REFUND_FAILED) or _standing(told, FactKind.REFUNDED)
         if last is None or last.amount is None:
@@ -265,7 +260,7 @@ class AdyenGateway:
         """Give what was told of a payment, each once."""
         return [each for item in await self._items(payment_id) if (each := fact.tell(item))]
 
-    async def _items(self, payment_id: PaymentId) -> list[fact.Item]:
+    async def _items(self, payment_id: PaymentId) -> list[Item]:
         found = [
             item
             for raw in await self._memory.told(payment_id)
@@ -291,6 +286,11 @@ class AdyenGateway:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
+
+
+def _last(items: Sequence[Item], kind: FactKind) -> Item | None:
+    """Give the last item that tells of this kind."""
+    return next((each for each in reversed(items) if (told := fact.tell(each)) and told.kind is kind), None)
 
 
 def _standing(told: Sequence[PaymentFact], *kinds: FactKind) -> PaymentFact | None:

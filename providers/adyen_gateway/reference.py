@@ -1,7 +1,8 @@
 """Our references at Adyen: signed with every notification, so that each finds its owner.
 
     <payment id>[:hold]                  of a payment; with `hold` the money is only authorised at first
-    <payment id>:capture | :void
+    <payment id>:capture:<n>             of a capture: the key that it was asked for with
+    <payment id>:void
     <payment id>:refund:<refund id>
     <payment id>:split[:<vendor>]        of a portion; without a vendor ours
     <payment id>/<Adyen's reference>     of a dispute: ours alone, Adyen never sees it
@@ -16,11 +17,11 @@ from uuid import UUID
 from domain.ids import PaymentId, RefundId
 from providers.gateway import NotFound
 
-HOLD, REFUND = "hold", "refund"
+HOLD, CAPTURE, REFUND = "hold", "capture", "refund"
 
 
 class Reference(NamedTuple):
-    """A reference, read: `refund_id` of a refund that is ours."""
+    """A reference, read: of a payment that `holds` the money first; `refund_id` of a refund that is ours."""
 
     payment_id: PaymentId
     holds: bool = False
@@ -69,7 +70,8 @@ def read(text: object) -> Reference | None:
         return None
     what, _, which = rest.partition(":")
     refund = _uuid(which) if what == REFUND else None
-    return Reference(PaymentId(payment_id), what == HOLD, None if refund is None else RefundId(refund))
+    holds = what in (HOLD, CAPTURE)
+    return Reference(PaymentId(payment_id), holds, None if refund is None else RefundId(refund))
 
 
 def _uuid(text: str) -> UUID | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from sandbox import payment as payments, refund as refunds
+from sandbox import capture as captures, payment as payments, refund as refunds
 from sandbox.adyen import money, split
 from sandbox.adyen.call import Call, Reply
 from sandbox.adyen.error import invalid
@@ -161,12 +161,18 @@ def _refunds(work: Work, asked: Modification) -> list[refunds.Refund]:
 
 def _capture(work: Work, asked: Modification) -> str:
     payment = _payment(work, asked)
-    if payment.status != "authorized":
+    is_first = payment.status == "authorized"
+    held = payment.authorized if is_first else payment.left_held
+    if not held:
         return "Payment is not authorised, or captured already"
-    if asked.amount is None or asked.amount > payment.authorized:
+    if asked.amount is None or asked.amount > held:
         return "Insufficient balance on payment"
-    _divide(payment, asked, of=payment.authorized)
-    payments.capture(work, payment, asked.amount)
+    if is_first:
+        _divide(payment, asked, of=payment.authorized)
+        payments.capture(work, payment, asked.amount, keeps=captures.are_several(work))
+    else:
+        payment.about["splits"] = [*payment.about.get("splits", []), *(asked.splits or [])]
+        captures.take_more(work, payment, asked.amount, split.parts(asked.splits or []))
     return ""
 
 

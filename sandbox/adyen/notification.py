@@ -188,14 +188,20 @@ def _lapsed(work: Work, attempt: Any) -> Iterable[Json]:
 
 
 def _capture_lost(work: Work, attempt: Any) -> Iterable[Json]:
-    yield _item(
-        work,
-        "CAPTURE_FAILED",
-        work.get(Payment, attempt.payment),
-        pspReference=work.new_id("modification"),
-        originalReference=attempt.id,
-        reason="Capture Failed",
-    )
+    """Tell of each capture that failed, and of money that was taken without one."""
+    payment, why = work.get(Payment, attempt.payment), "Capture Failed"
+    asked = [each for each in work.store.children(Modification, attempt.id) if _is_capture(each)]
+    for each in asked:
+        yield {**_of_modification(work, payment, each, "CAPTURE_FAILED"), "reason": why}
+    if not asked:
+        psp = work.new_id("modification")
+        yield _item(
+            work, "CAPTURE_FAILED", payment, pspReference=psp, originalReference=attempt.id, reason=why
+        )
+
+
+def _is_capture(asked: Modification) -> bool:
+    return asked.what == "capture" and asked.status == "done"
 
 
 def _disputed(work: Work, dispute: Dispute, code: str) -> Json:

@@ -5,7 +5,15 @@ from contextlib import contextmanager
 
 from fastapi import APIRouter, HTTPException
 
-from sandbox import bank, card as cards, checkout as checkouts, debit, later, payment as payments
+from sandbox import (
+    bank,
+    capture as captures,
+    card as cards,
+    checkout as checkouts,
+    debit,
+    later,
+    payment as payments,
+)
 from sandbox.account import Account
 from sandbox.checkout import Checkout, Closed
 from sandbox.control.wish import Purchase, Reply, Verdict
@@ -95,7 +103,7 @@ class Buyer:
         if account.provider != "adyen":
             raise HTTPException(409, f"{account.provider} does not tell of this here")
         with self.world.work(account) as work, _taken():
-            payments.lose_capture(work, work.get(Payment, payment_id))
+            captures.lose(work, work.get(Payment, payment_id))
             return {"payment": payment_id, "status": work.get(Payment, payment_id).status}
 
 

@@ -4,9 +4,9 @@ import asyncio
 
 from fastapi import APIRouter, HTTPException
 
-from sandbox import bank, fault, webhook
+from sandbox import bank, capture, fault, webhook
 from sandbox.account import Account
-from sandbox.control.wish import Advance, Bank, Hook, Reset, Retold, Retries, Seed, Trouble, Wait
+from sandbox.control.wish import Advance, Bank, Captures, Hook, Reset, Retold, Retries, Seed, Trouble, Wait
 from sandbox.event import Endpoint, Event
 from sandbox.fault import Fault
 from sandbox.record import Json
@@ -31,6 +31,7 @@ def routes(part: "Operate") -> APIRouter:
         ("DELETE", "/faults/{number}", part.clear_fault),
         ("PUT", "/accounts/{key}/endpoints", part.put_endpoint),
         ("PUT", "/accounts/{key}/bank", part.set_bank),
+        ("PUT", "/accounts/{key}/captures", part.set_captures),
         ("PUT", "/webhooks", part.set_retries),
         ("GET", "/deliveries", part.deliveries),
         ("POST", "/deliveries/drain", part.drain),
@@ -168,6 +169,15 @@ class Operate:
         with self.world.work(resolve(self.world, key, make=True)) as work:
             bank.set_settle_seconds(work, wish.settle_seconds)
         return {"settle_seconds": wish.settle_seconds}
+
+    async def set_captures(self, key: str, wish: Captures) -> Json:
+        """Set whether an account takes holds in several parts, from now on; Adyen's accounts alone."""
+        account = resolve(self.world, key, make=True)
+        if account.provider != "adyen":
+            raise HTTPException(409, f"{account.provider} does not play this here")
+        with self.world.work(account) as work:
+            capture.set_several(work, several=wish.several)
+        return {"several": wish.several}
 
     async def set_retries(self, wish: Retries) -> Json:
         """Set how long deliverers wait between attempts, for all providers."""

@@ -91,6 +91,12 @@ class Bank(Wish):
     settle_seconds: int = Field(ge=0, le=365 * 24 * 3600)
 
 
+class Captures(Wish):
+    """Whether holds are taken in several parts."""
+
+    several: bool
+
+
 class Verdict(Wish):
     """What the bank says of a direct debit; null for what its test account is made for."""
 

@@ -30,7 +30,7 @@ from tests.providers.conftest import MERCHANT
 TABLE = {
     ("AUTHORISATION", True): (FactKind.AUTHORIZED, "PSPOFTHEEVENT", 2_500),
     ("AUTHORISATION", False): (FactKind.DECLINED, "PSPOFTHEEVENT", None),
-    ("CAPTURE", True): (FactKind.CAPTURED, "PSPOFTHEPAYMENT", 2_500),
+    ("CAPTURE", True): (FactKind.CAPTURED, "PSPOFTHEEVENT", 2_500),
     ("CAPTURE", False): None,
     ("CAPTURE_FAILED", True): (FactKind.REFUNDED, "PSPOFTHEEVENT", 2_500),
     ("CAPTURE_FAILED", False): None,
@@ -67,6 +67,20 @@ def test_an_authorisation_that_nobody_wanted_held_has_taken_the_money() -> None:
     (event,) = webhook.parse(envelope(item("AUTHORISATION")), "main", MERCHANT)
 
     assert event.facts[0].kind is FactKind.CAPTURED
+
+
+@pytest.mark.parametrize(
+    ("named", "operation"),
+    [
+        (f"{PAYMENT}", "PSPOFTHEPAYMENT"),
+        (f"{PAYMENT}:hold", "PSPOFTHEEVENT"),
+        (f"{PAYMENT}:capture:2", "PSPOFTHEEVENT"),
+    ],
+)
+def test_a_capture_is_one_of_its_own_unless_the_money_was_taken_at_once(named: str, operation: str) -> None:
+    (event,) = webhook.parse(envelope(item("CAPTURE", merchantReference=named)), "main", MERCHANT)
+
+    assert [each.operation for each in event.facts] == [operation]
 
 
 def test_a_reversal_says_what_it_became() -> None:

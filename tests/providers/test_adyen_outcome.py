@@ -1,5 +1,6 @@
 """What becomes of money at Adyen: asked for, and true when a notification says so."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,12 +10,17 @@ from aiohttp import web
 
 from domain.ids import PaymentId
 from domain.money import Money
-from domain.payment import Closing, FactKind, PaymentStatus, fold
+from domain.payment import Closing, FactKind, PaymentFact, PaymentStatus, fold
+from providers.adyen_gateway import webhook
 from providers.adyen_gateway.reference import of_refund
-from providers.gateway import NotExecuted, NotFound, RefundStatus, StateConflict
+from providers.gateway import NotExecuted, NotFound, Order, RefundStatus, StateConflict
 from tests.providers.adyen_item import PAYMENT, REFUND, envelope, item, refunding
 from tests.providers.conftest import MERCHANT, Delivery, Desk, MakeOrder, Told, adyen_gateway, key_of
 from tests.support.sandbox import Account
+
+
+def usd(minor: int) -> Money:
+    return Money(minor=minor, currency="USD")
 
 
 async def test_a_hold_is_captured_when_that_was_told(adyen: Desk, order: MakeOrder) -> None:
@@ -232,3 +238,86 @@ async def test_what_was_told_is_known_after_the_end_and_what_is_paid_has_none(
 
     facts = await later.fetch(wished.payment_id, opened.provider_ref)
     assert {each.kind for each in facts} == told
+
+
+async def held_in_parts(adyen: Desk, order: MakeOrder) -> tuple[Order, str]:
+    """Have money held in an account that takes holds in several parts."""
+    await adyen.account.take_in_parts()
+    wished = order(manual_capture=True)
+    opened = await adyen.gateway.open_checkout(wished, op_key=key_of(wished))
+    await adyen.pay(opened)
+    return wished, opened.provider_ref
+
+
+async def take(adyen: Desk, wished: Order, minor: int, n: int) -> None:
+    with pytest.raises(NotExecuted):
+        await adyen.gateway.capture(str(wished.payment_id), usd(minor), op_key=key_of(wished, "capture", n))
+    await adyen.told()
+
+
+def captures(facts: Sequence[PaymentFact], kind: FactKind = FactKind.CAPTURED) -> dict[str, int]:
+    return {each.operation: each.amount.minor for each in facts if each.kind is kind and each.amount}
+
+
+async def test_a_hold_is_taken_in_several_parts_and_each_is_told_by_itself(
+    adyen: Desk, order: MakeOrder
+) -> None:
+    wished, ref = await held_in_parts(adyen, order)
+
+    for n, minor in enumerate((20_000, 30_000), 1):
+        await take(adyen, wished, minor, n)
+        await adyen.gateway.capture(ref, usd(minor), op_key=key_of(wished, "capture", n))
+    await take(adyen, wished, 10_000, 3)
+    with pytest.raises(StateConflict):  # of 599.99 only 99.99 was left
+        await adyen.gateway.capture(ref, usd(10_000), op_key=key_of(wished, "capture", 3))
+
+    facts = await adyen.gateway.fetch(wished.payment_id, ref)
+    asked = [each for each in await adyen.account.told() if each["eventCode"] == "CAPTURE"]
+    assert [each["merchantReference"] for each in asked] == [key_of(wished, "capture", n) for n in (1, 2, 3)]
+    assert captures(facts) == {each["pspReference"]: each["amount"]["value"] for each in asked[:2]}
+    assert fold(wished.amount, facts).captured_minor == await adyen.account.kept() == 50_000
+    await refunding(adyen, ref, usd(40_000))()  # more than either of them
+    await adyen.told()
+    assert await adyen.account.kept() == 10_000
+
+
+@pytest.mark.parametrize("parts", [(), (20_000,), (20_000, 39_999)], ids=["at_once", "a_part", "parts"])
+async def test_each_capture_that_fails_after_all_takes_back_what_it_took(
+    adyen: Desk, order: MakeOrder, parts: tuple[int, ...]
+) -> None:
+    if parts:
+        wished, ref = await held_in_parts(adyen, order)
+    else:
+        wished = order()
+        opened = await adyen.gateway.open_checkout(wished, op_key=key_of(wished))
+        ref = opened.provider_ref
+        await adyen.pay(opened)
+    for n, minor in enumerate(parts, 1):
+        await take(adyen, wished, minor, n)
+
+    await adyen.account.lose_capture()
+    await adyen.told()
+
+    facts = await adyen.gateway.fetch(wished.payment_id, ref)
+    state = fold(wished.amount, facts)
+    assert sorted(state.refunded.values()) == sorted(state.captured.values())
+    assert state.captured_minor == (sum(parts) or 59_999)
+    if parts:
+        assert state.refunded == state.captured
+    assert await adyen.account.kept() == 0
+
+
+@pytest.mark.parametrize(
+    ("named", "taken"), [(f"{PAYMENT}:hold", 0), (str(PAYMENT), 1_000)], ids=["held", "at_once"]
+)
+def test_a_part_that_a_bank_has_granted_is_never_taken_for_the_whole(named: str, taken: int) -> None:
+    """F13: a partial authorisation freezes the payment, with what was really granted."""
+    part = {"value": 1_000, "currency": "EUR"}
+    (event,) = webhook.parse(
+        envelope(item("AUTHORISATION", merchantReference=named, amount=part)), "main", MERCHANT
+    )
+
+    state = fold(Money(minor=2_500, currency="EUR"), event.facts)
+
+    assert (state.status, state.captured_minor) == (PaymentStatus.CONFLICTED, taken)
+    assert sum(state.authorized.values()) == 1_000 - taken

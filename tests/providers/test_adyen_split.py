@@ -129,3 +129,23 @@ async def test_a_part_that_is_taken_of_a_hold_is_divided_anew(adyen: Desk, order
     await adyen.told()
 
     assert await have(adyen, boat, lunch) == [10_800, 3_000]
+
+
+async def test_each_part_of_a_hold_is_divided_as_it_says(adyen: Desk, order: MakeOrder) -> None:
+    boat, lunch = await vendors(adyen)
+    await adyen.account.take_in_parts()
+    wished = order(portions=divided(boat, lunch), manual_capture=True)
+    opened = await adyen.gateway.open_checkout(wished, op_key=key_of(wished))
+    await adyen.pay(opened)
+
+    for n, minor in enumerate((20_000, WHOLE - 20_000), 1):
+        with pytest.raises(NotExecuted):
+            await adyen.gateway.capture(
+                opened.provider_ref,
+                usd(minor),
+                op_key=key_of(wished, "capture", n),
+                portions=in_proportion(usd(minor), wished.portions),
+            )
+        await adyen.told()
+
+    assert await have(adyen, boat, lunch) == [BOAT, LUNCH]

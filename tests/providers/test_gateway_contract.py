@@ -18,7 +18,7 @@ from domain.payment import (
     instrument,
 )
 from domain.split import Portion
-from providers.gateway import NotFound, Order, RefundStatus, Refused, StateConflict, WebhookEvent
+from providers.gateway import NotExecuted, NotFound, Order, RefundStatus, Refused, StateConflict, WebhookEvent
 from tests.providers.conftest import DESKS, Desk, MakeOrder, desks, key_of
 
 # Some promises need a provider that can be asked: one that only tells is held to them by suites of its own.
@@ -164,6 +164,34 @@ async def test_a_charge_tells_its_card_and_its_risk(
     told = instrument(facts)
     assert (told.method, told.card_brand, told.card_last4) == ("card", brand, last4)
     assert (str(told.risk_score), told.risk_result) == (score, result)
+
+
+async def taken(desk: Desk, reference: str, amount: Money, *, op_key: str) -> None:
+    """Take of a hold, and come again where what became of it is told later."""
+    try:
+        await desk.gateway.capture(reference, amount, op_key=op_key)
+    except NotExecuted:
+        await desk.told()
+        await desk.gateway.capture(reference, amount, op_key=op_key)
+
+
+async def test_a_part_of_what_is_held_is_taken_and_the_rest_released(desk: Desk, order: MakeOrder) -> None:
+    """F13: a partial capture, at every provider."""
+    wished, part = order(manual_capture=True), Money(minor=20_000, currency="USD")
+    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
+    await desk.pay(opened)
+
+    await taken(desk, opened.provider_ref, part, op_key=key_of(wished, "capture"))
+    with pytest.raises(StateConflict):
+        await taken(desk, opened.provider_ref, part, op_key=key_of(wished, "capture", 2))
+    with pytest.raises(StateConflict):
+        await desk.gateway.void(opened.provider_ref, op_key=key_of(wished, "void"))
+
+    facts = await facts_of(desk, wished, opened.provider_ref)
+    state = fold(wished.amount, facts, to_capture=part)
+    assert (state.status, state.captured_minor) == (PaymentStatus.CAPTURED, 20_000)
+    assert fold(wished.amount, facts).status is PaymentStatus.CONFLICTED  # nobody asked for a part
+    assert await desk.account.kept() == 20_000
 
 
 async def test_what_is_only_authorised_is_not_captured(desk: Desk, order: MakeOrder) -> None:

@@ -141,23 +141,6 @@ async def test_what_is_approved_or_held_is_released(paypal_account: PayPalDesk, 
         assert await desk.gateway.close_checkout(opened.provider_ref, op_key="any") is Closing.CLOSED
 
 
-async def test_of_what_is_held_a_part_is_taken_once(paypal_account: PayPalDesk, order: MakeOrder) -> None:
-    desk, wished = paypal_account, order(manual_capture=True)
-    opened = await desk.gateway.open_checkout(wished, op_key=key_of(wished))
-    await desk.approve(opened)
-    part = Money(minor=20_000, currency="USD")
-
-    await desk.gateway.capture(opened.provider_ref, part, op_key=key_of(wished, "capture"))
-    with pytest.raises(StateConflict):
-        await desk.gateway.capture(opened.provider_ref, part, op_key=key_of(wished, "capture"))
-    with pytest.raises(StateConflict):
-        await desk.gateway.void(opened.provider_ref, op_key=key_of(wished, "void"))
-
-    facts = await desk.gateway.fetch(wished.payment_id, opened.provider_ref)
-    assert fold(wished.amount, facts, to_capture=part).captured_minor == 20_000
-    assert await desk.account.kept() == 20_000
-
-
 async def test_a_decline_comes_with_the_capture_and_gives_the_order_up(
     paypal_account: PayPalDesk, order: MakeOrder
 ) -> None:

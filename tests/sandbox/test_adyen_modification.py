@@ -178,3 +178,42 @@ async def test_part_of_a_hold_is_taken_and_the_rest_released(merchant: Merchant)
 
     assert [each["success"] for each in await merchant.told("CAPTURE")] == ["true", "false"]
     assert (await merchant.payment())["captured"] == 1_000
+
+
+async def test_an_account_that_takes_holds_in_parts_takes_until_nothing_is_left(merchant: Merchant) -> None:
+    await merchant.control("PUT", f"/accounts/{merchant.key}/captures", several=True)
+    psp = await merchant.paid(**MANUAL)
+
+    for value in (1_000, 1_501, 1_500, 1):
+        body = {"merchantAccount": MERCHANT, "amount": {"value": value, "currency": "EUR"}}
+        await merchant.call("modifications_api.capture_authorised_payment", body, psp)
+        await merchant.told()
+
+    told = await merchant.told("CAPTURE")
+    assert [each["success"] for each in told] == ["true", "false", "true", "false"]
+    assert len({each["pspReference"] for each in told}) == 4
+    await merchant.control("POST", "/clock/advance", seconds=5, account=merchant.key)
+    lines = await merchant.control("GET", f"/accounts/{merchant.key}/statement")
+    assert [(each["type"], each["amount"]) for each in lines] == [("charge", 1_000), ("charge", 1_500)]
+
+    await merchant.control("POST", f"/payments/{(await merchant.payment())['id']}/lose")
+
+    lost = await merchant.told("CAPTURE_FAILED")
+    assert [(each["pspReference"], each["amount"]["value"], each["success"]) for each in lost] == [
+        (told[0]["pspReference"], 1_000, "true"), (told[2]["pspReference"], 1_500, "true"),
+    ]  # fmt: skip
+    assert (await merchant.payment())["captured"] == 0
+
+
+async def test_what_is_left_of_a_hold_lapses(merchant: Merchant) -> None:
+    await merchant.control("PUT", f"/accounts/{merchant.key}/captures", several=True)
+    psp, part = await merchant.paid(**MANUAL), {"value": 1_000, "currency": "EUR"}
+    body = {"merchantAccount": MERCHANT, "amount": part}
+    await merchant.call("modifications_api.capture_authorised_payment", body, psp)
+    await merchant.told()
+
+    await merchant.control("POST", "/clock/advance", seconds=8 * 24 * 3600, account=merchant.key)
+    await merchant.call("modifications_api.capture_authorised_payment", body, psp)
+
+    assert [each["success"] for each in await merchant.told("CAPTURE")] == ["true", "false"]
+    assert (await merchant.payment())["captured"] == 1_000

@@ -209,8 +209,12 @@ class Account:
         text: str = answer["text"]
         return text
 
+    async def take_in_parts(self) -> None:
+        """Have this account take holds in several parts from now on. Adyen's accounts alone."""
+        await self._ask("PUT", f"accounts/{self.key}/captures", {"several": True})
+
     async def lose_capture(self) -> None:
-        """Have the capture of whoever paid last fail after all. Adyen's accounts alone."""
+        """Have the captures of whoever paid last fail after all. Adyen's accounts alone."""
         await self._ask("POST", f"payments/{(await self.payments())[-1]['id']}/lose")
 
     async def deliveries(self) -> list[dict[str, Any]]:

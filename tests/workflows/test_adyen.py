@@ -139,10 +139,12 @@ async def test_late_money_for_places_that_are_gone_goes_back(stack: Stack) -> No
 
 
 @pytest.mark.row("PAY-26", partly="Adyen's; all that follows from a dispute: test_dispute.py")
-async def test_a_chargeback_is_followed_to_the_banks_decision(stack: Stack) -> None:
-    stack, shop = await at_adyen(stack)
+async def test_a_chargeback_of_what_was_held_first_is_followed_to_the_banks_decision(stack: Stack) -> None:
+    stack, shop = await at_adyen(stack, HELD)
     booking = await stack.book(shop)
     await stack.pay(booking)
+    await stack.wait_for(booking, "awaiting_partner")
+    await accept(stack, booking)
     await stack.wait_for(booking, "confirmed")
 
     await stack.sandbox.charge_back()
