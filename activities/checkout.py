@@ -38,6 +38,7 @@ class _Begun(NamedTuple):
     gateway: Gateway
     calls: int
     stored: Stored | None
+    keeps_for: str | None
     portions: tuple[Portion, ...]
 
 
@@ -71,7 +72,8 @@ class Checkouts:
             row, gateway = await self._present(connection, ask, row)
             calls = await attempt.count_create(connection, ask.tenant_id, row.id)
             stored, portions = await _stored(connection, ask), await _divided(connection, ask, row, gateway)
-            return _Begun(row, gateway, calls, stored, portions)
+            keeps_for = await _keeps_for(connection, ask, gateway)
+            return _Begun(row, gateway, calls, stored, keeps_for, portions)
 
     async def _present(
         self, connection: Connection, ask: CreatePayment, row: Payment
@@ -132,6 +134,14 @@ async def _stored(connection: Connection, ask: CreatePayment) -> Stored | None:
     return Stored(customer=kept.customer, token=kept.token)
 
 
+async def _keeps_for(connection: Connection, ask: CreatePayment, gateway: Gateway) -> str | None:
+    """Name for whom the provider is to keep what is paid with; nothing where it does not, or nobody asks."""
+    if not ask.wish.keeps or gateway.vault is None:
+        return None
+    owner = await methods.payer(connection, ask.tenant_id, ask.payment_id)
+    return None if owner is None else gateway.vault.shopper(owner)
+
+
 async def _divided(
     connection: Connection, ask: CreatePayment, row: Payment, gateway: Gateway
 ) -> tuple[Portion, ...]:
@@ -171,6 +181,7 @@ def _order(ask: CreatePayment, begun: _Begun) -> Order:
         manual_capture=ask.wish.manual,
         method=ask.wish.method,
         stored=begun.stored,
+        keeps_for=begun.keeps_for,
         portions=begun.portions,
         settles_within=ask.wish.settles_within,
     )

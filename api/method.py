@@ -5,12 +5,12 @@ through no saga: the list is the one place where this door asks a provider.
 """
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import Field, StrictBool
+from pydantic import Field, StrictBool, model_validator
 from uuid_utils.compat import uuid7
 
 from api import problem
@@ -22,7 +22,7 @@ from db import idempotency, method as methods
 from db.idempotency import Key, Stored
 from db.method import Method
 from db.session import Connection
-from domain.ids import MethodId
+from domain.ids import MethodId, PaymentId
 from domain.method import AskMethod, MethodWish
 from domain.refusal import (
     Forbidden,
@@ -53,12 +53,24 @@ Which = Annotated[UUID, Path(description="The method's id")]
 
 
 class NewMethod(Shape):
-    """A method to store: the token that the provider gave the buyer's browser for it."""
+    """A method to store: by the token that the provider gave the buyer's browser for it, or by the user's own
+    payment with which the provider has kept it (`keep_method`).
+    """
 
     model_config = example(payment_token="pm_1SxampleToken", set_as_default=True)  # noqa: S106
 
-    payment_token: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{4,255}$", examples=["pm_1SxampleToken"])]
+    payment_token: Annotated[
+        str | None, Field(pattern=r"^[A-Za-z0-9_-]{4,255}$", examples=["pm_1SxampleToken"])
+    ] = None
+    payment_id: UUID | None = None
     set_as_default: StrictBool = False
+
+    @model_validator(mode="after")
+    def names_one(self) -> Self:
+        """Refuse a wish that names no method, or two."""
+        if (self.payment_token is None) == (self.payment_id is None):
+            raise ValueError("either payment_token or payment_id")
+        return self
 
 
 class MethodAnswer(Answer):
@@ -120,7 +132,7 @@ async def add_method(
         claim = await idempotency.claim(connection, caller.tenant_id, used, uuid7())
         if claim.answer is not None:
             return problem.replayed(claim.answer)
-        account = await _account(connection, parts, caller)
+        account = await _account(connection, parts, caller, user_id, wish)
         await methods.wish(
             connection,
             caller.tenant_id,
@@ -128,7 +140,7 @@ async def add_method(
             user_id=user_id,
             provider=account.provider,
             account=account.name,
-            token=wish.payment_token,
+            token=wish.payment_token or str(wish.payment_id),
             is_default=wish.set_as_default,
         )
     try:
@@ -176,8 +188,12 @@ def _own(caller: Caller, user: str) -> str:
     return caller.user_id
 
 
-async def _account(connection: Connection, parts: House, caller: Caller) -> AccountName:
-    """Choose where a method is kept: at the preferred of the accounts that keep any."""
+async def _account(
+    connection: Connection, parts: House, caller: Caller, user_id: str, wish: NewMethod
+) -> AccountName:
+    """Choose where a method is kept: where its payment was made, or at the preferred that keeps any."""
+    if wish.payment_id is not None:
+        return await methods.paid_through(connection, caller.tenant_id, user_id, PaymentId(wish.payment_id))
     for account in await usable(connection, parts, caller.tenant_id):
         gateway = parts.gateways.of(account.provider, account.name)
         if gateway is not None and gateway.vault is not None:

@@ -32,10 +32,12 @@ class PaymentWish(Shape):
 
     Which provider is asked follows from the organizer's rules, unless one is named, and may depend on the
     buyer's `country` (unless said, that of the billing address). With `method_id` one of the caller's own
-    stored methods is tried at once; there is an address to go to only where their bank asks them. The buyer
-    comes back to `return_url`, which is ours or on the channel's list; an app's own scheme will do. `amount`
-    is a part of what is due, where the offer may be paid in parts, or all of the price where a deposit would
-    do. Paying by `card` needs the holder's name in `billing`, some products a billing address.
+    stored methods is tried at once; there is an address to go to only where their bank asks them. With
+    `keep_method` the provider keeps what a user pays with, where it does so as they pay: then it is stored by
+    the payment's id. The buyer comes back to `return_url`, which is ours or on the channel's list; an app's
+    own scheme will do. `amount` is a part of what is due, where the offer may be paid in parts, or all of the
+    price where a deposit would do. Paying by `card` needs the holder's name in `billing`, some products a
+    billing address.
     """
 
     model_config = example(return_url="https://shop.example/thanks", hosted=True)
@@ -44,6 +46,7 @@ class PaymentWish(Shape):
     method: Code | None = None
     country: Country | None = None
     method_id: UUID | None = None
+    keep_method: StrictBool = False
     return_url: BackUrl
     hosted: StrictBool = True
     amount: MoneyShape | None = None
@@ -137,8 +140,10 @@ async def stored_method(
 ) -> Method | None:
     """Find the stored method that a wish names, if it does, among this user's.
 
-    Refuses Unknown, also for another user's, and MethodDeactivated.
+    Refuses Unknown, also for another user's, MethodDeactivated, and InvalidRequest for a guest's to be kept.
     """
+    if wish.keep_method and user_id is None:
+        raise InvalidRequest("Only a user's method is kept.")
     if wish.method_id is None:
         return None
     if user_id is None:
@@ -196,6 +201,7 @@ async def _asked(
         ),
         method=wish.method,
         method_id=MethodId(wish.method_id) if wish.method_id else None,
+        keeps=wish.keep_method,
         manual=booking.terms.authorises_first or attempt.suspicious,
         review=attempt.suspicious,
         settles_within=await _settles_within(parts, booking, wish.method, now),

@@ -12,13 +12,30 @@ from pydantic import JsonValue
 from uuid_utils.compat import uuid7
 
 from db.session import Connection
-from domain.ids import MethodId, TenantId
+from domain.ids import MethodId, PaymentId, TenantId
 from domain.refusal import InvalidRequest, MethodDeactivated, Unknown
+from domain.route import AccountName
 
 PUT_CUSTOMER = """
 insert into payment_customers (tenant_id, id, user_id, provider, account) values ($1, $2, $3, $4, $5)
 on conflict (tenant_id, user_id, provider, account) do nothing
 """
+
+PUT_PAYER = """
+insert into payment_customers (tenant_id, id, user_id, provider, account)
+select tenant_id, $3, user_id, provider, account from payments
+ where tenant_id = $1 and id = $2 and user_id is not null
+on conflict (tenant_id, user_id, provider, account) do nothing
+"""
+
+PAYER = """
+select c.id from payment_customers c
+  join payments p on p.tenant_id = c.tenant_id and p.user_id = c.user_id
+                 and p.provider = c.provider and p.account = c.account
+ where p.tenant_id = $1 and p.id = $2
+"""
+
+PAID_THROUGH = "select provider, account from payments where tenant_id = $1 and user_id = $2 and id = $3"
 
 CUSTOMER = """
 select id, provider_ref from payment_customers
@@ -166,6 +183,23 @@ async def wish(
             "detail": "This token was used before.",
         }
         raise InvalidRequest("This token was used before.", errors=[error]) from None
+
+
+async def payer(connection: Connection, tenant_id: TenantId, payment_id: PaymentId) -> str | None:
+    """Label whom a provider keeps what is paid with for: the user who pays; nothing for a guest."""
+    await connection.execute(PUT_PAYER, tenant_id, payment_id, uuid7())
+    found = await connection.fetchval(PAYER, tenant_id, payment_id)
+    return None if found is None else str(found)
+
+
+async def paid_through(
+    connection: Connection, tenant_id: TenantId, user_id: str, payment_id: PaymentId
+) -> AccountName:
+    """Tell through which account a user paid. Refuses Unknown, also for somebody else's payment."""
+    row = await connection.fetchrow(PAID_THROUGH, tenant_id, user_id, payment_id)
+    if row is None:
+        raise Unknown("There is no such payment.")
+    return AccountName(provider=row["provider"], name=row["account"])
 
 
 async def of_user(connection: Connection, tenant_id: TenantId, user_id: str) -> list[Method]:

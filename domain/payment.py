@@ -253,12 +253,12 @@ class StartPayment(Value):
     """The wish to pay: `payment_id` was made at the door and stored with the caller's key.
 
     `hosted` asks for a page of the provider's (answered with its address), else for a secret the client pays
-    with itself. With `method_id` it is tried at once with what the buyer has stored. `manual` only
-    authorises: the saga captures right before it confirms. `review` asks a person to accept the payment
-    before that. `settles_within` is how long a method that settles late may take. `due` is what was due of
-    the whole booking when the amount was reckoned: when something else is, the wish is refused. `otherwise`
-    are the accounts to turn to, one after the other, while those before them do nothing. `shares` are the
-    vendors' parts of the price.
+    with itself. With `method_id` it is tried at once with what the buyer has stored; `keeps` has the provider
+    keep what they pay with, where it does so as they pay. `manual` only authorises: the saga captures right
+    before it confirms. `review` asks a person to accept the payment before that. `settles_within` is how long
+    a method that settles late may take. `due` is what was due of the whole booking when the amount was
+    reckoned: when something else is, the wish is refused. `otherwise` are the accounts to turn to, one after
+    the other, while those before them do nothing. `shares` are the vendors' parts of the price.
     """
 
     payment_id: PaymentId
@@ -269,6 +269,7 @@ class StartPayment(Value):
     return_url: str
     method: str | None = None
     method_id: MethodId | None = None
+    keeps: bool = False
     manual: bool = False
     review: bool = False
     settles_within: timedelta | None = None

@@ -102,8 +102,9 @@ class Order(Value):
     `expires_at` is when it should lapse by itself, where the provider can; `description` is shown to the
     buyer. `method` is the one to offer; without one, all that settle at once. With `manual_capture` the money
     is only authorised. It is divided into `portions`, by who divides. With `stored` it is tried at once with
-    what the provider keeps for the buyer, who may still be asked by their bank. `settles_within` is how long
-    a method that settles late may take.
+    what the provider keeps for the buyer, who may still be asked by their bank. What is paid with is kept for
+    `keeps_for`, where the vault has named a shopper. `settles_within` is how long a method that settles late
+    may take.
     """
 
     tenant_id: TenantId
@@ -118,6 +119,7 @@ class Order(Value):
     manual_capture: bool = False
     method: str | None = None
     stored: Stored | None = None
+    keeps_for: str | None = None
     portions: tuple[Portion, ...] = ()
     settles_within: timedelta | None = None
 

@@ -35,6 +35,12 @@ class KeptMethod(Value):
 class Vault(Protocol):
     """The kept means of payment in one account at one provider; raises what a gateway raises."""
 
+    def shopper(self, owner: str) -> str | None:
+        """Name for whom the provider keeps what somebody pays with, as they pay; nothing where it does not.
+
+        `owner` is the id of ours that `open_customer` is given, too, and gives the same name.
+        """
+
     async def open_customer(self, owner: str, *, op_key: str) -> str:
         """Make whom methods are kept for, labelled `owner`, an id of ours; gives the provider's id.
 
@@ -42,9 +48,11 @@ class Vault(Protocol):
         """
 
     async def store_method(self, customer: str, token: str, *, op_key: str) -> KeptMethod:
-        """Keep what a buyer has typed at the provider, which gave `token` for it; kept already is kept.
+        """Keep what a buyer has typed at the provider, which gave `token` for it; kept already is kept. Where
+        it is kept while they pay, our id of that payment will do.
 
-        Raises Declined (the issuer says no), Refused (nobody's token, used up, or another customer's).
+        Raises Declined (the issuer says no), Refused (nobody's token, used up, or another customer's),
+        NotExecuted while nothing is known of the payment.
         """
 
     async def list_methods(self, customer: str) -> Sequence[KeptMethod]:

@@ -15,7 +15,8 @@ class Checkout(Record):
 
     `note` is what the merchant says on it. `complete` with a payment that is still processing: the buyer has
     done their part, the bank has not. With `approval` the buyer only approves, with a method of their choice:
-    the money moves when the merchant takes it, which the buyer's bank may decline then.
+    the money moves when the merchant takes it, which the buyer's bank may decline then. The card that pays is
+    kept for the customer it `keeps_for`.
     """
 
     kind: ClassVar[str] = "checkout"
@@ -33,6 +34,7 @@ class Checkout(Record):
     takes: list[MethodType] = field(default_factory=lambda: ["card"])
     reference: str | None = None
     email: str | None = None
+    keeps_for: str | None = None
     note: str | None = None
     buyer: Json | None = None
     lines: list[Json] = field(default_factory=list)
@@ -135,9 +137,19 @@ def _settled(work: Work, checkout: Checkout, outcome: Outcome) -> Outcome:
     if done:
         checkout.status = "complete"
     work.save(checkout)
+    if outcome == "paid" and checkout.keeps_for is not None:
+        _keep(work, checkout, checkout.keeps_for)
     if done:
         work.tell("checkout.completed", checkout)
     return outcome
+
+
+def _keep(work: Work, checkout: Checkout, customer: str) -> None:
+    payment = work.get(Payment, checkout.payment or "")
+    method = work.get(payments.Method, payment.method or "")
+    if method.type == "card":
+        method.customer = customer
+        work.save(method)
 
 
 def expire(work: Work, checkout: Checkout) -> None:

@@ -5,18 +5,16 @@ movement; the fee comes with the settlement. Our reference of a dispute begins w
 what was told is found. Source: Adyen, "Dispute webhooks".
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from domain.dispute import DisputeFact, DisputeState, Evidence, FundsMoved
-from domain.ids import PaymentId
 from domain.money import Money
 from providers.adyen_gateway import reference
 from providers.adyen_gateway.client import AdyenClient
 from providers.adyen_gateway.fact import Item, Json, instant
+from providers.adyen_gateway.memory import Items
 from providers.gateway import NotFound, Refused, StateConflict
-
-Items = Callable[[PaymentId], Awaitable[Sequence[Item]]]
 
 # What stands after each; what only adds a note changes nothing. A charge that goes back to us is not the end
 # before the issuer lets its time pass, or loses.

@@ -94,6 +94,13 @@ class Item:
         )
 
 
+def stored_with(item: Item) -> str | None:
+    """Give the token of what was stored with an authorisation: unsigned, so a hint for Adyen to confirm."""
+    about = item.told.get("additionalData") or {}
+    told = about.get("tokenization.storedPaymentMethodId") or about.get("recurring.recurringDetailReference")
+    return str(told) if told and item.code == "AUTHORISATION" and item.succeeded else None
+
+
 def instant(text: str) -> datetime:
     """Read Adyen's date and time, UTC; raises ValueError for what is none."""
     at = datetime.fromisoformat(text)

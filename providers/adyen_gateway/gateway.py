@@ -15,7 +15,7 @@ from providers.adyen_gateway.books import AdyenBooks
 from providers.adyen_gateway.client import AdyenClient
 from providers.adyen_gateway.dispute import AdyenDisputes
 from providers.adyen_gateway.fact import Item, Json
-from providers.adyen_gateway.memory import Memory
+from providers.adyen_gateway.memory import SOON, Memory
 from providers.adyen_gateway.order import (
     ASKS_THE_BUYER,
     answered,
@@ -46,8 +46,6 @@ from providers.transfer import Transfers
 from providers.vault import Vault
 
 TIMEOUT = timedelta(seconds=10)
-# How soon to look again for what a notification has to say.
-SOON = timedelta(seconds=1)
 
 PAID = (FactKind.AUTHORIZED, FactKind.CAPTURED)
 
@@ -89,7 +87,7 @@ class AdyenGateway:
             api=api, api_key=api_key, merchant=merchant, timeout=timeout, guard=self.guard, clock=clock
         )
         self._adyen = self._client.checkout
-        self.vault: Vault | None = AdyenVault(self._client, merchant)
+        self.vault: Vault | None = AdyenVault(self._client, merchant, self._items)
         self.books: Books | None = AdyenBooks(self._client, memory)
         self.disputes: Disputes | None = AdyenDisputes(self._client, merchant, self._items)
 

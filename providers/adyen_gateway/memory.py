@@ -1,10 +1,16 @@
 """What a gateway to a provider that cannot be asked has to remember: what it was told."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from domain.ids import PaymentId
+from providers.adyen_gateway.fact import Item
+
+# What was told of a payment and is authentic.
+Items = Callable[[PaymentId], Awaitable[Sequence[Item]]]
+# How soon to look again for what a notification has to say.
+SOON = timedelta(seconds=1)
 
 
 class Memory(Protocol):

@@ -31,7 +31,8 @@ LONGEST = timedelta(hours=24) - timedelta(minutes=1)
 def session_wish(order: Order, *, merchant: str, theme: str, now: datetime) -> Json:
     """Ask for a session: of a page, or to be paid by the client. Raises Refused for an impossible amount.
 
-    Adyen gives no session back, so it has to lapse by itself: at the order's deadline.
+    Adyen gives no session back, so it has to lapse by itself: at the order's deadline. What is paid with
+    is stored where the order says for whom: the buyer has told us that they want it.
     """
     wish: Json = {
         **_asked(order, merchant),
@@ -52,6 +53,8 @@ def session_wish(order: Order, *, merchant: str, theme: str, now: datetime) -> J
         wish |= {"mode": "hosted", "themeId": theme}
     if order.stored is not None:
         wish |= {"shopperReference": order.stored.customer, **ON_FILE}
+    elif order.keeps_for is not None:
+        wish |= {"shopperReference": order.keeps_for, "storePaymentMethodMode": "enabled", **ON_FILE}
     return wish
 
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.adyen import refusal
+from sandbox.adyen import refusal, stored_method
 from sandbox.adyen.modification import Modification
 from sandbox.adyen.typed import brand_of
+from sandbox.checkout import Checkout
 from sandbox.dispute import Dispute
 from sandbox.payment import Attempt, Method, Payment
 from sandbox.record import Json, Record
@@ -94,8 +95,16 @@ def _authorised(work: Work, attempt: Any) -> Iterable[Json]:
         paymentMethod=brand,
         operations=["CANCEL", "CAPTURE", "REFUND"],
         reason=f"000000:{about['cardSummary']}:03/2030" if "cardSummary" in about else "",
-        additionalData={**about, **_labels(payment)},
+        additionalData={**about, **_labels(payment), **_kept(work, payment, attempt.method)},
     )
+
+
+def _kept(work: Work, payment: Payment, method_id: str) -> Json:
+    """Tell of the card that a session keeps as it is paid with."""
+    owner = None if payment.checkout is None else work.get(Checkout, payment.checkout).keeps_for
+    if owner is None or work.get(Method, method_id).type != "card":
+        return {}
+    return stored_method.told(owner, method_id)
 
 
 def _declined(work: Work, payment: Any) -> Iterable[Json]:

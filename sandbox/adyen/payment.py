@@ -6,7 +6,7 @@ What the shopper says to their bank does not pay yet: the merchant brings what t
 from sandbox import checkout as checkouts, payment as payments
 from sandbox.adyen import money, refusal, split, stored_method, typed
 from sandbox.adyen.call import Call, Reply
-from sandbox.adyen.error import invalid, missing, unknown_payment
+from sandbox.adyen.error import invalid, unknown_payment
 from sandbox.card import Card
 from sandbox.payment import Attempt, Capture, Method, Payment
 from sandbox.record import Json, NotFound
@@ -71,24 +71,17 @@ def _method(call: Call) -> Method:
         card, holder = typed.card(wanted)
         billing = {"name": _ordered(params) or holder, "email": params.get("shopperEmail")}
         return payments.new_method(call.work, card, billing=billing)
-    return stored_method.found(call.work, stored, params["merchantAccount"], _shopper(params))
+    return stored_method.found(call.work, stored, params["merchantAccount"], stored_method.shopper_of(params))
 
 
 def _kept(call: Call, method: Method) -> Method:
     params, card = call.params, method.behaviour
-    if "recurringProcessingModel" not in params:
-        raise missing("recurringProcessingModel")
     if method.customer is not None or not isinstance(card, Card):
         return method
     holder = method.billing.get("name")
-    return stored_method.keep(call.work, card, holder, params["merchantAccount"], _shopper(params))
-
-
-def _shopper(params: Json) -> str:
-    shopper: str | None = params.get("shopperReference")
-    if shopper is None:
-        raise missing("shopperReference")
-    return shopper
+    return stored_method.keep(
+        call.work, card, holder, params["merchantAccount"], stored_method.shopper_of(params)
+    )
 
 
 def result_of(work: Work, payment: Payment) -> str:

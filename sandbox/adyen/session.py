@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from sandbox import checkout as checkouts
-from sandbox.adyen import money, split
+from sandbox.adyen import money, split, stored_method
 from sandbox.adyen.call import Call, Reply
 from sandbox.adyen.error import invalid
 from sandbox.adyen.payment import capture_of, pictured
@@ -40,6 +40,7 @@ def create(call: Call) -> Reply:
         takes=takes(params),
         reference=params["reference"],
         email=params.get("shopperEmail"),
+        keeps_for=stored_method.keeps_for(params),
         lines=[line(each, params["amount"]) for each in params.get("lineItems", ())],
         metadata=params.get("metadata", {}),
         payment_metadata=params.get("metadata", {}),

@@ -132,6 +132,8 @@ SESSION = Shape(
         "mode": one_of("embedded", "hosted"),
         "themeId": text(200),
         "showRemovePaymentMethodButton": flag,
+        "storePaymentMethod": flag,
+        "storePaymentMethodMode": one_of("askForConsent", "disabled", "enabled"),
     },
     ("merchantAccount", "amount", "reference", "returnUrl"),
 )

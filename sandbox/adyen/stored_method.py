@@ -3,7 +3,7 @@
 from sandbox import payment as payments
 from sandbox.adyen import refusal, typed
 from sandbox.adyen.call import Call, Reply
-from sandbox.adyen.error import AdyenError, invalid
+from sandbox.adyen.error import AdyenError, invalid, missing
 from sandbox.card import Card
 from sandbox.payment import Method
 from sandbox.record import Json, NotFound
@@ -39,6 +39,32 @@ def delete(call: Call) -> Reply:
     method.detached = True
     call.work.save(method)
     return Reply(None, 204)
+
+
+def keeps_for(params: Json) -> str | None:
+    """Return for whom a session keeps the card that pays; raises where that is wanted and nobody named.
+
+    Where the shopper is to be asked, they do not consent: the page has nothing to tick.
+    """
+    mode = params.get("storePaymentMethodMode", "enabled" if params.get("storePaymentMethod") else "disabled")
+    if mode == "disabled":
+        return None
+    shopper = shopper_of(params)
+    return _owner(params["merchantAccount"], shopper) if mode == "enabled" else None
+
+
+def shopper_of(params: Json) -> str:
+    """Return whose details are stored or paid with; raises unless it is said what for, too."""
+    for field in ("shopperReference", "recurringProcessingModel"):
+        if field not in params:
+            raise missing(field)
+    return str(params["shopperReference"])
+
+
+def told(owner: str, method_id: str) -> Json:
+    """Return what an authorisation says of the card that is kept with it."""
+    shopper = owner.partition("/")[2]
+    return {"tokenization.shopperReference": shopper, "tokenization.storedPaymentMethodId": method_id}
 
 
 def keep(work: Work, card: Card, holder: str | None, merchant: str, shopper: str) -> Method:

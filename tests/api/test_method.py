@@ -7,9 +7,11 @@ import httpx2
 import pytest
 
 from db import method as methods
-from domain.ids import MethodId
+from db.booking.read import find
+from domain.ids import BookingId, MethodId
 from tests.api.conftest import Door
 from tests.support.card import shows_card
+from tests.support.shop import pay
 from tests.support.stack import bearer
 
 MINE = "/api/v1/users/me/payment-methods"
@@ -129,3 +131,36 @@ async def test_a_stored_method_pays_for_its_owner_alone(door: Door) -> None:
         "the owner": 503,
     }
     assert opened.json()["payment"]["refused"] == "unknown"
+
+
+@pytest.mark.row("PAY-18")
+async def test_a_method_is_stored_by_a_token_or_by_ones_own_payment(door: Door) -> None:
+    booked, tenant_id = await door.book({**door.user("bob"), **door.through()}), door.shop.tenant_id
+    async with door.databases.app.tenant(tenant_id) as connection:
+        booking = await find(connection, tenant_id, BookingId(booked.id))
+    payment_id = str(await pay(door.databases.payment, booking))
+    await door.judge.execute("update payments set user_id = 'bob', account = 'second'")
+    wishes: list[tuple[str, dict[str, Any]]] = [
+        ("bob", {"payment_token": None}),
+        ("bob", {"payment_id": payment_id}),
+        ("ada", {"payment_token": None, "payment_id": payment_id}),
+        ("bob", {"payment_token": None, "payment_id": str(uuid4())}),
+        ("bob", {"payment_token": None, "payment_id": payment_id}),
+    ]
+
+    answers = [await add(door, {**door.user(who), **key()}, **wish) for who, wish in wishes]
+
+    assert [answer.status_code for answer in answers] == [422, 422, 404, 404, 503]
+    (row,) = await door.judge.fetch("select user_id, account, token from payment_methods")
+    assert tuple(row) == ("bob", "second", payment_id)
+
+
+async def test_a_guest_has_nothing_kept(door: Door) -> None:
+    booking = await door.book()
+    body = {"return_url": "http://door.test/return", "keep_method": True}
+
+    answer = await door.http.post(
+        f"/api/v1/bookings/{booking.id}/payments", json=body, headers={**bearer(booking.token), **key()}
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from Adyen.exceptions import AdyenAPIResponseError, AdyenAPIUnprocessableEntity, AdyenAPIValidationError
 
-from tests.sandbox.merchant import MERCHANT, Merchant, card, wish
+from tests.sandbox.merchant import MERCHANT, VISA, Merchant, card, wish
 
 ADA = {"merchantAccount": MERCHANT, "shopperReference": "shopper-ada"}
 ON_FILE = {**ADA, "recurringProcessingModel": "CardOnFile"}
@@ -77,6 +77,67 @@ async def test_a_card_that_is_paid_with_can_be_stored_along_the_way(merchant: Me
 
     (kept,) = await listed(merchant)
     assert paid.message["additionalData"] == {"tokenization.storedPaymentMethodId": kept["id"]}
+
+
+KEEP = {**ON_FILE, "storePaymentMethodMode": "enabled"}
+
+
+@pytest.mark.parametrize(
+    ("wished", "cards", "kept"),
+    [
+        (KEEP, [VISA], ["1142"]),
+        ({**ON_FILE, "storePaymentMethod": True}, [VISA], ["1142"]),
+        (KEEP, ["4000000000000002", "5555444433331111"], ["1111"]),
+        ({**KEEP, "storePaymentMethodMode": "askForConsent"}, [VISA], []),
+        ({**KEEP, "storePaymentMethodMode": "disabled"}, [VISA], []),
+        (ON_FILE, [VISA], []),
+    ],
+    ids=["enabled", "stored", "after_a_decline", "nobody_consents", "disabled", "unsaid"],
+)
+async def test_a_session_keeps_the_card_that_pays_and_tells_its_id(
+    merchant: Merchant, wished: dict[str, Any], cards: list[str], kept: list[str]
+) -> None:
+    session = await merchant.session(**wished)
+
+    for each in cards:
+        await merchant.pay(session["id"], each)
+
+    found = await listed(merchant)
+    assert [each["lastFour"] for each in found] == kept
+    *_, item = await merchant.told("AUTHORISATION")
+    told = {name: value for name, value in item["additionalData"].items() if name.startswith("tokenization.")}
+    assert told == (
+        {"tokenization.shopperReference": "shopper-ada", "tokenization.storedPaymentMethodId": found[0]["id"]}
+        if found
+        else {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "kind"),
+    [
+        ({"shopperReference": None}, AdyenAPIUnprocessableEntity),
+        ({"recurringProcessingModel": None}, AdyenAPIUnprocessableEntity),
+        ({"shopperReference": "ab"}, AdyenAPIValidationError),
+        ({"storePaymentMethodMode": "always"}, AdyenAPIValidationError),
+        ({"storePaymentMethod": "true"}, AdyenAPIValidationError),
+    ],
+)
+async def test_a_session_that_does_not_say_for_whom_it_keeps_is_refused(
+    merchant: Merchant, changed: dict[str, Any], kind: type[AdyenAPIResponseError]
+) -> None:
+    with pytest.raises(kind):
+        await merchant.session(**{**KEEP, **changed})
+
+
+async def test_whoever_pays_with_what_is_stored_says_what_for(merchant: Merchant) -> None:
+    kept = await stored(merchant)
+    unsaid = {
+        name: value for name, value in paying_with(kept["id"]).items() if name != "recurringProcessingModel"
+    }
+
+    with pytest.raises(AdyenAPIUnprocessableEntity):
+        await merchant.call("payments_api.payments", unsaid)
 
 
 async def test_nobody_pays_with_what_is_not_theirs_or_is_gone(merchant: Merchant) -> None:

@@ -25,7 +25,7 @@ class User:
         self.stack, self.headers = stack, bearer(self.token)
 
     async def book(self, shop: Shop) -> Booked:
-        """Book one place."""
+        """Book one place; where it was not possible at this moment, ask again as any client does."""
         body = {
             "offer_id": str(shop.offer.id),
             "slot_id": str(shop.slot.id),
@@ -33,8 +33,13 @@ class User:
             "contact": {"name": "Ada Lovelace", "email": "ada@example.com"},
         }
         through = {"X-Channel-Key": publishable_key(shop)}
-        answer = await self.stack.http.post("/api/v1/bookings", json=body, headers=self.headers | through)
-        return Booked.of(answer)
+        headers = self.headers | through | idempotent(None)
+
+        async def answered() -> httpx2.Response | None:
+            answer = await self.stack.http.post("/api/v1/bookings", json=body, headers=headers)
+            return None if answer.status_code == 503 else answer
+
+        return Booked.of(await eventually(answered, what="an answer to the wish to book"))
 
     async def ask_to_store(
         self, card: str = "visa", *, key: str | None = None, **more: Any
@@ -64,13 +69,29 @@ class User:
         listed: list[dict[str, Any]] = answer.json()["items"]
         return listed
 
-    async def ask_to_pay(self, booking: Booked, method_id: UUID) -> httpx2.Response:
-        """Send the wish to pay with a stored method."""
+    async def ask_to_pay(
+        self, booking: Booked, method_id: UUID | None = None, *, key: str | None = None, **more: Any
+    ) -> httpx2.Response:
+        """Send the wish to pay, with a stored method or without."""
+        named = {"method_id": str(method_id)} if method_id else {}
         return await self.stack.http.post(
             f"/api/v1/bookings/{booking.id}/payments",
-            json={"return_url": f"{self.stack.settings.api_url}/docs", "method_id": str(method_id)},
-            headers={**self.headers, **idempotent(None)},
+            json={"return_url": f"{self.stack.settings.api_url}/docs", **named, **more},
+            headers={**self.headers, **idempotent(key)},
         )
+
+    async def pay_and_keep(self, booking: Booked, card: str = "visa") -> str:
+        """Pay with a card that the provider keeps as it is paid with; gives the payment's id."""
+        key = str(uuid4())
+
+        async def opened() -> httpx2.Response | None:
+            answer = await self.ask_to_pay(booking, key=key, keep_method=True)
+            return None if answer.status_code == 202 else answer
+
+        answer = await eventually(opened, what="an answer to the wish to pay")
+        assert answer.status_code == 201, answer.text
+        await self.stack.sandbox.pay(answer.json()["payment_url"], card)
+        return str(answer.json()["payment_id"])
 
     async def delete(self, method_id: UUID) -> httpx2.Response:
         """Delete a stored method."""

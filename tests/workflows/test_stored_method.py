@@ -1,5 +1,6 @@
 """Paying with a stored method: nothing is typed again, the bank may still ask, and nobody else's is used."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -168,3 +169,49 @@ async def test_a_method_is_stored_whatever_becomes_of_the_providers_answers(stac
 
     (kept,) = await ada.methods()
     assert (UUID(kept["id"]), kept["last4"], kept["expiry_year"]) == (method_id, "4242", 2034)
+
+
+@pytest.mark.row("PAY-16")
+@pytest.mark.row("PAY-18")
+@pytest.mark.row("PAY-44")
+async def test_what_a_user_pays_with_at_adyen_is_kept_and_pays_again(stack: Stack) -> None:
+    shop = await stack.shop()
+    stack = await stack.at_adyen(shop)
+    ada = User(stack, shop.tenant_id)
+    first, second = await ada.book(shop), await ada.book(shop)
+    payment_id = await ada.pay_and_keep(first, "mastercard")
+    await stack.wait_for(first, "confirmed")
+
+    method_id = await ada.store(payment_token=None, payment_id=payment_id, set_as_default=True)
+    again = await ada.ask_to_pay(second, method_id)
+
+    assert again.status_code == 201, again.text
+    assert again.json()["payment_url"] is again.json()["client_secret"] is None
+    await stack.wait_for(second, "confirmed")
+    assert await stack.sandbox.kept() == 5000
+    (shown,) = await ada.methods()
+    assert (shown["provider"], shown["brand"], shown["last4"]) == ("adyen", "mastercard", "4444")
+    assert (shown["expiry_year"], shown["is_default"], shown["last_used_at"] is not None) == (
+        2030,
+        True,
+        True,
+    )
+    token = await stack.value("select token from payment_methods")
+    shopper = await stack.value("select provider_ref from payment_customers")
+    assert [each["id"] for each in await stored_at_adyen(stack, shopper)] == [token]
+    assert token not in (await stack.run_of(second).fetch_history()).to_json()
+    assert (await ada.delete(method_id)).status_code == 204
+    assert await stored_at_adyen(stack, shopper) == await ada.methods() == []
+    assert await violations(stack) == []
+
+
+async def stored_at_adyen(stack: Stack, shopper: str) -> list[dict[str, Any]]:
+    """List what Adyen keeps for a shopper, as Adyen tells it to whoever has our key."""
+    of = {"merchantAccount": stack.settings.adyen_merchant_account, "shopperReference": shopper}
+    answer = await stack.sandbox.http.get(
+        f"{stack.sandbox.url}/adyen/checkout/v72/storedPaymentMethods",
+        params=of,
+        headers={"X-API-Key": stack.sandbox.key},
+    )
+    listed: list[dict[str, Any]] = answer.json()["storedPaymentMethods"]
+    return listed
