@@ -160,10 +160,9 @@ class WebhookEvent(Value):
     """One authentic event, as far as the inbox needs it; `kind` is the provider's own word.
 
     `facts` is empty for what moves no money. What is `foreign` is about another merchant than ours; what is
-    `connected`, about one whom we pay, of whom we are told in either mode.
-    `disputed` is the provider's reference of a charge that the payer's bank wants back, `dispute` the
-    reference of the dispute itself. `transfer` is where money that we owe others stands, which moves no
-    booking.
+    `connected`, about one whom we pay, of whom we are told in either mode. `disputed` is the provider's
+    reference of a charge (or of its payment) that the payer's bank wants back, `dispute` the reference of the
+    dispute itself. `transfer` is where money that we owe others stands, which moves no booking.
     """
 
     event_id: Annotated[str, Field(pattern=NAME)]

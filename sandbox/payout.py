@@ -30,7 +30,9 @@ class OnItsWay(Exception):
 
 @dataclass(kw_only=True)
 class Payout(Record):
-    """Money on its way to a bank, in minor units; `bank` is the number of a test bank account."""
+    """Money on its way to a bank, in minor units; `bank` is the number of a test bank account. What failed
+    was `failed_after` before.
+    """
 
     kind: ClassVar[str] = "payout"
 
@@ -42,6 +44,7 @@ class Payout(Record):
     movement: str = ""
     failure_movement: str | None = None
     failure: str | None = None
+    failed_after: Status | None = None
     description: str | None = None
     statement: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
@@ -89,7 +92,7 @@ def fail(work: Work, payout: Payout, why: str) -> Payout:
     if payout.status not in ("in_transit", "paid"):
         raise OnItsWay(f"{payout.id} is {payout.status}, cannot come back")
     before = {"status": payout.status}
-    payout.status, payout.failure = "failed", why
+    payout.failed_after, payout.status, payout.failure = payout.status, "failed", why
     payout.failure_movement = _move(work, payout, "payout_failure", payout.amount)
     work.save(payout)
     work.tell("payout.failed", payout, before)

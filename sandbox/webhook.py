@@ -100,13 +100,14 @@ class Deliverer:
         """Return what goes out with a delivery: more for the same endpoint, where the provider packs."""
         account = self.world.account_by_id(first["account"])
         teller = None if account is None else self.world.tellers[account.provider]
-        if not isinstance(teller, Packer) or _is_forged(first):
+        if not isinstance(teller, Packer) or _is_forged(first) or not teller.packs(first["type"]):
             return [dict(first)]
         alike = [
             each
             for each in due
             if each["endpoint"] == first["endpoint"]
             and each["seq"] not in self._flying
+            and teller.packs(each["type"])
             and not _is_forged(each)
         ]
         return [dict(each) for each in alike[: teller.most_at_once]]

@@ -64,6 +64,9 @@ class Packer(Teller, Protocol):
 
     most_at_once: int
 
+    def packs(self, event_type: str, /) -> bool:
+        """Return whether events of this type are sent with others."""
+
     def packed(self, bodies: Sequence[bytes], /, *, secret: str) -> bytes:
         """Return the text of one delivery of these events."""
 

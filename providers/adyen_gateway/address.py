@@ -3,7 +3,11 @@
 from urllib.parse import urlsplit
 
 DISPUTES, REPORTS = "ca/services/DisputeService/v30", "reports/download/MerchantAccount"
-HOSTS = dict.fromkeys((DISPUTES, REPORTS), "ca-{mode}.adyen.com")
+TRANSFERS = "btl/v4"
+HOSTS = {
+    **dict.fromkeys((DISPUTES, REPORTS), "ca-{mode}.adyen.com"),
+    TRANSFERS: "balanceplatform-api-{mode}.adyen.com",
+}
 _ADYEN = (".adyen.com", ".adyenpayments.com")
 
 

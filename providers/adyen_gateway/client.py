@@ -19,7 +19,7 @@ from Adyen.exceptions import AdyenAPIResponseError, AdyenError
 
 from observability.call import outgoing
 from providers.adyen_gateway import trouble
-from providers.adyen_gateway.address import DISPUTES, REPORTS, beside
+from providers.adyen_gateway.address import DISPUTES, REPORTS, TRANSFERS, beside
 from providers.adyen_gateway.fact import PROVIDER, Json
 from providers.gateway import GatewayTrouble, OutcomeUnknown
 from providers.protection import Guard
@@ -54,6 +54,7 @@ class AdyenClient:
         package = _package(api_key, merchant, api, timeout)
         self.checkout = _at(package.checkout, f"{api}/{VERSION}")
         self.disputes = _at(package.disputes, beside(api, DISPUTES)).disputes_api
+        self.transfers = _at(package.transfers, beside(api, TRANSFERS)).transfers_api
 
     async def post(
         self, operation: str, call: Callable[..., Any], body: Json, *, key: str | None = None

@@ -79,7 +79,7 @@ def _fact(provider_ref: str, told: Sequence[Item]) -> DisputeFact:
     due = about.get("defensePeriodEndsAt")
     return DisputeFact(
         reference=provider_ref,
-        charge=newest.original,
+        charge=str(newest.about.payment_id),
         state=STATES[newest.code],
         amount=newest.amount,
         reason=str(about.get("chargebackReasonCode") or newest.told.get("reason") or "unknown"),

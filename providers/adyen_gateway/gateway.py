@@ -26,6 +26,7 @@ from providers.adyen_gateway.order import (
     stored_wish,
 )
 from providers.adyen_gateway.split import splits
+from providers.adyen_gateway.transfer import AdyenTransfers
 from providers.adyen_gateway.vault import AdyenVault
 from providers.books import Books
 from providers.dispute import Disputes
@@ -62,7 +63,6 @@ class AdyenGateway:
 
     provider = fact.PROVIDER
     divides = True
-    transfers: Transfers | None = None
 
     def __init__(
         self,
@@ -88,6 +88,7 @@ class AdyenGateway:
         )
         self._adyen = self._client.checkout
         self.vault: Vault | None = AdyenVault(self._client, merchant, self._items)
+        self.transfers: Transfers | None = AdyenTransfers(self._client, self._now)
         self.books: Books | None = AdyenBooks(self._client, memory)
         self.disputes: Disputes | None = AdyenDisputes(self._client, merchant, self._items)
 

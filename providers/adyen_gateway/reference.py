@@ -5,6 +5,7 @@
     <payment id>:void
     <payment id>:refund:<refund id>
     <payment id>:split[:<vendor>]        of a portion; without a vendor ours
+    payout:<payout id>                   of a payout
     <payment id>/<Adyen's reference>     of a dispute: ours alone, Adyen never sees it
 
 At most 80 characters. Whether an authorisation has taken the money already is said here and nowhere else that
@@ -17,7 +18,7 @@ from uuid import UUID
 from domain.ids import PaymentId, RefundId
 from providers.gateway import NotFound
 
-HOLD, CAPTURE, REFUND = "hold", "capture", "refund"
+HOLD, CAPTURE, REFUND, PAYOUT = "hold", "capture", "refund", "payout"
 
 
 class Reference(NamedTuple):
@@ -41,6 +42,17 @@ def of_refund(payment_id: PaymentId, refund_id: str) -> str:
 def of_portion(payment_id: PaymentId, vendor: str | None) -> str:
     """Name a portion of a payment, and of its refunds."""
     return ":".join(filter(None, (str(payment_id), "split", vendor)))
+
+
+def of_payout(payout_id: str) -> str:
+    """Name a payout."""
+    return f"{PAYOUT}:{payout_id}"
+
+
+def read_payout(text: object) -> str | None:
+    """Read our id of a payout; nothing for a transfer that is not ours."""
+    what, _, which = str(text).partition(":")
+    return which if what == PAYOUT and which else None
 
 
 def of_dispute(payment_id: PaymentId, psp: str) -> str:

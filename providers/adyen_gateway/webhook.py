@@ -4,6 +4,8 @@ A delivery holds several items, each signed by itself; one that is not refuses t
 check looks at the first item only, and raises on bytes that anybody can send; ours raises BadSignature and
 nothing else. Signed are eight values: references, merchant, amount, kind and success. What else is told,
 nobody vouches for but the second lock: a user name and a password.
+
+What the platform tells of transfers comes one by one, as it stands signed in a header.
 """
 
 import base64
@@ -17,8 +19,11 @@ from observability.metrics import WEBHOOK_SECRETS
 from providers.adyen_gateway import reference
 from providers.adyen_gateway.dispute import STATES as DISPUTES
 from providers.adyen_gateway.fact import PROVIDER, Item, Json, instant, tell
+from providers.adyen_gateway.transfer import CATEGORY, paid_out
 from providers.gateway import BadSignature, WebhookEvent
 
+PLATFORM, SIGNATURE = "balancePlatform.", "hmacsignature"
+TRANSFERS = frozenset({f"{PLATFORM}transfer.created", f"{PLATFORM}transfer.updated"})
 _TROUBLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
@@ -31,8 +36,7 @@ def verify(raw: bytes, headers: Mapping[str, str], *, keys: Sequence[str], login
     if login and not _is_logged_in(headers.get("authorization", ""), login):
         raise BadSignature("not logged in")
     try:
-        items = list(_items(json.loads(raw)))
-        signed = [(_text(item), item["additionalData"]["hmacSignature"].encode("ascii")) for item in items]
+        signed = _signed(raw, headers)
     except _TROUBLE:
         raise BadSignature("not a notification") from None
     if not signed:
@@ -48,6 +52,8 @@ def parse(raw: bytes, account: str, merchant: str) -> Sequence[WebhookEvent]:
     """Read the items of an authentic delivery: no facts for what we do not know, or what is another's."""
     try:
         told = json.loads(raw)
+        if _is_of_platform(told):
+            return [_told_by_platform(told)]
         live = str(told["live"]) == "true"
         return [_event(item, account, merchant, live=live) for item in _items(told)]
     except _TROUBLE:
@@ -75,6 +81,32 @@ def reports(raw: bytes) -> list[str]:
     except _TROUBLE:
         return []
     return [str(each["pspReference"]) for each in told if each.get("eventCode") == "REPORT_AVAILABLE"]
+
+
+def _signed(raw: bytes, headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Give what is signed in a delivery, each with its signature: its items, or all of it as it stands."""
+    told = json.loads(raw)
+    if _is_of_platform(told):
+        return [(raw, headers[SIGNATURE].encode("ascii"))]
+    return [(_text(item), item["additionalData"]["hmacSignature"].encode("ascii")) for item in _items(told)]
+
+
+def _is_of_platform(told: Any) -> bool:
+    return isinstance(told, dict) and str(told.get("type")).startswith(PLATFORM)
+
+
+def _told_by_platform(told: Json) -> WebhookEvent:
+    """Read an event of the platform: where a payout stands, or what says nothing of one."""
+    data = told["data"]
+    at = instant(told.get("timestamp") or data["creationDate"])
+    is_payout = told["type"] in TRANSFERS and data.get("category") == CATEGORY
+    return WebhookEvent(
+        event_id=f"{data['id']}:{data['status']}:{data.get('sequenceNumber') or at.isoformat()}",
+        kind=told["type"],
+        occurred_at=at,
+        live=told.get("environment") == "live",
+        transfer=paid_out(data) if is_payout and data.get("direction") != "incoming" else None,
+    )
 
 
 def _items(told: Any) -> Iterator[Json]:
@@ -124,7 +156,7 @@ def _event(told: Json, account: str, merchant: str, *, live: bool) -> WebhookEve
         foreign=not ours,
         payment_id=about.payment_id if about else None,
         facts=_facts(item),
-        disputed=told.get("originalReference") if disputed else None,
+        disputed=(str(about.payment_id) if about else told.get("originalReference")) if disputed else None,
         dispute=reference.of_dispute(about.payment_id, told["pspReference"]) if about and disputed else None,
     )
 

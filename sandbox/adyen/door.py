@@ -110,7 +110,7 @@ class Visit:
         for name in found[0].query:
             if not query.get(name):
                 raise missing(name)
-        if set(query) - set(found[0].query):
+        if set(query) - set(found[0].query) - set(found[0].more):
             raise malformed("Unknown query parameters.")
         told = self.request.method in ("POST", "PATCH")
         body = judge(self._decoded(), found[0].body) if told else {}

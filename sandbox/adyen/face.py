@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlencode
 
-from sandbox.adyen import money, notification, payment, session
+from sandbox.adyen import money, notification, payment, session, transfer
 from sandbox.adyen.error import AdyenError
 from sandbox.adyen.text import failed
 from sandbox.answer import Answer
 from sandbox.checkout import Checkout
 from sandbox.event import Endpoint
 from sandbox.payment import Payment
+from sandbox.payout import Payout
 from sandbox.record import Json, Record
 from sandbox.work import Work
 
@@ -45,7 +46,10 @@ class AdyenFace:
         return key if KEY.fullmatch(key) else None
 
     def events(self, work: Work, happening: str, record: Record, _before: Json) -> Iterable[tuple[str, Json]]:
-        """Return eventCode and item of each notification for a happening."""
+        """Return eventCode and item of each notification for a happening, or what a platform is told."""
+        if isinstance(record, Payout):
+            yield from transfer.events(work, happening, record)
+            return
         for item in notification.items(work, happening, record):
             yield item["eventCode"], item
 
@@ -54,16 +58,24 @@ class AdyenFace:
         return json.dumps(payload)
 
     def packed(self, bodies: Sequence[bytes], /, *, secret: str) -> bytes:
-        """Return one delivery of several notifications."""
-        return notification.packed(bodies, secret)
+        """Return one delivery of several notifications, or of the one thing that a platform is told."""
+        return bodies[0] if transfer.is_one(bodies[0]) else notification.packed(bodies, secret)
 
-    def signed(self, endpoint: Endpoint, _body: bytes, /, *, secret: str, stamp: int) -> Mapping[str, str]:  # noqa: ARG002 - the items are signed
-        """Return the headers of an attempt: basic authentication, where it was asked for."""
+    def packs(self, event_type: str, /) -> bool:
+        """Return whether it is an item of notifications."""
+        return not transfer.is_told(event_type)
+
+    def signed(self, endpoint: Endpoint, body: bytes, /, *, secret: str, stamp: int) -> Mapping[str, str]:  # noqa: ARG002 - nothing is stamped
+        """Return the headers of an attempt: basic authentication, where it was asked for; what a platform is
+        told is signed as it stands, items of notifications are signed themselves.
+        """
         sent = endpoint.about.get("sent", {})
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Adyen HttpClient (sandbox)",
         }
+        if transfer.is_one(body):
+            headers["HmacSignature"] = notification.signed(body, secret)
         if not sent.get("username"):
             return headers
         shown = base64.b64encode(f"{sent['username']}:{sent.get('password', '')}".encode()).decode()

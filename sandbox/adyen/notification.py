@@ -44,8 +44,12 @@ def signature(item: Json, key: str) -> str:
     amount = item["amount"]
     values = [item.get(name, "") for name in SIGNED]
     values += [amount["value"], amount["currency"], item["eventCode"], item["success"]]
-    text = ":".join(map(str, values))
-    return base64.b64encode(hmac.new(bytes.fromhex(key), text.encode(), hashlib.sha256).digest()).decode()
+    return signed(":".join(map(str, values)).encode(), key)
+
+
+def signed(text: bytes, key: str) -> str:
+    """Return the signature of a text under a key in hexadecimal."""
+    return base64.b64encode(hmac.new(bytes.fromhex(key), text, hashlib.sha256).digest()).decode()
 
 
 def packed(bodies: Iterable[bytes], key: str) -> bytes:

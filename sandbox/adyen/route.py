@@ -14,6 +14,7 @@ from sandbox.adyen import (
     session,
     shape,
     stored_method,
+    transfer,
     webhook,
 )
 from sandbox.adyen.call import Call, Reply
@@ -24,13 +25,14 @@ CHECKOUT, MANAGEMENT = "/checkout/v72", "/management/v3/merchants/{id}/webhooks"
 
 @dataclass(frozen=True)
 class Route:
-    """One call; `query` are the parameters its query may have, all of them needed."""
+    """One call; `query` are the parameters that its query must have, `more` those that it may have."""
 
     method: str
     path: str
     answer: Callable[[Call], Reply]
     body: Shape = shape.NOTHING
     query: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
     steps: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,6 +51,7 @@ class Route:
 
 PSP, STORED = f"{CHECKOUT}/payments/{{id}}", f"{CHECKOUT}/storedPaymentMethods"
 DISPUTES, BALANCES = "/ca/services/DisputeService/v30", "/bcl/v2/balanceAccounts"
+TRANSFERS, WHEN = "/btl/v4/transfers", ("balanceAccountId", "createdSince", "createdUntil")
 LINKS, OWNER = f"{CHECKOUT}/paymentLinks", ("merchantAccount", "shopperReference")
 
 ROUTES = (
@@ -75,6 +78,9 @@ ROUTES = (
     Route("POST", f"{DISPUTES}/acceptDispute", dispute.accept, shape.DISPUTE),
     Route("POST", BALANCES, balance_account.create, shape.BALANCE_ACCOUNT),
     Route("GET", f"{BALANCES}/{{id}}", balance_account.retrieve),
+    Route("POST", TRANSFERS, transfer.create, shape.TRANSFER),
+    Route("GET", TRANSFERS, transfer.list_all, query=WHEN, more=("category", "limit", "reference")),
+    Route("GET", f"{TRANSFERS}/{{id}}", transfer.retrieve),
     Route("GET", "/reports/download/MerchantAccount/{id}/{id}", report.download),
     Route("POST", MANAGEMENT, webhook.create, shape.WEBHOOK),
     Route("GET", MANAGEMENT, webhook.list_all),

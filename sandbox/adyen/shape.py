@@ -244,4 +244,18 @@ BALANCE_ACCOUNT = Shape(
     },
     ("accountHolderId",),
 )
+TRANSFER = Shape(
+    "TransferInfo",
+    {
+        "amount": is_amount,
+        "balanceAccountId": text(80, shortest=1),
+        "category": one_of("bank", "card", "internal", "issuedCard", "platformPayment"),
+        "counterparty": anything,
+        "description": text(140),
+        "priority": one_of("crossBorder", "directDebit", "fast", "instant", "internal", "regular", "wire"),
+        "reference": text(80, shortest=1),
+        "referenceForBeneficiary": text(80),
+    },
+    ("amount", "category", "counterparty"),
+)
 NOTHING = Shape("Request", {})

@@ -149,7 +149,7 @@ class Operate:
         account = resolve(self.world, key, make=True)
         with self.world.work(account) as work:
             for old in work.store.all(Endpoint, account.id):
-                if old.url == wish.url:
+                if (old.url, old.of_payees) == (wish.url, wish.of_payees):
                     old.secret, old.types, old.enabled = wish.secret, wish.types, True
                     work.save(old)
                     return {"id": old.id}
@@ -160,6 +160,7 @@ class Operate:
                 url=wish.url,
                 secret=wish.secret,
                 types=wish.types,
+                of_payees=wish.of_payees,
             )
             work.add(endpoint)
         return {"id": endpoint.id}

@@ -110,11 +110,14 @@ class Reply(Wish):
 
 
 class Hook(Wish):
-    """An endpoint with a secret of the caller's choice, instead of one made by the provider's own API."""
+    """An endpoint with a secret of the caller's choice, instead of one made by the provider's own API: for an
+    account's events, or for those of its payees.
+    """
 
     url: str = Field(pattern=r"^https?://[^\s]+$", max_length=2000)
     secret: str = Field(min_length=8, max_length=200)
     types: list[str] = Field(default=["*"], min_length=1, max_length=300)
+    of_payees: bool = False
 
 
 class Objection(Wish):

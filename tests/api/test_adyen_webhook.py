@@ -10,7 +10,8 @@ import pytest
 
 from api.app import create_app
 from tests.api.conftest import Door
-from tests.providers.adyen_item import envelope, item, signed
+from tests.providers.adyen_item import envelope, item, signature, signed
+from tests.providers.test_adyen_transfer import event, transfer
 
 PATH = "/api/v1/webhooks/adyen"
 
@@ -102,3 +103,18 @@ async def test_a_login_can_be_asked_for_as_well(locked: Door) -> None:
     assert (await deliver(locked, raw)).status_code == 401
     assert (await deliver(locked, raw, Authorization="Basic bm8=")).status_code == 401
     assert (await deliver(locked, raw, Authorization=f"Basic {shown}")).text == "[accepted]"
+
+
+@pytest.mark.row("WHK-05", partly="where a payout stands; what each word means: test_adyen_transfer.py")
+async def test_where_a_payout_stands_is_kept_if_it_is_signed_and_moves_nothing(door: Door) -> None:
+    raw, before = event(transfer("booked")), await door.counts()
+    mark = signature(raw, door.settings.adyen_hmac_key)
+
+    refused = await deliver(door, raw)
+    answers = [await deliver(door, raw, HmacSignature=mark) for _ in range(2)]
+
+    assert (refused.status_code, refused.text) == (401, "[invalid]")
+    assert {(answer.status_code, answer.text) for answer in answers} == {(200, "[accepted]")}
+    row = await door.judge.fetchrow("select status, cause, about, body from webhook_events")
+    assert tuple(row or ()) == ("ignored", "transfer_paid", None, raw)
+    assert await door.counts() == before | {"webhook_events": 1}

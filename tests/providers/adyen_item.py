@@ -33,13 +33,21 @@ def envelope(*items: dict[str, Any], live: str = "false") -> bytes:
     return json.dumps({"live": live, "notificationItems": listed}).encode()
 
 
-def signed(item: dict[str, Any], key: str = KEY) -> dict[str, Any]:
+def text_of(item: dict[str, Any]) -> bytes:
+    """Put together what is signed of an item."""
     names = ("pspReference", "originalReference", "merchantAccountCode", "merchantReference")
     values = [item.get(name, "") for name in names]
     values += [item["amount"]["value"], item["amount"]["currency"], item["eventCode"], item["success"]]
-    text = ":".join(map(str, values)).encode()
-    mark = base64.b64encode(hmac.new(bytes.fromhex(key), text, hashlib.sha256).digest()).decode()
-    return {**item, "additionalData": {**item.get("additionalData", {}), "hmacSignature": mark}}
+    return ":".join(map(str, values)).encode()
+
+
+def signature(text: bytes, key: str = KEY) -> str:
+    return base64.b64encode(hmac.new(bytes.fromhex(key), text, hashlib.sha256).digest()).decode()
+
+
+def signed(item: dict[str, Any], key: str = KEY) -> dict[str, Any]:
+    about = item.get("additionalData", {})
+    return {**item, "additionalData": {**about, "hmacSignature": signature(text_of(item), key)}}
 
 
 def item(code: str, *, success: bool = True, **more: Any) -> dict[str, Any]:

@@ -67,7 +67,7 @@ async def test_the_newest_word_says_where_a_dispute_stands_in_whatever_order_the
         fact = await disputes_of(account, [*order, items[0]]).fetch(DISPUTE)
 
         assert (fact.state, [each.amount.minor for each in fact.funds]) == (state, moved)
-        assert (fact.reference, fact.charge, fact.payment_id) == (DISPUTE, "PSPOFTHEPAYMENT", PAYMENT)
+        assert (fact.reference, fact.charge, fact.payment_id) == (DISPUTE, str(PAYMENT), PAYMENT)
 
 
 async def test_a_dispute_says_why_and_until_when(account: Account) -> None:

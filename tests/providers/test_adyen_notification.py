@@ -105,7 +105,7 @@ def test_a_refund_names_itself_in_its_reference() -> None:
 def test_a_dispute_names_the_payment_and_itself(code: str) -> None:
     (event,) = webhook.parse(envelope(item(code)), "main", MERCHANT)
 
-    named = ("PSPOFTHEPAYMENT", f"{PAYMENT}/PSPOFTHEEVENT") if code in STATES else (None, None)
+    named = (str(PAYMENT), f"{PAYMENT}/PSPOFTHEEVENT") if code in STATES else (None, None)
     assert (event.disputed, event.dispute) == named
     assert event.facts == ()
 

@@ -32,6 +32,7 @@ from domain.refusal import Refusal
 from domain.split import Share
 from providers.gateway import Accounts, GatewayTrouble, Opened
 from tests.providers.conftest import Desk, desks
+from tests.providers.payee import BANK
 from tests.support import adyen
 from tests.support.database import Databases, superuser
 from tests.support.shop import Shop, open_shop
@@ -183,6 +184,18 @@ class Till:
             await self.desk.told()
             await self.disputing.follow_dispute(request)
 
+    async def pay_vendors_out(self) -> int:
+        """Pay out half of what each vendor has at the provider; gives how much that was."""
+        paid = 0
+        for payee in self.payees:
+            half = max(0, await adyen.balance(self.desk.account, payee)) // 2
+            transfers, payout_id = self.desk.gateway.transfers, str(uuid7())
+            if half and transfers is not None:
+                part = Money(minor=half, currency=self.shop.offer.currency)
+                await transfers.pay_out(f"{payee}/{BANK}", part, payout_id=payout_id, op_key=payout_id)
+                paid += half
+        return paid
+
     async def hear_it_all(self) -> None:
         """Let what is under way come to its end, and look at everything once more."""
         await self.desk.advance(timedelta(hours=1))
@@ -256,3 +269,4 @@ async def test_any_sequence_of_operations_leaves_the_ledger_equal_to_the_provide
     assert till.bookings
     assert await till.ledger() == await till.books()
     assert await till.vendors() == await till.balances()
+    assert await till.vendors() == await till.pay_vendors_out() + await till.balances()

@@ -10,7 +10,7 @@ import pytest
 from domain.money import Money
 from providers.books import LineKind
 from providers.gateway import NeedsFunds, NotFound, OutcomeUnknown, Refused, StateConflict
-from providers.transfer import PayoutStatus, Transferred, Transfers, TransferStatus
+from providers.transfer import Transferred, Transfers, TransferStatus
 from tests.providers.conftest import Desk, MakeOrder, desks, key_of
 
 A_MOMENT, SETTLED = timedelta(seconds=5), timedelta(days=3)
@@ -206,54 +206,6 @@ async def test_what_a_payee_has_no_more_cannot_be_taken_back(desk: Desk, order: 
         await transfers.reverse_transfer(moved.provider_ref, PART, op_key="t1:reverse:1")
 
 
-@KEEPS_BALANCES
-async def test_a_payout_is_sent_once_and_followed_to_the_bank_and_back(desk: Desk, order: MakeOrder) -> None:
-    await funded(desk, order)
-    whom, transfers = await payee(desk), transfers_of(desk)
-    await transfers.transfer(whom, SOME, transfer_id="t1", op_key="t1:transfer:1")
-
-    sent = await transfers.pay_out(whom, PART, payout_id="p1", op_key="p1:payout:1")
-
-    assert (sent.status, sent.amount) == (PayoutStatus.PENDING, PART)
-    assert await transfers.pay_out(whom, PART, payout_id="p1", op_key="p1:payout:1") == sent
-    found = await transfers.find_payout(whom, payout_id="p1")
-    assert found is not None
-    assert (found.provider_ref, found.amount) == (sent.provider_ref, PART)
-    await desk.advance(timedelta(seconds=5))
-    assert (await transfers.fetch_payout(whom, sent.provider_ref)).status is PayoutStatus.IN_TRANSIT
-    await desk.advance(SETTLED)
-    assert (await transfers.fetch_payout(whom, sent.provider_ref)).status is PayoutStatus.PAID
-
-    await desk.account.control(f"payouts/{sent.provider_ref}/fail")
-
-    failed = await transfers.fetch_payout(whom, sent.provider_ref)
-    assert (failed.status, failed.failure) == (PayoutStatus.FAILED, "account_closed")
-    again = await transfers.pay_out(whom, SOME, payout_id="p2", op_key="p2:payout:1")  # it is all there again
-    assert again.provider_ref != sent.provider_ref
-
-
-@KEEPS_BALANCES
-@pytest.mark.parametrize(
-    ("bank", "why"), [("000111111116", "no_account"), ("000111111113", "account_closed")]
-)
-async def test_a_bank_that_takes_nothing_says_why(desk: Desk, order: MakeOrder, bank: str, why: str) -> None:
-    await funded(desk, order)
-    whom, transfers = await payee(desk, bank), transfers_of(desk)
-    await transfers.transfer(whom, SOME, transfer_id="t1", op_key="t1:transfer:1")
-    sent = await transfers.pay_out(whom, SOME, payout_id="p1", op_key="p1:payout:1")
-
-    await desk.advance(SETTLED)
-
-    seen = await transfers.fetch_payout(whom, sent.provider_ref)
-    assert (seen.status, seen.failure) == (PayoutStatus.FAILED, why)
-
-
 async def test_what_nobody_knows_is_not_found(desk: Desk) -> None:
     with pytest.raises(NotFound):
         await transfers_of(desk).fetch_transfer("tr_never_there")
-
-
-@KEEPS_BALANCES
-async def test_a_payout_that_nobody_knows_is_not_found(desk: Desk) -> None:
-    with pytest.raises(NotFound):
-        await transfers_of(desk).fetch_payout(await payee(desk), "po_never_there")

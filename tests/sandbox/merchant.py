@@ -37,6 +37,7 @@ class Merchant:
                 service.baseUrl = f"{self.url}/adyen/checkout/v72"
         client.disputes.disputes_api.baseUrl = f"{self.url}/adyen/ca/services/DisputeService/v30"
         client.balancePlatform.balance_accounts_api.baseUrl = f"{self.url}/adyen/bcl/v2"
+        client.transfers.transfers_api.baseUrl = f"{self.url}/adyen/btl/v4"
         client.management.webhooks_merchant_level_api.baseUrl = f"{self.url}/adyen/management/v3"
         return client
 
@@ -59,6 +60,11 @@ class Merchant:
         done = await asyncio.to_thread(getattr(api, name), *arguments)
         told: dict[str, Any] = done.message
         return told
+
+    async def transfers(self, name: str, *arguments: Any, **more: Any) -> Any:
+        """Call the Transfers API; gives its result."""
+        api = self.sdk().transfers.transfers_api
+        return await asyncio.to_thread(getattr(api, name), *arguments, **more)
 
     async def session(self, **more: Any) -> dict[str, Any]:
         done = await self.call("payments_api.sessions", wish(**more))

@@ -109,9 +109,12 @@ class Account:
         secret: str = key.json()["hmacKey"]
         return secret
 
-    async def listen(self, webhook_url: str, secret: str) -> None:
-        """Register a webhook endpoint with a secret of our choice, past the provider's own interface."""
-        await self._ask("PUT", f"accounts/{self.key}/endpoints", {"url": webhook_url, "secret": secret})
+    async def listen(self, webhook_url: str, secret: str, *, of_payees: bool = False) -> None:
+        """Register a webhook endpoint with a secret of our choice, past the provider's own interface: for
+        this account's events, or for those of its payees.
+        """
+        wish = {"url": webhook_url, "secret": secret, "of_payees": of_payees}
+        await self._ask("PUT", f"accounts/{self.key}/endpoints", wish)
 
     async def pay(self, payment_url: str, card: str = "visa", *, after_expiry: bool = False) -> str:
         """Pay a hosted checkout as a buyer with this test card; gives what became of it: paid, declined …
