@@ -6,6 +6,7 @@ has no effect). Elsewhere each provider does each thing wrong once, at one step 
 steps with `./dev test --all`.
 """
 
+import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
@@ -27,7 +28,7 @@ from providers.gateway import (
     Unreachable,
 )
 from providers.letter import write
-from providers.protection import Guard, Limits
+from providers.protection import Circuit, Guard, Limits
 from tests.providers.conftest import (
     DESKS,
     Desk,
@@ -348,8 +349,12 @@ async def test_an_account_that_is_down_is_left_alone_and_then_asked_again(
         gateway.refuse_if_away()
     now[0] = 5
     page = await opened(gateway, order())
+    # A circuit that only ever finds out would let one of these through.
+    both = await asyncio.gather(opened(gateway, order()), opened(gateway, order()))
 
     assert turned_away.value.retry_after == timedelta(seconds=5)
+    assert guard.circuit is Circuit.CLOSED
     assert page.provider_ref
-    assert len(await desk.account.checkouts()) == 2
+    assert all(each.provider_ref for each in both)
+    assert len(await desk.account.checkouts()) == 4
     gateway.refuse_if_away()

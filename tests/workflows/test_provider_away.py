@@ -8,6 +8,7 @@ import pytest
 from temporalio.api.enums.v1 import RetryState
 
 from tests.support.check import violations
+from tests.support.shop import Shop
 from tests.support.stack import Booked, MakeStack, Stack
 from tests.support.wait import eventually
 from workflows import names
@@ -79,7 +80,7 @@ async def test_when_it_is_back_every_wish_is_answered_with_one_checkout(make_sta
     """F12: an on-sale goes through an outage; each wish was sent before, during and after it."""
     changed = {"provider_failures": FAILURES, "provider_rest_seconds": 0.2, "payment_answer_seconds": 2}
     async with make_stack(**changed) as stack:
-        shop = await stack.shop(capacity=4)
+        shop = await stack.shop(capacity=6)
         paying = await stack.book(shop)
         checkout = await stack.checkout(paying)
         await down(stack)
@@ -91,6 +92,7 @@ async def test_when_it_is_back_every_wish_is_answered_with_one_checkout(make_sta
         await stack.sandbox.mend()
 
         checkouts = [await opened(stack, booking, booking.reference) for booking in bookings]
+        await one_goes_on_beside_another(stack, shop)
         for each in [checkout, *checkouts]:
             assert await stack.sandbox.pay(each["payment_url"]) == "paid"
         for booking in [paying, *bookings]:
@@ -98,6 +100,25 @@ async def test_when_it_is_back_every_wish_is_answered_with_one_checkout(make_sta
 
         assert len(await stack.sandbox.payments()) == 4
         assert await violations(stack) == []
+
+
+async def one_goes_on_beside_another(stack: Stack, shop: Shop) -> None:
+    """Open a checkout while the provider thinks about another one: the circuit has closed again, for one that
+    still finds out lets one call through at a time.
+    """
+    slow, quick = [await stack.book(shop) for _ in range(2)]
+    known = len(await stack.sandbox.checkouts())
+    await stack.sandbox.break_down("POST /v1/checkout/sessions", "hold")
+    wish = asyncio.create_task(stack.ask_to_pay(slow, key=slow.reference))
+
+    async def asked() -> bool:
+        return len(await stack.sandbox.checkouts()) > known
+
+    await eventually(asked, what="the provider to be asked")
+    await opened(stack, quick, quick.reference)
+    await stack.sandbox.control("faults/release", account=stack.sandbox.key)
+    await wish
+    await opened(stack, slow, slow.reference)
 
 
 @pytest.mark.row("SAG-04", partly="vouchers")
