@@ -154,3 +154,18 @@ async def test_a_refund_that_goes_back_another_way_is_not_transferred(door: Door
 
     assert [each.status_code for each in answers] == [409, 404]
     assert await kept(door) == []
+
+
+@pytest.mark.parametrize(("status", "answer"), [("processing", 201), ("completed", 409), ("failed", 409)])
+async def test_what_is_owed_no_more_is_not_transferred(door: Door, status: str, answer: int) -> None:
+    refund_id = await refunded_by_card(door)
+    await door.judge.execute("update payments set provider = 'bank'")
+    await door.judge.execute("update refunds set status = $1", status)
+    line = {"line": "0019", "booked_at": "2026-11-24T00:00:00Z"}
+
+    told = await door.http.post(
+        f"/api/v1/admin/refunds/{refund_id}/transferred", json=line, headers=door.user("grace", ["operator"])
+    )
+
+    assert told.status_code == answer
+    assert len(await kept(door)) == (1 if answer == 201 else 0)
