@@ -11,6 +11,7 @@ from db.session import FOLLOWERS, listen
 from domain.event import BOOKING_CONFIRMED, PAYMENT_CREATED
 from tests.support.database import Databases
 from tests.support.shop import open_shop
+from tests.support.wait import PATIENCE_SECONDS
 
 # The twin: a cursor by `seq` alone.
 BY_SEQ = "select seq, type from events where seq > $1 order by seq"
@@ -89,7 +90,8 @@ async def test_followers_are_told_of_bookings_that_something_was_committed_about
         payment = Told(uuid7(), PAYMENT_CREATED, {})
         await event.append(connection, shop.tenant_id, payment, Told(done, BOOKING_CONFIRMED, {}))
 
-    assert await told.get() == done.hex
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert await told.get() == done.hex
     listening.cancel()
 
 
