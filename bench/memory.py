@@ -17,9 +17,11 @@ from bench.buyer import Buyer, slots_with_room
 from bench.figure import Figure, middle
 from bench.stack import Stack, fresh
 
-WARM_UP, OPEN, AT_ONCE = 300, 2_000, 16
+WARM_UP, OPEN, AT_ONCE = 1_500, 2_000, 16
 FEW = 100
 PATIENCE_SECONDS = 300.0
+# The first step of the last runs, and then the worker's own giving back (`worker.TRIM_SECONDS`).
+REST_SECONDS = 12.0
 
 UNTOLD = "select count(*) from bookings where saga_started_at is null"
 
@@ -71,7 +73,7 @@ async def all_told(stack: Stack) -> None:
             await asyncio.sleep(0.2)
     finally:
         await connection.close()
-    await asyncio.sleep(2)  # the first step of the last runs
+    await asyncio.sleep(REST_SECONDS)
 
 
 def private_kib(pid: int) -> float:
