@@ -124,10 +124,11 @@ async def test_nothing_is_moved_between_balances_and_who_has_no_bank_is_not_paid
         partial(transfers.transfer, PAYEE, SOME, transfer_id="t1", op_key="t1:transfer:1"),
         partial(transfers.fetch_transfer, "T1"),
         partial(transfers.reverse_transfer, "T1", SOME, op_key="t1:reverse:1"),
-        partial(transfers.pay_out, ACCOUNT, SOME, payout_id="p1", op_key="p1:payout:1"),
     ):
-        with pytest.raises(Refused):
+        with pytest.raises(Refused, match="not_offered"):
             await asking()
+    with pytest.raises(Refused, match="payee_has_no_bank"):
+        await transfers.pay_out(ACCOUNT, SOME, payout_id="p1", op_key="p1:payout:1")
     assert await transfers.find_transfer(PAYEE, transfer_id="t1") is None
 
 
