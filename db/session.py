@@ -52,6 +52,9 @@ SHOW = "select set_config('app.shown', $1, true)"
 
 # Who follows bookings listens here, and is told their ids, in hexadecimal digits.
 FOLLOWERS = "holdfast_followers"
+TELL = "select pg_notify($1, $2)"
+# What is told is at most 8,000 bytes long; of more bookings nobody is told, they are looked at all the same.
+TOLD_AT_ONCE = 200
 # A lost connection to listen on is made anew after this long.
 LISTEN_AGAIN_SECONDS = 1.0
 
@@ -217,9 +220,9 @@ async def _tell_followers(connection: Connection) -> None:
     Not in the transaction: all commits that tell something would queue for one lock.
     """
     if bookings := _news.get(connection):
-        told = " ".join(sorted(booking.hex for booking in bookings))
+        told = " ".join(sorted(booking.hex for booking in bookings)[:TOLD_AT_ONCE])
         try:
-            await connection.execute(f"notify {FOLLOWERS}, '{told}'")
+            await connection.execute(TELL, FOLLOWERS, told)
         except Exception:  # noqa: BLE001 - what was to be done is done
             _drop(connection)
 
