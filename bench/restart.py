@@ -22,13 +22,14 @@ from temporalio.client import Client
 from bench import noop, saga
 from bench.buyer import Buyer, slots_with_room
 from bench.figure import Figure
+from bench.progress import Progress
 from bench.stack import Stack, fresh
 
 AT_ONCE = 16
 # What is left of the hold when all bookings are made: enough to bring everything up again.
 SPARE_SECONDS = 45
 LOOK_EVERY_SECONDS = 0.2
-PATIENCE_SECONDS = 1_800.0
+PATIENCE_SECONDS = 5_400.0
 
 END_TOGETHER = """
 update offers set terms = terms || jsonb_build_object('hold_seconds', $2 - extract(epoch from now())::int)
@@ -97,7 +98,7 @@ async def make(
     stack: Stack, tables: "asyncpg.Connection[asyncpg.Record]", slot: str, number: int, end: int
 ) -> None:
     """Open so many bookings, every second one with a checkout, all to end at the same second."""
-    left = iter(range(number))
+    left, opened = iter(range(number)), Progress("opened", number)
     async with aiohttp.ClientSession() as session:
         buyer = Buyer(stack, session, slot)
         offer_id = uuid.UUID(buyer.offer["offer_id"])
@@ -108,6 +109,7 @@ async def make(
                 booking = await buyer.book()
                 if n % 2:
                     await buyer.checkout(booking)
+                opened.reached(n + 1)
 
         async def keep_the_end() -> None:
             while True:
@@ -127,10 +129,11 @@ async def free(
 ) -> list[float]:
     """Watch the places come free, and give how many seconds after its deadline each was."""
     freed: list[float] = []
-    until = deadlines[-1] + PATIENCE_SECONDS
+    until, sellable = deadlines[-1] + PATIENCE_SECONDS, Progress("sellable again", len(deadlines))
     while len(freed) < len(deadlines):
         now, held, _ = await counted(tables, slot)
         freed += [now] * (len(deadlines) - held - len(freed))
+        sellable.reached(len(freed))
         if now > until:
             sys.exit(f"{held} places are still held")
         await asyncio.sleep(LOOK_EVERY_SECONDS)
@@ -139,8 +142,9 @@ async def free(
 
 async def finals(tables: "asyncpg.Connection[asyncpg.Record]", slot: str, number: int) -> list[float]:
     """Wait until every booking has ended, and give when each did."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline, ended = time.monotonic() + PATIENCE_SECONDS, Progress("at their end", number)
     while len(ends := [row[0] for row in await tables.fetch(ENDS, uuid.UUID(slot))]) < number:
+        ended.reached(len(ends))
         if time.monotonic() > deadline:
             sys.exit(f"only {len(ends)} of {number} bookings have ended")
         await asyncio.sleep(1)

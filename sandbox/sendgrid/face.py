@@ -73,6 +73,10 @@ class SendGridFace:
         """Return the text of one event, which is packed and signed when it is sent."""
         return json.dumps({**payload, "event": event_type, "sg_event_id": event_id})
 
+    def packs(self, _event_type: str, /) -> bool:
+        """Return that all are sent with others."""
+        return True
+
     def packed(self, bodies: Sequence[bytes], /, *, secret: str) -> bytes:  # noqa: ARG002 - the headers sign
         """Return one delivery of several events."""
         return b"[" + b",\r\n".join(bodies) + b"]\r\n"
