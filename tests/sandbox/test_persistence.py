@@ -68,7 +68,7 @@ async def test_same_seed_and_key_give_the_same_ids(
             await Shop(process.url, http, transport, key=f"sk_test_neighbour{name}").paid()
             shop = Shop(process.url, http, transport, key="sk_test_always_the_same")
             paid = await shop.paid()
-            await shop.advance(2)  # the fee is told by itself, and takes ids: not in the midst of what follows
+            await shop.advance(2)  # the fee is told by itself, and takes ids: before what follows
             worlds.append([paid.id, (await shop.session()).id])
 
     assert worlds[0] == worlds[1]
