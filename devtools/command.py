@@ -8,7 +8,7 @@ from typing import NoReturn
 from devtools import features, lock, status, tools, vendor
 from devtools.detach import up_detached
 from devtools.say import Trouble, warn
-from devtools.stories import TITLES
+from devtools.stories import TITLES, TOLD_OVER
 from devtools.up import up
 
 MISTAKE, FAILED, INTERRUPTED = 2, 1, 130
@@ -113,7 +113,17 @@ def parsed(
     arguments, rest = whole.parse_known_args(words)
     if rest and name not in OPEN:
         raise Trouble(f"`./dev {name}` does not take '{rest[0]}'; see `./dev {name} --help`.")
+    if name == "demo":
+        refuse_untold(arguments.stories, arguments.provider)
     return arguments, rest
+
+
+def refuse_untold(stories: Sequence[str], provider: str) -> None:
+    """Raise Trouble for a story that is not told over this provider."""
+    for story in stories:
+        if provider not in (over := TOLD_OVER.get(story, (provider,))):
+            told = " or ".join(over)
+            raise Trouble(f"The story '{story}' is told over {told}; see `./dev demo --help`.")
 
 
 def perform(arguments: argparse.Namespace, rest: list[str]) -> int:

@@ -24,3 +24,6 @@ TITLES = {
     "crash-everywhere": "Each process is killed in the middle of three bookings",
     "crash": "Every process is killed while ten people buy",
 }
+
+# Over which providers a story is told, where it is not over all of them.
+TOLD_OVER = {"3ds": ("stripe", "adyen")}

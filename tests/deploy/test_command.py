@@ -56,6 +56,7 @@ def test_help_names_every_command(words: tuple[str, ...]) -> None:
         (("token",), "--role; see `./dev token --help`"),
         (("logs", "--lines", "many"), "see `./dev logs --help`"),
         (("logs", "--lines", "-3"), "see `./dev logs --help`"),
+        (("demo", "3ds", "--provider", "cash"), "is told over stripe or adyen; see `./dev demo --help`"),
         (("demo", "happy"), "there is no story 'happy'; see `./dev demo --help`"),
     ],
 )
