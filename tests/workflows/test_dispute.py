@@ -130,7 +130,7 @@ async def test_an_inquiry_takes_nothing_until_it_is_a_dispute(stack: Stack) -> N
     assert len(await cases(stack, booking)) == 1
 
 
-@pytest.mark.row("PAY-26", partly="an operator hands evidence in at the provider")
+@pytest.mark.row("PAY-26")
 async def test_evidence_that_was_handed_in_is_seen(stack: Stack) -> None:
     booking, dispute = await disputed(stack)
 
