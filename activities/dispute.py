@@ -50,6 +50,6 @@ async def _answered(there: Disputes, ask: DisputeRequest, evidence: Evidence) ->
         return await there.submit(ask.provider_ref, evidence, op_key=f"{ask.dispute_id}:evidence:1"), True
     except StateConflict:
         fact = await there.fetch(ask.provider_ref)
-        return fact, not fact.state.ended
+        return fact, fact.answered
     except Refused:
         return await there.fetch(ask.provider_ref), False

@@ -57,7 +57,8 @@ class DisputeFact(Value):
     """What a provider says of a dispute, whole: where it stands now and every movement so far.
 
     `charge` is the provider's reference of what is disputed, and `payment_id` ours, where it is told.
-    `reason` is the provider's own word. Evidence is taken until `evidence_due`.
+    `reason` is the provider's own word. Evidence is taken until `evidence_due`; `answered` says that some of
+    ours was.
     """
 
     reference: str
@@ -67,6 +68,7 @@ class DisputeFact(Value):
     reason: str
     payment_id: PaymentId | None = None
     evidence_due: datetime | None = None
+    answered: bool = False
     funds: tuple[FundsMoved, ...] = ()
 
 

@@ -19,6 +19,7 @@ from providers.paypal_gateway.order import labels
 DISPUTES = "/v1/customer/disputes"
 LONGEST_NOTE = 2000
 ACCEPTED = "We accept this claim."
+OURS = "SUBMITTED_BY_SELLER"  # whose evidence it is
 
 # An outcome that we do not know is open: a person looks at it.
 OUTCOMES = {
@@ -83,6 +84,7 @@ def _fact(dispute: Json) -> DisputeFact:
         reason=dispute["reason"],
         payment_id=whose.payment_id if whose else None,
         evidence_due=instant(due) if due else None,
+        answered=any(each.get("source") == OURS for each in dispute.get("evidences") or ()),
         funds=tuple(_funds(dispute)),
     )
 

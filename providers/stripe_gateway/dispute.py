@@ -79,7 +79,8 @@ class StripeDisputes:
 
 def _fact(dispute: Json) -> DisputeFact:
     currency = dispute["currency"]
-    due = (dispute.get("evidence_details") or {}).get("due_by")
+    evidence = dispute.get("evidence_details") or {}
+    due = evidence.get("due_by")
     return DisputeFact(
         reference=dispute["id"],
         charge=id_of(dispute["charge"]),
@@ -88,6 +89,7 @@ def _fact(dispute: Json) -> DisputeFact:
         reason=dispute["reason"],
         payment_id=_paid(dispute["charge"]),
         evidence_due=instant(due) if due else None,
+        answered=bool(evidence.get("submission_count")),
         funds=tuple(_moved(line) for line in dispute["balance_transactions"]),
     )
 

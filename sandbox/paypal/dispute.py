@@ -132,7 +132,10 @@ def render(work: Work, dispute: Dispute) -> Json:
         or None,
         dispute_life_cycle_stage="INQUIRY" if dispute.status in disputes.INQUIRIES else "CHARGEBACK",
         dispute_channel="INTERNAL",
-        evidences=dispute.evidence.get("evidences"),
+        evidences=[
+            {**each, "source": "SUBMITTED_BY_SELLER"} for each in dispute.evidence.get("evidences", ())
+        ]
+        or None,
         seller_response_due_date=instant(dispute.due) if waits else None,
         links=[
             link(work, path, "self"),

@@ -72,9 +72,11 @@ async def test_evidence_is_handed_in_once(desk: Desk, order: MakeOrder) -> None:
 
     fact = await disputes_of(desk).submit(reference, EVIDENCE, op_key="evidence:1")
 
-    assert fact.state is DisputeState.EVIDENCE_SUBMITTED
+    assert (fact.state, fact.answered) == (DisputeState.EVIDENCE_SUBMITTED, True)
     with pytest.raises(StateConflict):
         await disputes_of(desk).submit(reference, EVIDENCE, op_key="evidence:2")
+    await decided(desk, reference, won=False)
+    assert (await disputes_of(desk).fetch(reference)).answered
 
 
 @pytest.mark.parametrize("desk", ["stripe"], indirect=True)
@@ -99,6 +101,7 @@ async def test_evidence_that_comes_too_late_is_not_taken(desk: Desk, order: Make
 
     with pytest.raises(StateConflict):
         await disputes_of(desk).submit(reference, EVIDENCE, op_key="evidence:1")
+    assert not (await disputes_of(desk).fetch(reference)).answered
 
 
 @pytest.mark.parametrize("won", [True, False])

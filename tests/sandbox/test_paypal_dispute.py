@@ -58,7 +58,8 @@ async def test_evidence_is_taken_once_and_a_claim_that_is_won_gives_the_money_ba
 
     assert (early, first, again, done) == (422, 200, 422, 200)
     assert issue_of(told) == "ACTION_NOT_ALLOWED_IN_CURRENT_DISPUTE_STATE"
-    assert (reviewed["status"], reviewed["evidences"]) == ("UNDER_REVIEW", EVIDENCE["evidences"])
+    handed = [{**each, "source": "SUBMITTED_BY_SELLER"} for each in EVIDENCE["evidences"]]
+    assert (reviewed["status"], reviewed["evidences"]) == ("UNDER_REVIEW", handed)
     assert won["dispute_outcome"] == {"outcome_code": "RESOLVED_SELLER_FAVOUR"}
     assert moved(won)[2:] == [("DISPUTE_SETTLEMENT", "CREDIT", "100.00"), ("DISPUTE_FEE", "CREDIT", "20.00")]
     assert (await paypal.event_types())[-1] == "CUSTOMER.DISPUTE.RESOLVED"
