@@ -343,13 +343,13 @@ async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         task.cancel()
 
 
-async def trimming() -> None:
+async def trimming(library: object, *, every_seconds: float = TRIM_SECONDS) -> None:
     """Give memory back, for ever: what a forgotten run has freed the C library keeps, scattered, for the next
     one. Only glibc has to be asked.
     """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    trim = getattr(library, "malloc_trim", None)
     while trim is not None:
-        await asyncio.sleep(TRIM_SECONDS)
+        await asyncio.sleep(every_seconds)
         await asyncio.to_thread(trim, 0)
 
 
@@ -369,7 +369,7 @@ async def main(settings: Settings, queues: Collection[str]) -> None:
                 settings.api_host, settings.worker_health_port, checks, {"circuits": built.guards.circuits}
             ),
             working(built, queues),
-            beside(trimming()),
+            beside(trimming(ctypes.CDLL(None))),
         ):
             if names.PAYOUTS in queues:
                 await sweeping(built)

@@ -1,5 +1,8 @@
 """The steps on payments against a provider that does what the test says, and a real database."""
 
+from collections.abc import Sequence
+
+import pytest
 from temporalio.testing import ActivityEnvironment
 from uuid_utils.compat import uuid7
 
@@ -7,7 +10,8 @@ from activities.payment import PaymentActivities
 from db.booking.place import place
 from db.payment import attempt
 from domain.ids import PaymentId
-from domain.payment import Checkout, CreatePayment, StartPayment
+from domain.money import Money
+from domain.payment import Checkout, CreatePayment, FactKind, PaymentFact, StartPayment
 from providers.gateway import Accounts, Opened, Order
 from tests.support.database import Databases
 from tests.support.dummy import Dummy
@@ -38,12 +42,31 @@ class Slow(Dummy):
         return await super().open_checkout(order, op_key=op_key)
 
 
-async def test_a_checkout_that_was_opened_twice_is_closed_but_for_the_written_one(
-    databases: Databases,
-) -> None:
+class Holding(Dummy):
+    """Holds so much (minor units) of what was asked for, whether its checkout is closed or not, until it is
+    told to let go.
+    """
+
+    def __init__(self, held_minor: int) -> None:
+        super().__init__()
+        self.held_minor, self.voided = held_minor, False
+
+    async def void(self, provider_ref: str, *, op_key: str) -> None:  # noqa: ARG002 - the protocol's
+        self.voided = True
+
+    async def fetch(self, payment_id: PaymentId, provider_ref: str) -> Sequence[PaymentFact]:
+        [fact] = await super().fetch(payment_id, provider_ref)
+        held = Money(minor=self.held_minor, currency=self.orders[provider_ref].amount.currency)
+        if self.voided:
+            return [fact.model_copy(update={"kind": FactKind.CANCELLED, "amount": None})]
+        return [fact.model_copy(update={"kind": FactKind.AUTHORIZED, "amount": held})]
+
+
+async def wish_to_pay(databases: Databases) -> CreatePayment:
+    """Place a booking, and write the wish to pay it over the dummy."""
     shop = await open_shop(databases.app)
     booking = (await place(databases.app, shop.placement())).booking
-    ask = CreatePayment(
+    return CreatePayment(
         tenant_id=booking.tenant_id,
         booking_id=booking.id,
         reference=booking.reference,
@@ -55,6 +78,12 @@ async def test_a_checkout_that_was_opened_twice_is_closed_but_for_the_written_on
             return_url="https://shop.example/back",
         ),
     )
+
+
+async def test_a_checkout_that_was_opened_twice_is_closed_but_for_the_written_one(
+    databases: Databases,
+) -> None:
+    ask = await wish_to_pay(databases)
     slow = Slow(databases, ask)
     steps = PaymentActivities(databases.payment, Accounts(slow), NoTeller())
 
@@ -62,3 +91,20 @@ async def test_a_checkout_that_was_opened_twice_is_closed_but_for_the_written_on
 
     assert checkout.payment_url == "https://dummy.example/2"
     assert slow.closed == {f"d_{ask.payment_id}"}
+
+
+@pytest.mark.parametrize("less", [0, 1])
+async def test_what_is_held_is_released_with_its_payment_whether_it_is_what_was_asked_for_or_less(
+    databases: Databases, less: int
+) -> None:
+    ask = await wish_to_pay(databases)
+    provider = Holding(ask.wish.amount.minor - less)
+    steps, run = (
+        PaymentActivities(databases.payment, Accounts(provider), NoTeller()),
+        ActivityEnvironment().run,
+    )
+    await run(steps.create_payment, ask)
+
+    await run(steps.return_payment, ask)
+
+    assert provider.voided

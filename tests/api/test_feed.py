@@ -13,6 +13,7 @@ from api.stream import told
 from domain import event
 from domain.event import Event
 from domain.ids import TenantId
+from tests.support.wait import PATIENCE_SECONDS
 
 
 class Events:
@@ -42,7 +43,8 @@ class Events:
 async def running(events: Events, every_seconds: float = 0.001) -> AsyncIterator[Feed]:
     feed = Feed(events.read, every_seconds=every_seconds)
     task = asyncio.create_task(feed.run())
-    yield feed
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        yield feed
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from api.waker import Waker
+from tests.support.wait import PATIENCE_SECONDS
 
 
 class Relay:
@@ -28,7 +29,8 @@ class Relay:
 async def running(relay: Relay) -> AsyncIterator[Waker]:
     waker = Waker(relay.notify)
     task = asyncio.create_task(waker.run())
-    yield waker
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        yield waker
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

@@ -9,7 +9,17 @@ from hypothesis import given, strategies as st
 
 from domain.ids import PaymentId
 from domain.money import Money
-from domain.payment import MOVES, FactKind, FactSource, PaymentFact, PaymentState, PaymentStatus, fold, reduce
+from domain.payment import (
+    MOVES,
+    FactKind,
+    FactSource,
+    PaymentFact,
+    PaymentReport,
+    PaymentState,
+    PaymentStatus,
+    fold,
+    reduce,
+)
 
 ASKED = Money(minor=4500, currency="EUR")
 PAYMENT = PaymentId(UUID("0198c0de-0000-7000-8000-000000000001"))
@@ -144,3 +154,24 @@ def test_a_later_word_never_lowers_a_stronger_one() -> None:
     captured = fold(ASKED, [fact(FactKind.CAPTURED, "ch_1", 4500)])
 
     assert reduce(captured, fact(FactKind.CANCELLED)).status is PaymentStatus.CAPTURED
+
+
+@pytest.mark.parametrize(
+    ("status", "captured_minor", "held"),
+    [
+        (PaymentStatus.AUTHORIZED, 0, True),
+        (PaymentStatus.CONFLICTED, 0, True),  # less was held than was asked for
+        (PaymentStatus.CONFLICTED, 1000, False),  # less was taken
+        (PaymentStatus.CAPTURED, 4500, False),
+        (PaymentStatus.CANCELLED, 0, False),
+        (PaymentStatus.PENDING, 0, False),
+    ],
+)
+def test_money_may_be_held_that_was_not_taken_whatever_its_amount(
+    status: PaymentStatus, captured_minor: int, held: bool
+) -> None:
+    report = PaymentReport(
+        payment_id=PAYMENT, status=status, currency="EUR", asked_minor=4500, captured_minor=captured_minor
+    )
+
+    assert report.may_be_held is held
