@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0  # longer each time: a crowd lets those come up whom it needs
 PATIENCE_SECONDS = 900.0  # only a test that fails waits this long
 ANSWER_SECONDS = 15.0
 KEY = "Idempotency-Key"
@@ -49,6 +49,7 @@ class Patient(httpx2.AsyncClient):
     async def _asked(
         self, method: str, url: Any, options: dict[str, Any], answers: list[str]
     ) -> httpx2.Response:
+        pause = PAUSE_SECONDS
         while True:
             try:
                 answer = await super().request(method, url, **options)
@@ -58,4 +59,5 @@ class Patient(httpx2.AsyncClient):
                 if answer.status_code < 500 and answer.status_code not in SOON:
                     return answer
                 answers.append(f"{answer.status_code} {answer.text}")
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -75,16 +75,13 @@ async def at_rest(stack: Stack) -> list[str]:
 async def undone(stack: Stack) -> list[str]:
     """List what is not at rest: rows, deliveries, runs. An aftercare that only waits for more is at rest."""
     found = [next(iter(row.values())) for row in await stack.rows(UNDONE, list(ENDS))]
-    found += [f"delivery of {each['type']} is due" for each in await stack.sandbox.deliveries() if _due(each)]
+    due = await stack.sandbox.deliveries("pending")
+    found += [f"delivery of {each['type']} is due" for each in due]
     async for run in stack.temporal.list_workflows("ExecutionStatus = 'Running'"):
         handle = stack.temporal.get_workflow_handle(run.id, run_id=run.run_id)
         if not run.id.startswith(AFTERCARE) or await _works(handle):
             found.append(f"{run.id} runs")
     return found
-
-
-def _due(delivery: dict[str, Any]) -> bool:
-    return bool(delivery["status"] == "pending")
 
 
 async def _works(handle: WorkflowHandle[Any, Any]) -> bool:

@@ -26,7 +26,7 @@ from devtools.postgres import Postgres, temporary_home
 from devtools.process import Process, Program
 from devtools.temporal import QUICK_TIMERS, Temporal
 from tests.crash import judge
-from tests.crash.buyer import Patient
+from tests.crash.buyer import PATIENCE_SECONDS, Patient
 from tests.crash.proxy import Cuts, Proxy
 from tests.crash.story import Ended
 from tests.crash.wire import Dialect, Grpc, Http, Postgres as PostgresWire
@@ -256,6 +256,7 @@ async def _outside(urls: Urls, ports: dict[str, int], links: "Links") -> AsyncIt
                     sandbox=account,
                     temporal=await connect(temporal_address),
                     faults=Faults(),
+                    patience_seconds=2 * PATIENCE_SECONDS,  # a buyer's own ends first, and says why
                 ),
                 buyer,
             )

@@ -220,9 +220,10 @@ class Account:
         """Have the captures of whoever paid last fail after all. Adyen's accounts alone."""
         await self._ask("POST", f"payments/{(await self.payments())[-1]['id']}/lose")
 
-    async def deliveries(self) -> list[dict[str, Any]]:
-        """List webhook deliveries with every attempt."""
-        found: list[dict[str, Any]] = await self._ask("GET", f"deliveries?account={self.key}")
+    async def deliveries(self, status: str = "") -> list[dict[str, Any]]:
+        """List webhook deliveries (those that stand so, if said), with every attempt."""
+        asked = f"deliveries?account={self.key}" + (f"&status={status}" if status else "")
+        found: list[dict[str, Any]] = await self._ask("GET", asked)
         return found
 
     async def mailbox(self) -> list[dict[str, Any]]:

@@ -85,6 +85,7 @@ class Stack:
     temporal: Client
     faults: Faults
     further: Sequence[Gateway] = ()  # adapters of the test's own
+    patience_seconds: float = PATIENCE_SECONDS  # of a client who is asked to come again
     _wishes: "list[asyncio.Task[httpx2.Response]]" = field(default_factory=list)
     _asks: asyncio.Lock = field(default_factory=asyncio.Lock)  # a connection answers one at a time
 
@@ -158,7 +159,7 @@ class Stack:
         """
         shop, key = shop or await self.shop(), uuid4().hex
         wish = partial(self.ask_to_book, shop, **{"key": key, **more})
-        return Booked.of(await answered(wish, what="an answer to the wish to book"))
+        return Booked.of(await self._answered(wish, what="an answer to the wish to book"))
 
     async def ask_to_pay(self, booking: Booked, *, key: str | None = None, **more: Any) -> httpx2.Response:
         """Send the wish to pay."""
@@ -171,7 +172,7 @@ class Stack:
     async def checkout(self, booking: Booked, *, key: str | None = None, **more: Any) -> dict[str, Any]:
         """Open a checkout; while the answer takes its time, ask again as any client does."""
         wish = partial(self.ask_to_pay, booking, key=key or uuid4().hex, **more)
-        answer = await answered(wish, what="an answer to the wish to pay")
+        answer = await self._answered(wish, what="an answer to the wish to pay")
         assert answer.status_code == 201, answer.text
         told: dict[str, Any] = answer.json()
         return told
@@ -210,7 +211,7 @@ class Stack:
     async def read(self, booking: Booked) -> dict[str, Any]:
         """Read the booking as its buyer sees it."""
         look = partial(self.http.get, f"/api/v1/bookings/{booking.id}", headers=bearer(booking.token))
-        answer = await answered(look, what="the booking")
+        answer = await self._answered(look, what="the booking")
         assert answer.status_code == 200, answer.text
         seen: dict[str, Any] = answer.json()
         return seen
@@ -251,6 +252,15 @@ class Stack:
         await eventually(lambda: _is_known(handle), what=workflow_id)
         return await handle.result()
 
+    async def _answered(self, ask: Callable[[], Awaitable[httpx2.Response]], *, what: str) -> httpx2.Response:
+        """Send a wish, the same again as long as a client has to, and give the answer."""
+
+        async def look() -> httpx2.Response | None:
+            answer = await ask()
+            return None if answer.status_code in ASK_AGAIN else answer
+
+        return await eventually(look, what=what, seconds=self.patience_seconds)
+
     async def value(self, sql: str, *values: Any) -> Any:
         """Ask the database for one value, as a judge who may see everything."""
         async with self._asks:
@@ -260,16 +270,6 @@ class Stack:
         """Ask the database for rows, as a judge who may see everything."""
         async with self._asks:
             return [dict(row) for row in await self.judge.fetch(sql, *values)]
-
-
-async def answered(ask: Callable[[], Awaitable[httpx2.Response]], *, what: str) -> httpx2.Response:
-    """Send a wish, the same again as long as a client has to, and give the answer."""
-
-    async def look() -> httpx2.Response | None:
-        answer = await ask()
-        return None if answer.status_code in ASK_AGAIN else answer
-
-    return await eventually(look, what=what)
 
 
 async def _is_known(handle: WorkflowHandle[Any, Any]) -> bool:
