@@ -17,8 +17,9 @@ from db.session import Connection, Record
 from domain import event as types, ledger as books, payment as rules
 from domain.case import CaseKind
 from domain.ids import BookingId, LinkId, PaymentId, TenantId, derived
+from domain.instrument import instrument
 from domain.money import Money
-from domain.payment import FactKind, PaymentFact, PaymentReport, PaymentState, PaymentStatus, instrument
+from domain.payment import FactKind, PaymentFact, PaymentReport, PaymentState, PaymentStatus
 from domain.refusal import Unknown
 from domain.settlement import Consequence, News, may_mean
 from domain.split import in_proportion

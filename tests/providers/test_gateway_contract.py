@@ -6,17 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.ids import PaymentId
+from domain.instrument import instrument
 from domain.money import Money
-from domain.payment import (
-    Closing,
-    FactKind,
-    FactSource,
-    PaymentFact,
-    PaymentStatus,
-    RiskResult,
-    fold,
-    instrument,
-)
+from domain.payment import Closing, FactKind, FactSource, PaymentFact, PaymentStatus, RiskResult, fold
 from domain.split import Portion
 from providers.gateway import NotExecuted, NotFound, Order, RefundStatus, Refused, StateConflict, WebhookEvent
 from tests.providers.conftest import DESKS, Desk, MakeOrder, desks, key_of

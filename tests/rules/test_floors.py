@@ -18,7 +18,7 @@ NOUNS = {
     "user", "channel", "method", "link", "intent", "transaction", "passenger", "consent", "checkout",
     "billing", "country", "report", "case", "schema", "decline", "limit", "block", "standing", "due",
     "settlement", "authorization", "flight", "route", "registry", "delivery", "dispute", "transfer", "books",
-    "split", "bank",
+    "split", "bank", "instrument",
 }  # fmt: skip
 PLUMBING = {
     "domain": {"ids", "money", "refusal", "value"},
