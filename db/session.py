@@ -52,7 +52,7 @@ SHOW = "select set_config('app.shown', $1, true)"
 
 # Who follows bookings listens here, and is told their ids, in hexadecimal digits.
 FOLLOWERS = "holdfast_followers"
-TELL = "select pg_notify($1, $2)"
+TELL = "; notify {channel}, '{bookings}'"
 # What is told is at most 8,000 bytes long; of more bookings nobody is told, they are looked at all the same.
 TOLD_AT_ONCE = 200
 # A lost connection to listen on is made anew after this long.
@@ -144,15 +144,13 @@ class Database:
             try:
                 await connection.execute(begin)
                 yield connection
-                await connection.execute("commit")
+                await connection.execute("commit" + _news_of(connection))
             except asyncpg.InternalClientError:
                 _drop(connection)  # the driver has lost its place: nothing it says counts any more
                 raise
             except BaseException:
                 await _undo(connection)
                 raise
-            else:
-                await _tell_followers(connection)
             finally:
                 _news.pop(connection, None)
 
@@ -214,17 +212,14 @@ def may_have_happened(error: BaseException) -> bool:
     return is_outage(error) and not isinstance(error, _UNDONE)
 
 
-async def _tell_followers(connection: Connection) -> None:
-    """Tell who follows what was committed. They look by themselves, later, for what is not told here.
+def _news_of(connection: Connection) -> str:
+    """Write what tells who follows what is committed, in the round trip of the commit. They look by
+    themselves, later, for what is not told here.
 
-    Not in the transaction: all commits that tell something would queue for one lock.
+    A transaction of its own, behind that one: else all commits that tell something would queue for one lock.
     """
-    if bookings := _news.get(connection):
-        told = " ".join(sorted(booking.hex for booking in bookings)[:TOLD_AT_ONCE])
-        try:
-            await connection.execute(TELL, FOLLOWERS, told)
-        except Exception:  # noqa: BLE001 - what was to be done is done
-            _drop(connection)
+    bookings = " ".join(sorted(booking.hex for booking in _news.get(connection, ()))[:TOLD_AT_ONCE])
+    return TELL.format(channel=FOLLOWERS, bookings=bookings) if bookings else ""
 
 
 async def _listen_once(url: str, channel: str, hear: Callable[[str], None]) -> None:
