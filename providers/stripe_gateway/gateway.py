@@ -217,11 +217,13 @@ class StripeGateway:
             session = await self._session(provider_ref)
             told.append(fact.session_standing(heard, session))
             intent = session["payment_intent"]
+            charges = await self._charges(intent["id"]) if intent else []
         else:
-            intent = await self._intent(provider_ref)
+            intent, charges = await self._tried(provider_ref)
         if intent:
             told += [fact.decline(heard, intent), fact.standing(heard, intent)]
-            told += [each async for each in self._tries(heard, intent)]
+            for charge in charges:
+                told += await self._try(heard, intent, charge)
         return list({(each.kind, each.operation): each for each in told if each}.values())
 
     async def refund(
@@ -301,19 +303,29 @@ class StripeGateway:
             return await self._close_session(session["id"])
         raise NotExecuted("still_open")
 
-    async def _tries(self, heard: Heard, intent: Json) -> AsyncIterator[PaymentFact | None]:
-        """Tell of every charge of an intent and of what became of its refunds."""
-        params: Json = {"payment_intent": intent["id"], "expand": ["data.refunds"]}
-        async for charge in self._each("fetch", self._stripe.charges.list_async, params):
-            if charge["id"] == fact.id_of(intent["latest_charge"]) and charge["status"] != "failed":
-                yield fact.standing(heard, intent, charge)
-            yield fact.declined_charge(heard, intent, charge)
-            refunds = charge.get("refunds") or {"data": [], "has_more": False}
-            if refunds["has_more"]:
-                listed = self._each("fetch", self._stripe.refunds.list_async, {"charge": charge["id"]})
-                refunds["data"] = [each async for each in listed]
-            for refund in refunds["data"]:
-                yield fact.refund(heard, refund)
+    async def _try(self, heard: Heard, intent: Json, charge: Json) -> list[PaymentFact | None]:
+        """Tell of one charge of an intent and of what became of its refunds."""
+        told = [fact.declined_charge(heard, intent, charge)]
+        if charge["id"] == fact.id_of(intent["latest_charge"]) and charge["status"] != "failed":
+            told.append(fact.standing(heard, intent, charge))
+        refunds = charge.get("refunds") or {"data": [], "has_more": False}
+        if refunds["has_more"]:
+            listed = self._each("fetch", self._stripe.refunds.list_async, {"charge": charge["id"]})
+            refunds["data"] = [each async for each in listed]
+        return [*told, *(fact.refund(heard, refund) for refund in refunds["data"])]
+
+    async def _tried(self, intent_id: str) -> tuple[Json, list[Json]]:
+        """Give an intent and every charge of it: one answer holds both, once there is a charge."""
+        charges = await self._charges(intent_id)
+        if charges:
+            return charges[0]["payment_intent"], charges
+        intent = await self._intent(intent_id)
+        return intent, await self._charges(intent_id) if intent["latest_charge"] else []
+
+    async def _charges(self, intent_id: str) -> list[Json]:
+        """List the charges of an intent, the newest first, each with its refunds and the intent as it is."""
+        params: Json = {"payment_intent": intent_id, "expand": ["data.refunds", "data.payment_intent"]}
+        return [each async for each in self._each("fetch", self._stripe.charges.list_async, params)]
 
     async def _paid_intent(self, provider_ref: str) -> Json | None:
         if not _is_session(provider_ref):
