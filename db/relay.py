@@ -1,8 +1,7 @@
 """What is due, across tenants: leased, told, marked.
 
 A lease moves `next_at` on, further each time, and is committed before anybody is told; who dies in between
-leaves a lease that runs out. Two relays never lease the same row at once (skip locked). Marking is done with
-the tenant set.
+leaves a lease that runs out. Two relays never lease the same row at once (skip locked).
 """
 
 from collections.abc import Collection, Sequence
@@ -51,7 +50,9 @@ returning w.id, w.provider, w.account, w.event_id, w.kind, w.body, w.attempts, w
 """
 
 NOTICES_TOLD = """
-update notices set told_at = now() where tenant_id = $1 and id = any($2) and told_at is null
+update notices n set told_at = now()
+  from unnest($1::uuid[], $2::uuid[]) as told (tenant_id, id)
+ where n.tenant_id = told.tenant_id and n.id = told.id and n.told_at is null
 """
 
 EVENT_TOLD = """
@@ -159,9 +160,10 @@ async def lease_notices(connection: Connection, *, limit: int, lease: timedelta)
     return [SendNotice(tenant_id=row["tenant_id"], notice_id=row["id"]) for row in rows]
 
 
-async def notices_told(connection: Connection, tenant_id: TenantId, notices: Sequence[NoticeId]) -> None:
+async def notices_told(connection: Connection, notices: Sequence[SendNotice]) -> None:
     """Note that the sending of these notices has begun."""
-    await connection.execute(NOTICES_TOLD, tenant_id, notices)
+    tenants, ids = [notice.tenant_id for notice in notices], [notice.notice_id for notice in notices]
+    await connection.execute(NOTICES_TOLD, tenants, ids)
 
 
 async def lease_events(connection: Connection, *, limit: int, lease: timedelta) -> list[Event]:
@@ -178,7 +180,7 @@ async def event_told(
     tenant_id: TenantId | None = None,
     payment_id: PaymentId | None = None,
 ) -> None:
-    """Close an event: `processed` or `ignored`, and whose payment it was about: that tenant must be set."""
+    """Close an event: `processed` or `ignored`, and whose payment it was about."""
     await connection.execute(EVENT_TOLD, event_id, status, cause, tenant_id, payment_id)
 
 

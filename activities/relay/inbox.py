@@ -76,7 +76,7 @@ class Inbox:
         if verdict.again:
             await self._put_off(event, verdict)
             return
-        async with self._for(verdict.tenant_id) as connection:
+        async with self._for(verdict.tenant_id) if event.tried else self.database.alone() as connection:
             await due.event_told(
                 connection,
                 event.id,

@@ -56,9 +56,9 @@ class Relay:
         async with self.database.alone() as connection:
             requests = await due.lease_bookings(connection, limit=BATCH, lease=LEASE, grace=self.grace)
         told, untold = await tell_each(requests, self.sagas.begin)
-        for tenant_id, begun in by_tenant(told):
-            async with self.database.tenant(tenant_id) as connection:
-                await end.mark_told(connection, tenant_id, [request.booking_id for request in begun])
+        if told:
+            async with self.database.alone() as connection:
+                await end.mark_told(connection, told)
         RELAY_TOLD.labels("booking").inc(len(told))
         if untold:
             async with self.database.across() as connection:
@@ -71,9 +71,9 @@ class Relay:
         async with self.database.alone() as connection:
             requests = await run.lease(connection, limit=BATCH, lease=LEASE)
         told, untold = await tell_each(requests, self.sagas.refund)
-        for tenant_id, begun in by_tenant(told):
-            async with self.database.tenant(tenant_id) as connection:
-                await run.told(connection, tenant_id, [request.refund_id for request in begun])
+        if told:
+            async with self.database.alone() as connection:
+                await run.told(connection, told)
         RELAY_TOLD.labels("refund").inc(len(told))
         if untold:
             async with self.database.across() as connection:
@@ -86,9 +86,9 @@ class Relay:
         async with self.database.alone() as connection:
             owed = await due.lease_notices(connection, limit=BATCH, lease=LEASE)
         told, untold = await tell_each(owed, self.sagas.notify)
-        for tenant_id, begun in by_tenant(told):
-            async with self.database.tenant(tenant_id) as connection:
-                await due.notices_told(connection, tenant_id, [notice.notice_id for notice in begun])
+        if told:
+            async with self.database.alone() as connection:
+                await due.notices_told(connection, told)
         RELAY_TOLD.labels("notice").inc(len(told))
         if untold:
             async with self.database.across() as connection:

@@ -1,5 +1,7 @@
 """The other ends of a booking, and what refunds mean for it."""
 
+from collections.abc import Sequence
+
 from db import case, event, notice, ticket
 from db.event import Told
 from db.inventory import sale
@@ -8,6 +10,7 @@ from domain import event as types
 from domain.aftercare import LateMoney
 from domain.booking import (
     OPEN,
+    BookingRequest,
     BookingStatus,
     EndBooking,
     Ended,
@@ -127,8 +130,9 @@ update bookings set status = 'refunded', ended_at = coalesce(ended_at, now())
 """
 
 TOLD_TEMPORAL = """
-update bookings set saga_started_at = now()
- where tenant_id = $1 and id = any($2) and saga_started_at is null
+update bookings b set saga_started_at = now()
+  from unnest($1::uuid[], $2::uuid[]) as told (tenant_id, id)
+ where b.tenant_id = told.tenant_id and b.id = told.id and b.saga_started_at is null
 """
 
 
@@ -221,6 +225,7 @@ async def _refunded(connection: Connection, tenant_id: TenantId, booking_id: Boo
     return True
 
 
-async def mark_told(connection: Connection, tenant_id: TenantId, booking_ids: list[BookingId]) -> None:
+async def mark_told(connection: Connection, bookings: Sequence[BookingRequest]) -> None:
     """Note that Temporal knows of these bookings, so that the relay need not tell it."""
-    await connection.execute(TOLD_TEMPORAL, tenant_id, booking_ids)
+    tenants, ids = [booking.tenant_id for booking in bookings], [booking.booking_id for booking in bookings]
+    await connection.execute(TOLD_TEMPORAL, tenants, ids)

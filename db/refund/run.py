@@ -21,7 +21,11 @@ update refunds r set next_at = now() + $2::interval * 2 ^ least(r.tellings, 6), 
 returning r.tenant_id, r.booking_id, r.payment_id, r.id as refund_id, r.reference, r.amount_minor, r.currency
 """
 
-TOLD = "update refunds set told_at = now() where tenant_id = $1 and id = any($2) and told_at is null"
+TOLD = """
+update refunds r set told_at = now()
+  from unnest($1::uuid[], $2::uuid[]) as told (tenant_id, id)
+ where r.tenant_id = told.tenant_id and r.id = told.id and r.told_at is null
+"""
 
 TELL_ANEW = """
 update refunds set told_at = null, next_at = now() where tenant_id = $1 and id = $2 and n is not null
@@ -49,9 +53,10 @@ async def lease(connection: Connection, *, limit: int, lease: timedelta) -> list
     return [_request(row) for row in await connection.fetch(LEASE, limit, lease)]
 
 
-async def told(connection: Connection, tenant_id: TenantId, refunds: Sequence[RefundId]) -> None:
+async def told(connection: Connection, refunds: Sequence[RefundRequest]) -> None:
     """Note that Temporal knows of these refunds."""
-    await connection.execute(TOLD, tenant_id, refunds)
+    tenants, ids = [refund.tenant_id for refund in refunds], [refund.refund_id for refund in refunds]
+    await connection.execute(TOLD, tenants, ids)
 
 
 async def put_back(connection: Connection, soon: timedelta, refunds: Sequence[RefundId]) -> None:

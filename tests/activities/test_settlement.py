@@ -350,6 +350,6 @@ async def give_back(databases: Databases, booking: Booking, payment_id: PaymentI
     )
     async with databases.payment.tenant(booking.tenant_id) as connection:
         refund = await intent.ask(connection, ask)
-        await run.told(connection, booking.tenant_id, [refund.id])
+        await run.told(connection, [refund.request(booking.tenant_id)])
         status = RefundStatus.COMPLETED
         await outcome.answered(connection, booking.tenant_id, refund.id, provider_ref="re_1", status=status)

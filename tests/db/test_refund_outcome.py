@@ -12,7 +12,7 @@ from db import event
 from db.booking.read import Booking
 from db.refund import read as refunds, run
 from domain.booking import BookingStatus
-from domain.ids import PaymentId, RefundId
+from domain.ids import PaymentId
 from domain.payment import FactKind, PaymentFact
 from domain.refund import RefundRequest, RefundStatus
 from tests.db.test_refund import (
@@ -246,9 +246,9 @@ async def leased(databases: Databases) -> list[RefundRequest]:
         return await run.lease(connection, limit=10, lease=timedelta(minutes=1))
 
 
-async def told(databases: Databases, booking: Booking, *refunds: RefundId) -> None:
-    async with databases.relay.tenant(booking.tenant_id) as connection:
-        await run.told(connection, booking.tenant_id, refunds)
+async def told(databases: Databases, *refunds: RefundRequest) -> None:
+    async with databases.relay.alone() as connection:
+        await run.told(connection, refunds)
 
 
 async def test_the_relay_begins_each_refund_once_and_again_when_it_has_failed_after_all(
@@ -262,13 +262,13 @@ async def test_the_relay_begins_each_refund_once_and_again_when_it_has_failed_af
     async with databases.relay.across() as connection:
         await run.put_back(connection, timedelta(0), [asked.id])
     assert len(await leased(databases)) == 1
-    await told(databases, booking, asked.id)
+    await told(databases, asked.request(booking.tenant_id))
     await answered(databases, booking, asked, RefundStatus.COMPLETED)
     assert await leased(databases) == []
 
     failed = desk(booking, payment_id, FactKind.REFUND_FAILED, label=asked.id)
     await record(databases, booking, payment_id, failed)
     assert len(await leased(databases)) == 1
-    await told(databases, booking, asked.id)
+    await told(databases, asked.request(booking.tenant_id))
     await record(databases, booking, payment_id, failed)
     assert await leased(databases) == []

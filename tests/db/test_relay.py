@@ -74,12 +74,14 @@ async def test_two_relays_at_once_lease_different_bookings(databases: Databases)
 
 
 async def test_a_booking_that_temporal_knows_of_is_not_due(databases: Databases) -> None:
-    shop, booking = await placed(databases)
-    for database in (databases.app, databases.relay):
-        async with database.tenant(shop.tenant_id) as connection:
-            await mark_told(connection, shop.tenant_id, [booking.id])
+    _, booking = await placed(databases)
+    async with databases.relay.alone() as connection:
+        await mark_told(connection, [booking.request(grace=GRACE)])
+        await mark_told(connection, [booking.request(grace=GRACE)])
+        seen = await connection.fetchval("select count(*) from bookings")
 
     assert await lease(databases) == []
+    assert seen == 0, "what was told is its tenant's alone"
 
 
 async def test_the_owner_of_a_fact_is_found_with_its_state(databases: Databases) -> None:
@@ -168,9 +170,11 @@ async def test_an_event_that_was_told_belongs_to_the_tenant_of_its_payment(datab
     await store(databases, delivery("evt_1"))
     [found] = await leased_events(databases)
 
-    async with databases.relay.tenant(shop.tenant_id) as connection:
+    async with databases.relay.alone() as connection:
         await relay.event_told(connection, found.id, status="processed", tenant_id=shop.tenant_id)
+        seen = await connection.fetchval("select count(*) from webhook_events")
 
+    assert seen == 0
     await run_out(databases, "webhook_events")
     assert await leased_events(databases) == []
     async with databases.payment.tenant(shop.tenant_id) as connection:
@@ -237,9 +241,11 @@ async def claim(databases: Databases, ask: SendNotice) -> notice.Notice:
 async def test_an_owed_notice_is_leased_and_told_once(databases: Databases) -> None:
     ask = await owed(databases)
 
-    async with databases.relay.tenant(ask.tenant_id) as connection:
-        await relay.notices_told(connection, ask.tenant_id, [ask.notice_id])
+    async with databases.relay.alone() as connection:
+        await relay.notices_told(connection, [ask])
+        seen = await connection.fetchval("select count(*) from notices")
 
+    assert seen == 0
     await run_out(databases, "notices")
     async with databases.relay.across() as connection:
         assert await relay.lease_notices(connection, limit=10, lease=LEASE) == []
