@@ -20,8 +20,10 @@ def ordered(moment: Moment, *words: str) -> Cut:
     return Cut(Seen(LINK, words), moment, strike=lambda: None)
 
 
+@pytest.mark.parametrize("end", ["commit", "commit; notify listeners, 'news'", ""])
 @pytest.mark.parametrize("moment", Moment)
-async def test_a_commit_is_cut(cluster: Cluster, urls: Urls, moment: Moment) -> None:
+async def test_a_commit_is_cut(cluster: Cluster, urls: Urls, moment: Moment, end: str) -> None:
+    """Also one with which something else is asked, and that of a statement without a transaction."""
     cut = ordered(moment, "commit", "insert into marks", "the mark")
     cuts = Cuts()
     proxy = Proxy(LINK, cluster.server.port, Postgres, cuts)
@@ -34,9 +36,11 @@ async def test_a_commit_is_cut(cluster: Cluster, urls: Urls, moment: Moment) -> 
         with cuts.order(cut):
             heard = True
             try:
-                await connection.execute("begin")
+                if end:
+                    await connection.execute("begin")
                 await connection.execute("insert into marks values ($1)", "the mark")
-                await connection.execute("commit")
+                if end:
+                    await connection.execute(end)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 heard = False
         connection.terminate()

@@ -82,16 +82,19 @@ def _length_of_message(data: bytes) -> int | None:
 
 
 class Postgres(Dialect):
-    """PostgreSQL's protocol 3 without TLS: a COMMIT bears the statements of its transaction."""
+    """PostgreSQL's protocol 3 without TLS: a COMMIT bears the statements of its transaction, and a statement
+    that is one by itself bears the same words.
+    """
 
     def __init__(self) -> None:
         self._asking, self._answering, self._begun = b"", b"", False
         self._statements: dict[bytes, str] = {}
         self._transaction: list[str] = []
+        self._inside, self._alone = False, False  # of a transaction; a statement without one
         self._committing: str | None = None
 
     def asked(self, data: bytes) -> Iterator[Piece]:
-        """Give messages; the COMMIT bears words."""
+        """Give messages; what commits bears words."""
         self._asking += data
         while message := self._next_asked():
             yield Piece(message, self._read(message))
@@ -113,17 +116,21 @@ class Postgres(Dialect):
         elif kind == b"B":
             _, name, values = body.split(b"\0", 2)
             self._transaction += [self._statements.get(name, ""), _text(values)]
+            if not self._inside:
+                self._alone = True
+                return self._told("commit")
         elif kind == b"Q":
             return self._told(_text(body.rstrip(b"\0")))
         return None
 
     def _told(self, command: str) -> str | None:
         if command.startswith(("begin", "rollback")):
-            self._transaction = []
+            self._transaction, self._inside = [], command.startswith("begin")
         self._transaction.append(command)
-        if command != "commit":
+        if not command.startswith("commit"):
             return None
         self._committing = "\n".join(self._transaction)
+        self._transaction, self._inside = [], False
         return self._committing
 
     def answered(self, data: bytes) -> Iterator[Piece]:
@@ -131,8 +138,9 @@ class Postgres(Dialect):
         self._answering += data
         while (size := _length_after(self._answering, 1)) is not None:
             message, self._answering = self._answering[:size], self._answering[size:]
-            committed = message[:1] == b"C" and message[5:] == b"COMMIT\0"
+            committed = message[:1] == b"C" and (self._alone or message[5:] == b"COMMIT\0")
             yield Piece(message, self._committing if committed else None)
+            self._alone = self._alone and message[:1] not in (b"C", b"Z")
 
 
 def _length_after(data: bytes, start: int) -> int | None:
