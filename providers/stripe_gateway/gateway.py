@@ -266,7 +266,7 @@ class StripeGateway:
         """List the events that say something of money; Stripe keeps them for thirty days."""
         params: Any = {
             "created": {"gte": int(since.timestamp())},
-            "types": sorted({*fact.TELLS, *webhook.DISPUTES}),
+            "types": sorted(webhook.TOLD),
             "limit": most,
         }
         if onward:

@@ -24,6 +24,8 @@ DISPUTES = frozenset(
     f"charge.dispute.{what}"
     for what in ("created", "updated", "funds_withdrawn", "funds_reinstated", "closed")
 )
+# What an event has to be about for somebody to be told.
+TOLD = DISPUTES | TELLS.keys()
 
 
 def verify(
