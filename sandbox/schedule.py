@@ -1,6 +1,7 @@
 """What happens later by itself: checkouts that end, refunds that arrive, holds that lapse."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 
@@ -61,7 +62,6 @@ class Schedule:
             self.run_due()
             row = self.world.store.db.execute("SELECT MIN(due) FROM jobs WHERE due IS NOT NULL").fetchone()
             wait = None if row[0] is None else max(0.0, row[0] - self.world.clock.wall())
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()

@@ -48,6 +48,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
     seq INTEGER PRIMARY KEY, account TEXT NOT NULL, event TEXT NOT NULL, type TEXT NOT NULL,
     endpoint TEXT NOT NULL, status TEXT NOT NULL, due REAL, trick TEXT NOT NULL, log TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due) WHERE status = 'pending';
+CREATE INDEX IF NOT EXISTS deliveries_held ON deliveries (endpoint) WHERE status = 'held';
 CREATE INDEX IF NOT EXISTS deliveries_of_event ON deliveries (event);
 CREATE INDEX IF NOT EXISTS deliveries_of_account ON deliveries (account, seq);
 CREATE TABLE IF NOT EXISTS faults (

@@ -5,6 +5,7 @@ for the receiver has not travelled in time with the account.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import sqlite3
@@ -17,7 +18,7 @@ import aiohttp
 from sandbox.event import Endpoint, Event
 from sandbox.identifier import derive
 from sandbox.record import Json, NotFound
-from sandbox.work import Packer, Teller, World
+from sandbox.work import Teller, World
 
 log = logging.getLogger("sandbox.webhook")
 
@@ -82,10 +83,9 @@ class Deliverer:
         return max(0.0, float(row["due"]) - now)
 
     async def _wait(self, seconds: float | None) -> None:
-        try:
-            await asyncio.wait_for(self._wake.wait(), seconds)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
 
     def _landed(self, seq: int, task: asyncio.Task[None]) -> None:
         self._flying.pop(seq, None)
@@ -99,18 +99,18 @@ class Deliverer:
     def _together(self, first: sqlite3.Row, due: Sequence[sqlite3.Row]) -> list[Json]:
         """Return what goes out with a delivery: more for the same endpoint, where the provider packs."""
         account = self.world.account_by_id(first["account"])
-        teller = None if account is None else self.world.tellers[account.provider]
-        if not isinstance(teller, Packer) or _is_forged(first) or not teller.packs(first["type"]):
+        packer = None if account is None else self.world.packers.get(account.provider)
+        if packer is None or _is_forged(first) or not packer.packs(first["type"]):
             return [dict(first)]
         alike = [
             each
             for each in due
             if each["endpoint"] == first["endpoint"]
             and each["seq"] not in self._flying
-            and teller.packs(each["type"])
+            and packer.packs(each["type"])
             and not _is_forged(each)
         ]
-        return [dict(each) for each in alike[: teller.most_at_once]]
+        return [dict(each) for each in alike[: packer.most_at_once]]
 
     async def _deliver(self, http: aiohttp.ClientSession, rows: Sequence[Json]) -> None:
         """Make one attempt to deliver these, which go to the same endpoint."""
@@ -125,13 +125,17 @@ class Deliverer:
             for row in rows:
                 self._end(row, "gone", note)
             return
-        teller = self.world.tellers[account.provider]
-        body, headers = _written(teller, endpoint, events, json.loads(rows[0]["trick"]), int(note["at"]))
+        teller, packer = self.world.tellers[account.provider], self.world.packers.get(account.provider)
+        secret, stamp = _signing(endpoint, json.loads(rows[0]["trick"]), int(note["at"]))
+        bodies = [event.body.encode() for event in events]
+        body = bodies[0] if packer is None else packer.packed(bodies, secret=secret)
+        headers = teller.signed(endpoint, body, secret=secret, stamp=stamp)
         taken = await self._posted(http, teller, endpoint.url, body, headers, note)
-        for row in rows:
-            self._end(row, "delivered" if taken else "failed", note, teller.retry_seconds)
-        if taken:
-            self._let_follow(rows[-1])
+        with self.world.store.transaction():
+            for row in rows:
+                self._end(row, "delivered" if taken else "failed", note, teller.retry_seconds)
+            if taken:
+                self._let_follow(rows[-1])
 
     async def _posted(
         self,
@@ -174,18 +178,14 @@ class Deliverer:
         )
 
 
-def _written(
-    teller: Teller, endpoint: Endpoint, events: Sequence[Event], trick: Json, stamp: int
-) -> tuple[bytes, Mapping[str, str]]:
-    """Return body and headers of one attempt, signed as it should be or as a fault has it."""
+def _signing(endpoint: Endpoint, trick: Json, stamp: int) -> tuple[str, int]:
+    """Return secret and stamp that an attempt is signed with, as it should be or as a fault has it."""
     secret = endpoint.secret
     if trick.get("kind") == "webhook_stale":
         stamp -= int(trick.get("seconds", 3600))
     if trick.get("kind") == "webhook_wrong_secret":
         secret = _foreign(secret)
-    bodies = [event.body.encode() for event in events]
-    body = teller.packed(bodies, secret=secret) if isinstance(teller, Packer) else bodies[0]
-    return body, teller.signed(endpoint, body, secret=secret, stamp=stamp)
+    return secret, stamp
 
 
 def _is_forged(row: sqlite3.Row) -> bool:

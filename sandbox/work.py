@@ -185,6 +185,7 @@ class World:
         self.offset = float(store.meta("offset", "0"))
         self.faces: dict[str, Face] = {}
         self.tellers: dict[str, Teller] = {}
+        self.packers: dict[str, Packer] = {}
         self.faults = Faults(store)
         self.stirred: Callable[[], None] = lambda: None
         self.smtp_port: int | None = None
@@ -197,6 +198,8 @@ class World:
         self.faces[face.provider] = face
         if isinstance(face, Teller):
             self.tellers[face.provider] = face
+        if isinstance(face, Packer):
+            self.packers[face.provider] = face
 
     def request_id(self) -> str:
         """Return an id for a request; differs after every restart."""
