@@ -94,6 +94,7 @@ def main() -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=2,
         timeout_keep_alive=75,  # longer than callers keep idle connections, or they meet a closed door
     )

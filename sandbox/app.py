@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -115,6 +116,7 @@ class Sandbox:
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         parts = [part for part in (self.schedule, self.deliverer, self.smtp) if part]
         tasks = [asyncio.create_task(part.run()) for part in parts]
+        gc.freeze()  # what exists by now lives as long as the process: no collection looks at it again
         yield
         for task in tasks:
             task.cancel()
