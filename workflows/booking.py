@@ -5,6 +5,7 @@ booking overlap and their order is decided in one place.
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import NoReturn
 from uuid import UUID
 
@@ -33,6 +34,9 @@ from workflows.deadline import Deadline
 from workflows.payment import Payments
 from workflows.saga import CANCELLED, EXPIRED, Saga, given_up, reason, regardless
 from workflows.wish import FATAL, Errand, Wish, answered
+
+# How long a payment waits about which nobody could be asked, unless there is news before.
+ASK_AGAIN = timedelta(minutes=1)
 
 
 @workflow.defn(name="BookingWorkflow")
@@ -83,10 +87,24 @@ class BookingWorkflow:
 
     async def paid_or_given_up_or_over(self) -> None:
         while not self.checkouts.settled:
-            await workflow.wait_condition(lambda: self.has_work() or self.is_too_long())
+            await self.work_or_too_long()
             if not self.has_work():
                 self.begin_anew()
             await self.act()
+
+    async def work_or_too_long(self) -> None:
+        """Wait for something to do. What nobody could be asked about is asked about again: it may be written
+        down by an asking whose answer was lost, and then no sweep tells of it anew.
+        """
+        pause = ASK_AGAIN if self.payments.unanswered else None
+        try:
+            await workflow.wait_condition(
+                lambda: self.has_work() or self.is_too_long(),
+                timeout=pause,
+                timeout_summary="until the provider is asked again" if pause else None,
+            )
+        except TimeoutError:
+            self.payments.unanswered.clear()
 
     def has_work(self) -> bool:
         told = self.payments.news or self.payments.to_check

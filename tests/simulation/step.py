@@ -50,13 +50,17 @@ class Steps:
                 return Attempt(self, what, method)
         raise LookupError(f"nobody in tests/simulation/world does the step {what.step}: write it as a method")
 
+    def leave(self, away: timedelta, *, foreign: bool) -> None:
+        """Let the provider, else the database, be away for so long."""
+        self._back[foreign] = self.clock.now + away
+
     def check_there(self, step: str) -> None:
         """Make sure that whom the step needs is there. Raises Outage."""
         foreign = step in FOREIGN
         if foreign and self.faults.strike(Fault.PROVIDER_AWAY, 0.2):
-            self._back[foreign] = self.clock.now + self.faults.between(30, 7_200)
+            self.leave(self.faults.between(30, 7_200), foreign=foreign)
         if not foreign and self.faults.strike(Fault.DATABASE_AWAY, 0.2):
-            self._back[foreign] = self.clock.now + self.faults.between(3, 120)
+            self.leave(self.faults.between(3, 120), foreign=foreign)
         if self.clock.now < self._back[foreign]:
             raise Outage(Fault.PROVIDER_AWAY if foreign else Fault.DATABASE_AWAY)
 

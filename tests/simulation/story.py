@@ -67,8 +67,8 @@ class Story:
         self.faults = Faults(self.clock, self.chance, self._allowed())
         capacity = self.chance.choice([1, 1, 2, 3])
         self.world = World(self.clock, self.faults, capacity=plot.capacity or capacity)
-        steps = Steps(self.world.doers, self.clock, self.faults)
-        self.engine = Engine(self.clock, self.faults, kinds, steps)
+        self.steps = Steps(self.world.doers, self.clock, self.faults)
+        self.engine = Engine(self.clock, self.faults, kinds, self.steps)
         self.relay = self.world.teller = Relay(self.clock, self.faults, self.world, self.engine)
 
     def tell(self) -> "Story":

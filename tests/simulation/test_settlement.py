@@ -65,3 +65,18 @@ def test_what_lapses_at_the_bank_ends_the_wait_that_was_put_off_for_it() -> None
     story.clock.run(timedelta(seconds=30))
 
     assert story.booking.status is BookingStatus.FAILED
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_payment_about_which_nobody_could_be_asked_is_asked_about_again_before_the_hold_ends(
+    seed: int,
+) -> None:
+    story = Story(seed, Plot((), Manner.PAYS, 1, 1))
+    story.begin()
+    while not any(each.charged for each in story.world.provider.checkouts.values()):
+        story.clock.run(timedelta(milliseconds=5))
+
+    story.steps.leave(timedelta(minutes=3), foreign=True)
+    story.clock.run(timedelta(minutes=5))
+
+    assert story.booking.status is BookingStatus.CONFIRMED
