@@ -1,7 +1,7 @@
 """Routes that are asked thousands of times a second: what they need is put in order once, not each time.
 
-FastAPI walks the tree of a route's dependencies at every request, each node as often as it is named; for the
-two routes that carry the load that cost more than their work. Declarations stay FastAPI's own, and so do the
+FastAPI walks the tree of a route's dependencies at every request, each node as often as it is named; for
+those that carry the load that cost more than their work. Declarations stay FastAPI's own, and so do the
 description, the checks of parameters and the errors.
 """
 
@@ -14,6 +14,8 @@ from fastapi.dependencies.utils import request_body_to_args, request_params_to_a
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic_core import PydanticUndefined
+
+from api.body import StrictRoute
 
 
 class Step(NamedTuple):
@@ -48,6 +50,10 @@ class FlatRoute(APIRoute):
             return response
 
         return handle
+
+
+class StrictFlatRoute(StrictRoute, FlatRoute):
+    """Read strictly, and with its needs in order."""
 
 
 def _flatten(of: Dependant, steps: list[Step]) -> int:

@@ -18,12 +18,13 @@ from api.access import theirs
 from api.back import BackUrl
 from api.billing import BillingWish
 from api.body import StrictRoute
-from api.deps import BASE, Caller, House, Now, Parts, Permission, RequiredKey, fingerprint, may
+from api.deps import BASE, Caller, Now, Parts, Permission, RequiredKey, fingerprint, may
 from api.paying import PaymentWish
-from api.payment import NOS, Asking, PaymentAnswer, paid_under
+from api.payment import NOS, Asking, PaymentAnswer, Wished, answered, claimed
 from api.shape import MOST_MINOR, Answer, Code, Email, MoneyShape, Shape, example
 from db.booking.read import Booking
 from db.idempotency import Key
+from db.payment.attempt import Asker
 from domain.refusal import InvalidRequest
 
 ROUTE = "POST /payments"
@@ -112,22 +113,14 @@ async def create_payment(
     request: Request, parts: Parts, caller: Payer, wish: PaymentFor, key: RequiredKey, asker: Asking, now: Now
 ) -> Response:
     """Open a payment for what is due of a resource. The same key and body get the same answer."""
-    booking = await _booking(parts, caller, wish.resource_id)
     asked = PaymentWish(
         return_url=wish.return_url, method=wish.payment_method, amount=_expected(wish), billing=wish.billing
     )
-    used = _used(caller, ROUTE, key, wish)
-    answer = await paid_under(
-        request,
-        parts,
-        booking,
-        asked,
-        used,
-        asker=asker,
-        user_id=caller.user_id,
-        metadata=wish.metadata,
-        now=now,
-    )
+    async with parts.payments.tenant(caller.tenant_id) as connection:
+        booking = await theirs(connection, caller, Permission.PAY, wish.resource_id)
+        wished = _wished(caller, booking, ROUTE, key, wish, asked, asker)
+        attempt = await claimed(connection, request, parts, wished)
+    answer = await answered(request, parts, wished, attempt, now)
     return _reshaped(
         answer,
         lambda paid: PaymentForAnswer(
@@ -147,25 +140,17 @@ async def create_intent(
     request: Request, parts: Parts, caller: Payer, wish: IntentWish, key: RequiredKey, asker: Asking, now: Now
 ) -> Response:
     """Open a payment that the client completes itself. The same key and body get the same answer."""
-    booking = await _booking(parts, caller, wish.booking_reference)
-    if wish.email is not None and wish.email.lower() != booking.contact.email.lower():
-        error: JsonValue = {"pointer": "/email", "code": "not_allowed", "detail": "Not this booking's."}
-        raise InvalidRequest("The request breaks a rule.", errors=[error])
     asked = PaymentWish(
         return_url=f"{parts.rules.api_url}/return", hosted=False, amount=_expected(wish), billing=wish.billing
     )
-    used = _used(caller, INTENT_ROUTE, key, wish)
-    answer = await paid_under(
-        request,
-        parts,
-        booking,
-        asked,
-        used,
-        asker=asker,
-        user_id=caller.user_id,
-        metadata=wish.metadata,
-        now=now,
-    )
+    async with parts.payments.tenant(caller.tenant_id) as connection:
+        booking = await theirs(connection, caller, Permission.PAY, wish.booking_reference)
+        if wish.email is not None and wish.email.lower() != booking.contact.email.lower():
+            error: JsonValue = {"pointer": "/email", "code": "not_allowed", "detail": "Not this booking's."}
+            raise InvalidRequest("The request breaks a rule.", errors=[error])
+        wished = _wished(caller, booking, INTENT_ROUTE, key, wish, asked, asker)
+        attempt = await claimed(connection, request, parts, wished)
+    answer = await answered(request, parts, wished, attempt, now)
     return _reshaped(
         answer,
         lambda paid: IntentAnswer(
@@ -177,17 +162,28 @@ async def create_intent(
     )
 
 
-async def _booking(parts: House, caller: Caller, named: str) -> Booking:
-    async with parts.database.tenant(caller.tenant_id) as connection:
-        return await theirs(connection, caller, Permission.PAY, named)
-
-
 def _expected(wish: PaymentFor | IntentWish) -> MoneyShape:
     return MoneyShape(minor=wish.amount, currency=wish.currency)
 
 
-def _used(caller: Caller, route: str, key: str, wish: PaymentFor | IntentWish) -> Key:
-    return Key(caller=caller.name, route=route, key=key, fingerprint=fingerprint(route, wish))
+def _wished(
+    caller: Caller,
+    booking: Booking,
+    route: str,
+    key: str,
+    wish: PaymentFor | IntentWish,
+    asked: PaymentWish,
+    asker: Asker,
+) -> Wished:
+    """Write a wish in the caller's words as one of ours."""
+    return Wished(
+        booking=booking,
+        wish=asked,
+        key=Key(caller=caller.name, route=route, key=key, fingerprint=fingerprint(route, wish)),
+        asker=asker,
+        user_id=caller.user_id,
+        metadata=wish.metadata,
+    )
 
 
 def _reshaped(answer: Response, shape: Callable[[PaymentAnswer], Answer]) -> Response:

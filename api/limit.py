@@ -80,7 +80,8 @@ class Limits:
         payment_id: PaymentId,
         user_id: str | None,
     ) -> bool:
-        """Count an attempt to pay, in the transaction that claims its key; says whether it is suspicious.
+        """Count an attempt to pay, in the transaction that claims its key; says whether it is one of so many
+        that a person should look at it before it is accepted (PAY-25).
 
         Refuses QuotaExceeded, and Forbidden for who is blocked; then nothing was tried.
         """
@@ -88,17 +89,18 @@ class Limits:
         await self.refuse_blocked(connection, tenant_id, BlockKind.ADDRESS, address)
         if user_id is not None:
             await self.refuse_blocked(connection, tenant_id, BlockKind.USER, user_id)
-        use = await limit.try_to_pay(connection, tenant_id, address, payment_id, self._rules.payments)
-        if use.policy.quota:
-            request.scope.setdefault(USED, []).append(use)
-            _refuse_exceeded(use)
-        return bool(self._rules.suspicious_after) and await limit.attempt_is_suspicious(
+        use, lately = await limit.try_to_pay(
             connection,
             tenant_id,
             address,
-            attempts=self._rules.suspicious_after,
+            payment_id,
+            self._rules.payments,
             within=self._rules.suspicious_within,
         )
+        if use.policy.quota:
+            request.scope.setdefault(USED, []).append(use)
+            _refuse_exceeded(use)
+        return 0 < self._rules.suspicious_after < lately
 
     @asynccontextmanager
     async def guessing(self, request: Request) -> AsyncIterator[None]:

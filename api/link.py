@@ -18,7 +18,7 @@ from api.billing import BillingWish
 from api.body import StrictRoute
 from api.deps import BASE, OPEN, Caller, House, Now, Parts, Permission, RequiredKey, fingerprint, may
 from api.paying import PaymentWish, refuse_unpayable, secured
-from api.payment import Asking, PaymentAnswer, paid_under
+from api.payment import Asking, PaymentAnswer, Wished, answered, claimed
 from api.shape import Answer, Instant, Shape, WrittenInstant, example
 from db import idempotency, link as links
 from db.booking.read import Booking, find
@@ -277,7 +277,10 @@ async def _checkout(
     mark = fingerprint(f"{CHECKOUT_ROUTE} {link.id}", wish)
     used = Key(caller=f"link:{link.id}", route=CHECKOUT_ROUTE, key=key, fingerprint=mark)
     asked = PaymentWish(return_url=wish.return_url, hosted=wish.hosted, billing=wish.billing)
-    return await paid_under(request, parts, booking, asked, used, asker=asker, user_id=None, now=now)
+    wished = Wished(booking=booking, wish=asked, key=used, asker=asker, user_id=None)
+    async with parts.payments.tenant(booking.tenant_id) as connection:
+        attempt = await claimed(connection, request, parts, wished)
+    return await answered(request, parts, wished, attempt, now)
 
 
 def _due(booking: Booking, tried: list[Payment]) -> Money:

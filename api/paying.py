@@ -136,9 +136,9 @@ async def payable_through(
 
 
 async def stored_method(
-    parts: House, tenant_id: TenantId, user_id: str | None, wish: PaymentWish
+    connection: Connection, tenant_id: TenantId, user_id: str | None, wish: PaymentWish
 ) -> Method | None:
-    """Find the stored method that a wish names, if it does, among this user's.
+    """Find the stored method that a wish names, if it does, among this user's; as the payment role.
 
     Refuses Unknown, also for another user's, MethodDeactivated, and InvalidRequest for a guest's to be kept.
     """
@@ -148,8 +148,7 @@ async def stored_method(
         return None
     if user_id is None:
         raise Unknown
-    async with parts.payments.tenant(tenant_id) as connection:
-        method = await methods.owned(connection, tenant_id, user_id, MethodId(wish.method_id))
+    method = await methods.owned(connection, tenant_id, user_id, MethodId(wish.method_id))
     if not method.is_active:
         raise MethodDeactivated("This method cannot be paid with.")
     return method
@@ -163,7 +162,6 @@ async def opened(
     Raises refusals, Away, Unanswered; a booking that has ended is refused from its row, for no run is begun
     for it.
     """
-    await stored_method(parts, booking.tenant_id, booking.user_id, wish)
     refuse_unpayable(booking)
     ask = await _asked(parts, booking, wish, attempt, now)
     try:

@@ -8,7 +8,7 @@ comes again.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -17,8 +17,8 @@ from uuid_utils.compat import uuid7
 from api import problem
 from api.access import Named, theirs
 from api.billing import keep, refuse_unbillable
-from api.body import StrictRoute
 from api.deps import BASE, Caller, House, Now, Parts, Permission, RequiredKey, fingerprint, may
+from api.flat import StrictFlatRoute
 from api.paying import Attempt, PaymentWish, opened, payable_through, stored_method
 from api.route import Sold
 from api.shape import Answer, Instant
@@ -28,6 +28,7 @@ from db.idempotency import Key, Stored
 from db.payment import read as payments
 from db.payment.attempt import Asker, note
 from db.payment.read import Payment
+from db.session import Connection
 from domain.bank import BankTransfer
 from domain.ids import PaymentId
 from domain.payment import CASH, Checkout, PaymentStatus
@@ -54,7 +55,7 @@ from workflows.client import ProviderAway
 ROUTE = "POST /bookings/{booking}/payments"
 LONGEST_AGENT = 500
 
-router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/bookings", tags=["payments"])
+router = APIRouter(route_class=StrictFlatRoute, prefix=f"{BASE}/bookings", tags=["payments"])
 
 NOS = problem.answers(
     Unauthenticated,
@@ -112,6 +113,18 @@ class PaymentAnswer(Answer):
         return bool(self.payment_url or self.client_secret or self.transfer or self.refused) or done
 
 
+class Wished(NamedTuple):
+    """A wish to pay, under which key and from whom. Only who `takes_cash` may say that it was paid so."""
+
+    booking: Booking
+    wish: PaymentWish
+    key: Key
+    asker: Asker
+    user_id: str | None
+    takes_cash: bool = False
+    metadata: Mapping[str, str] | None = None
+
+
 @router.post(
     "/{booking}/payments", status_code=201, response_model=PaymentAnswer, responses={**NOS, **problem.PENDING}
 )
@@ -130,100 +143,79 @@ async def start_payment(
     The same key and body get the same answer. 202: not answered in time; 503: not possible at this moment.
     Both carry Retry-After and ask for the same request under the same key.
     """
-    async with parts.database.tenant(caller.tenant_id) as connection:
+    async with parts.payments.tenant(caller.tenant_id) as connection:
         found = await theirs(connection, caller, Permission.PAY, booking)
-    used = Key(caller=caller.name, route=ROUTE, key=key, fingerprint=fingerprint(f"{ROUTE} {found.id}", wish))
-    return await paid_under(
-        request,
-        parts,
-        found,
-        wish,
-        used,
-        asker=asker,
-        user_id=caller.user_id,
-        takes_cash=caller.may(Permission.TAKE_CASH),
-        now=now,
+        mark = fingerprint(f"{ROUTE} {found.id}", wish)
+        wished = Wished(
+            booking=found,
+            wish=wish,
+            key=Key(caller=caller.name, route=ROUTE, key=key, fingerprint=mark),
+            asker=asker,
+            user_id=caller.user_id,
+            takes_cash=caller.may(Permission.TAKE_CASH),
+        )
+        attempt = await claimed(connection, request, parts, wished)
+    return await answered(request, parts, wished, attempt, now)
+
+
+async def claimed(connection: Connection, request: Request, parts: House, wished: Wished) -> Attempt | Stored:
+    """Store a payment's id with the key, if the wish may be met, and who asks; or give the answer that is
+    stored with it already. In a transaction of the payment role: who is refused has wished for nothing.
+    """
+    found, wish = wished.booking, wished.wish
+    claim = await idempotency.claim(connection, found.tenant_id, wished.key, uuid7())
+    if claim.answer is not None:
+        return claim.answer
+    method = await stored_method(connection, found.tenant_id, wished.user_id, wish)
+    await stored_method(connection, found.tenant_id, found.user_id, wish)  # the buyer's, whoever asks
+    accounts = await payable_through(
+        connection, parts, sold(found), wish, stored=method, takes_cash=wished.takes_cash
     )
-
-
-async def paid_under(
-    request: Request,
-    parts: House,
-    found: Booking,
-    wish: PaymentWish,
-    used: Key,
-    *,
-    asker: Asker,
-    user_id: str | None,
-    takes_cash: bool = False,
-    metadata: Mapping[str, str] | None = None,
-    now: datetime,
-) -> Response:
-    """Answer a wish to pay under its key: as it was answered before, or by the booking's saga. Only who
-    `takes_cash` may say that it was paid so.
-
-    Raises Away and Unanswered, which are not stored.
-    """
-    attempt = await _claimed(request, parts, found, wish, used, user_id=user_id, takes_cash=takes_cash)
-    if isinstance(attempt, Stored):
-        return problem.replayed(attempt)
-    async with parts.payments.tenant(found.tenant_id) as connection:
-        await note(connection, found.tenant_id, attempt.payment_id, asker, user_id=user_id, metadata=metadata)
-    try:
-        stored = await _answered(request, parts, found, wish, attempt, now)
-    except ProviderAway:
-        async with parts.database.tenant(found.tenant_id) as connection:
-            await idempotency.free(connection, found.tenant_id, used)
-        raise
-    async with parts.database.tenant(found.tenant_id) as connection:
-        await idempotency.answer(connection, found.tenant_id, used, stored)
-    return problem.replayed(stored)
-
-
-async def _claimed(
-    request: Request,
-    parts: House,
-    found: Booking,
-    wish: PaymentWish,
-    used: Key,
-    *,
-    user_id: str | None,
-    takes_cash: bool,
-) -> Attempt | Stored:
-    """Store a payment's id with the key, if the wish may be met, in one transaction; or give the answer that
-    is stored with it already.
-    """
-    async with parts.database.tenant(found.tenant_id) as connection:
-        before = await idempotency.find(connection, found.tenant_id, used)
-        if before is not None and before.answer is not None:
-            return before.answer
-        method = await stored_method(parts, found.tenant_id, user_id, wish)
-        accounts = await payable_through(
-            connection, parts, sold(found), wish, stored=method, takes_cash=takes_cash
-        )
-        refuse_unbillable(wish.billing, found.terms, wish.method)
-        claim = await idempotency.claim(connection, found.tenant_id, used, uuid7())
-        if claim.answer is not None:
-            return claim.answer
-        payment_id = PaymentId(claim.subject)
-        await keep(connection, found.tenant_id, found.id, payment_id, wish.billing)
-        suspicious = accounts[0].provider != CASH and await parts.limits.count_payment(
-            connection, request, found.tenant_id, payment_id, user_id
-        )
-        tried = await payments.of_booking(connection, found.tenant_id, found.id)
+    refuse_unbillable(wish.billing, found.terms, wish.method)
+    payment_id = PaymentId(claim.subject)
+    suspicious = accounts[0].provider != CASH and await parts.limits.count_payment(
+        connection, request, found.tenant_id, payment_id, wished.user_id
+    )
+    tried = await payments.of_booking(connection, found.tenant_id, found.id)
+    await note(
+        connection,
+        found.tenant_id,
+        payment_id,
+        wished.asker,
+        user_id=wished.user_id,
+        metadata=wished.metadata,
+    )
     return Attempt(payment_id, accounts, tried, suspicious)
 
 
-async def _answered(
-    request: Request, parts: House, found: Booking, wish: PaymentWish, attempt: Attempt, now: datetime
-) -> Stored:
-    """Have the booking's saga answer; its no is an answer, too."""
+async def answered(
+    request: Request, parts: House, wished: Wished, attempt: Attempt | Stored, now: datetime
+) -> Response:
+    """Answer a wish to pay as it was answered before, or by the booking's saga, whose no is an answer, too.
+
+    Raises Away and Unanswered, which are not stored.
+    """
+    if isinstance(attempt, Stored):
+        return problem.replayed(attempt)
+    booking, wish = wished.booking, wished.wish
+    tenant_id = booking.tenant_id
+    if wish.billing is not None:  # which the payment role does not see
+        async with parts.database.tenant(tenant_id) as connection:
+            await keep(connection, tenant_id, booking.id, attempt.payment_id, wish.billing)
     try:
-        checkout = await opened(parts, found, wish, attempt, now)
+        checkout = await opened(parts, booking, wish, attempt, now)
+    except ProviderAway:
+        async with parts.payments.tenant(tenant_id) as connection:
+            await idempotency.free(connection, tenant_id, wished.key)
+        raise
     except Refusal as no:
         response = problem.of_refusal(request, no)
-        return Stored(response.status_code, bytes(response.body))
-    return Stored(201, shown(parts, checkout).model_dump_json().encode())
+        stored = Stored(response.status_code, bytes(response.body))
+    else:
+        stored = Stored(201, shown(parts, checkout).model_dump_json().encode())
+    async with parts.payments.tenant(tenant_id) as connection:
+        await idempotency.answer(connection, tenant_id, wished.key, stored)
+    return problem.replayed(stored)
 
 
 def sold(booking: Booking) -> Sold:

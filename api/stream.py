@@ -11,9 +11,9 @@ from pydantic import JsonValue
 
 from api import problem
 from api.access import Named, theirs
-from api.body import StrictRoute
 from api.deps import BASE, Caller, Parts, Permission, may
 from api.feed import Feed, Follower
+from api.flat import StrictFlatRoute
 from api.shape import Answer, Instant
 from domain import event as events, schema
 from domain.booking import OPEN
@@ -33,7 +33,7 @@ LAST = {
     events.BOOKING_REFUNDED,
 }
 
-router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/bookings", tags=["bookings"])
+router = APIRouter(route_class=StrictFlatRoute, prefix=f"{BASE}/bookings", tags=["bookings"])
 
 
 class BookingEvent(Answer):

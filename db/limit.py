@@ -27,13 +27,23 @@ select used, ceil(extract(epoch from begun_at + $3::interval - clock_timestamp()
   from rate_limits where policy = $1 and subject = $2 and begun_at > clock_timestamp() - $3::interval
 """
 
+# A statement does not see the row that it writes itself.
 TRY = """
-insert into payment_tries (tenant_id, address, payment_id) values ($1, $2, $3) on conflict do nothing
-"""
-TRIED = """
-select count(*)::int as used,
-       ceil(extract(epoch from min(tried_at) + $3::interval - now()))::int as resets_in
-  from payment_tries where tenant_id = $1 and address = $2 and tried_at > now() - $3::interval
+with mine as (
+    insert into payment_tries (tenant_id, address, payment_id) values ($1, $2, $3)
+    on conflict do nothing returning tried_at
+),
+lately as (
+    select tried_at from mine
+     union all
+    select tried_at from payment_tries
+     where tenant_id = $1 and address = $2 and tried_at > now() - greatest($4::interval, $5::interval)
+)
+select count(*) filter (where tried_at > now() - $4::interval)::int as used,
+       ceil(extract(epoch from min(tried_at) filter (where tried_at > now() - $4::interval)
+                               + $4::interval - now()))::int as resets_in,
+       count(*) filter (where tried_at > now() - $5::interval)::int as looked_at
+  from lately
 """
 
 BLOCK = """
@@ -72,6 +82,15 @@ class Block(NamedTuple):
     blocked_at: datetime
 
 
+class Tried(NamedTuple):
+    """Attempts to pay from an address, this one among them: what they use of the policy, and how many there
+    were within the time that was asked about.
+    """
+
+    use: Use
+    lately: int
+
+
 async def spend(database: Database, policy: Policy, subject: str) -> Use:
     """Count one request of a subject, in a transaction of its own: it counts whatever becomes of it."""
     async with database.alone() as connection:
@@ -88,31 +107,24 @@ async def used(database: Database, policy: Policy, subject: str) -> Use:
 
 
 async def try_to_pay(
-    connection: Connection, tenant_id: TenantId, address: str, payment_id: PaymentId, policy: Policy
-) -> Use:
-    """Count an attempt to pay from an address; the same payment counts once, however often it is asked for.
-
-    In the transaction that claims the payment's key: who is refused has not tried.
-    """
-    await connection.execute(TRY, tenant_id, address, payment_id)
-    row = await connection.fetchrow(TRIED, tenant_id, address, timedelta(seconds=policy.seconds))
-    assert row is not None  # noqa: S101 - a count always answers
-    return Use(policy=policy, used=row["used"], resets_in=row["resets_in"] or 0)
-
-
-async def attempt_is_suspicious(
     connection: Connection,
     tenant_id: TenantId,
     address: str,
+    payment_id: PaymentId,
+    policy: Policy,
     *,
-    attempts: int = 10,
     within: timedelta = timedelta(minutes=10),
-) -> bool:
-    """Say whether more attempts to pay than `attempts` came from an address lately, over all bookings: then a
-    person should look at the next one before it is accepted (PAY-25).
+) -> Tried:
+    """Count an attempt to pay from an address, over all bookings; the same payment counts once, however often
+    it is asked for.
+
+    In the transaction that claims the payment's key: who is refused has not tried.
     """
-    row = await connection.fetchrow(TRIED, tenant_id, address, within)
-    return row is not None and row["used"] > attempts
+    row = await connection.fetchrow(
+        TRY, tenant_id, address, payment_id, timedelta(seconds=policy.seconds), within
+    )
+    assert row is not None  # noqa: S101 - a count always answers
+    return Tried(Use(policy=policy, used=row["used"], resets_in=row["resets_in"] or 0), row["looked_at"])
 
 
 async def block(

@@ -12,12 +12,11 @@ from uuid_utils.compat import uuid7
 
 from api import problem
 from api.billing import keep, refuse_unbillable
-from api.body import StrictRoute
 from api.booking.people import people
 from api.booking.shape import AcceptedBooking, BookingWish
 from api.deps import BASE, Caller, House, Key, Now, Parts, Permission, fingerprint, may
-from api.flat import FlatRoute
-from api.paying import Attempt, PaymentWish, opened, payable_through
+from api.flat import StrictFlatRoute
+from api.paying import Attempt, PaymentWish, opened, payable_through, stored_method
 from api.payment import PaymentAnswer, asker, shown, sold
 from api.pricing import choices, lines
 from api.route import Sold
@@ -50,11 +49,7 @@ ROUTE = "POST /bookings"
 PAYMENT_ROUTE = "POST /bookings, payment"
 
 
-class _Route(StrictRoute, FlatRoute):
-    """Read strictly, and with its needs in order."""
-
-
-router = APIRouter(route_class=_Route, prefix=f"{BASE}/bookings", tags=["bookings"])
+router = APIRouter(route_class=StrictFlatRoute, prefix=f"{BASE}/bookings", tags=["bookings"])
 
 
 class Chosen(NamedTuple):
@@ -283,11 +278,11 @@ async def _payment(
         await keep(connection, booking.tenant_id, booking.id, payment_id, wish.billing)
         tried = await payments.of_booking(connection, booking.tenant_id, booking.id)
     try:
-        async with parts.database.tenant(booking.tenant_id) as connection:
+        async with parts.payments.tenant(booking.tenant_id) as connection:
             suspicious = await parts.limits.count_payment(
                 connection, request, booking.tenant_id, payment_id, booking.user_id
             )
-        async with parts.payments.tenant(booking.tenant_id) as connection:
+            await stored_method(connection, booking.tenant_id, booking.user_id, wish)
             await attempt.note(
                 connection,
                 booking.tenant_id,

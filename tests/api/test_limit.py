@@ -167,18 +167,19 @@ async def test_a_period_that_is_over_begins_anew_and_old_ones_are_forgotten(data
 
 
 @pytest.mark.row("PAY-25", partly="the review itself: tests/workflows")
-async def test_the_eleventh_attempt_from_an_address_is_suspicious(databases: Databases) -> None:
+async def test_attempts_to_pay_are_counted_for_each_address(databases: Databases) -> None:
     tenant_id, policy = TenantId(uuid7()), Policy(name="payments", quota=0, seconds=60)
 
     async with databases.app.tenant(tenant_id) as connection:
-        found = []
-        for _ in range(11):
-            await limit.try_to_pay(connection, tenant_id, "here", PaymentId(uuid7()), policy)
-            found.append(await limit.attempt_is_suspicious(connection, tenant_id, "here"))
-        elsewhere = await limit.attempt_is_suspicious(connection, tenant_id, "elsewhere")
+        ids = [PaymentId(uuid7()) for _ in range(11)]
+        here = [
+            await limit.try_to_pay(connection, tenant_id, "here", each, policy) for each in [*ids, ids[0]]
+        ]
+        elsewhere = await limit.try_to_pay(connection, tenant_id, "elsewhere", ids[0], policy)
 
-    assert found == [False] * 10 + [True]
-    assert not elsewhere
+    assert [tried.lately for tried in here] == [*range(1, 12), 11]  # the same payment counts once
+    assert [tried.use.used for tried in here] == [*range(1, 12), 11]
+    assert elsewhere.lately == 1
 
 
 @pytest.mark.row("PAY-25", partly="what becomes of a review: tests/workflows/test_judge.py")
