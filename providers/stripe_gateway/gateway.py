@@ -37,6 +37,7 @@ from providers.stripe_gateway import fact, trouble, webhook
 from providers.stripe_gateway.amount import from_stripe, to_stripe
 from providers.stripe_gateway.books import StripeBooks
 from providers.stripe_gateway.call import PAGE, each
+from providers.stripe_gateway.charge import StripeCharges
 from providers.stripe_gateway.dispute import StripeDisputes
 from providers.stripe_gateway.fact import Heard, Json
 from providers.stripe_gateway.order import intent_wish, opened_intent, opened_session, session_wish
@@ -86,7 +87,7 @@ class StripeGateway:
         self.account = account
         self.guard = guard or Guard(self.provider, account)
         self._secrets, self._tolerance, self._clock = tuple(secrets), tolerance, clock
-        self._stripe = stripe.StripeClient(
+        client = stripe.StripeClient(
             api_key,
             base_addresses={"api": api},
             max_network_retries=0,  # retries are the saga's
@@ -94,7 +95,9 @@ class StripeGateway:
                 timeout=aiohttp.ClientTimeout(total=timeout.total_seconds(), connect=CONNECT_SECONDS),
                 session=http,
             ),
-        ).v1
+        )
+        self._stripe = client.v1
+        self._charges = StripeCharges(client, self._call)
         self.vault: Vault | None = StripeVault(self._stripe, self._call)
         self.books: Books | None = StripeBooks(self._stripe, self._call)
         self.transfers: Transfers | None = StripeTransfers(self._stripe, self._call)
@@ -217,13 +220,13 @@ class StripeGateway:
             session = await self._session(provider_ref)
             told.append(fact.session_standing(heard, session))
             intent = session["payment_intent"]
-            charges = await self._charges(intent["id"]) if intent else []
+            charges = await self._charges.of(intent["id"]) if intent else []
         else:
             intent, charges = await self._tried(provider_ref)
         if intent:
             told += [fact.decline(heard, intent), fact.standing(heard, intent)]
             for charge in charges:
-                told += await self._try(heard, intent, charge)
+                told += await self._charges.told(heard, intent, charge)
         return list({(each.kind, each.operation): each for each in told if each}.values())
 
     async def refund(
@@ -303,29 +306,13 @@ class StripeGateway:
             return await self._close_session(session["id"])
         raise NotExecuted("still_open")
 
-    async def _try(self, heard: Heard, intent: Json, charge: Json) -> list[PaymentFact | None]:
-        """Tell of one charge of an intent and of what became of its refunds."""
-        told = [fact.declined_charge(heard, intent, charge)]
-        if charge["id"] == fact.id_of(intent["latest_charge"]) and charge["status"] != "failed":
-            told.append(fact.standing(heard, intent, charge))
-        refunds = charge.get("refunds") or {"data": [], "has_more": False}
-        if refunds["has_more"]:
-            listed = self._each("fetch", self._stripe.refunds.list_async, {"charge": charge["id"]})
-            refunds["data"] = [each async for each in listed]
-        return [*told, *(fact.refund(heard, refund) for refund in refunds["data"])]
-
     async def _tried(self, intent_id: str) -> tuple[Json, list[Json]]:
         """Give an intent and every charge of it: one answer holds both, once there is a charge."""
-        charges = await self._charges(intent_id)
+        charges = await self._charges.of(intent_id)
         if charges:
             return charges[0]["payment_intent"], charges
         intent = await self._intent(intent_id)
-        return intent, await self._charges(intent_id) if intent["latest_charge"] else []
-
-    async def _charges(self, intent_id: str) -> list[Json]:
-        """List the charges of an intent, the newest first, each with its refunds and the intent as it is."""
-        params: Json = {"payment_intent": intent_id, "expand": ["data.refunds", "data.payment_intent"]}
-        return [each async for each in self._each("fetch", self._stripe.charges.list_async, params)]
+        return intent, await self._charges.of(intent_id) if intent["latest_charge"] else []
 
     async def _paid_intent(self, provider_ref: str) -> Json | None:
         if not _is_session(provider_ref):
@@ -369,6 +356,8 @@ class StripeGateway:
             raise of_connection(error) from None
         except (TypeError, AttributeError, ValueError):  # JSON of no shape that the SDK knows
             raise OutcomeUnknown("not_understood") from None
+        if isinstance(answer, stripe.StripeResponse) and isinstance(answer.data, dict):
+            return answer.data
         if not isinstance(answer, stripe.StripeObject):
             raise OutcomeUnknown("not_understood")
         return answer.to_dict()
