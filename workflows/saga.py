@@ -14,7 +14,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from workflows import names
-from workflows.steps import PATIENT, QUICK, Answer, Request, Step, root
+from workflows.steps import PATIENT, QUICK, UNHURRIED, Answer, Request, Step, root
 
 T = TypeVar("T")
 
@@ -147,6 +147,7 @@ async def perform(step: Step[Request, Answer], ask: Request) -> Answer:
         except FailureError as error:
             if is_refusal(error) or is_cancelled_exception(error):
                 raise  # else an outage outlasted the quick tries: once more, patient and visible
+        options["start_to_close_timeout"] = UNHURRIED
     return await workflow.execute_activity(  # type: ignore[no-any-return]
         step.name,
         ask,

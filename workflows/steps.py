@@ -36,6 +36,9 @@ QUICK = RetryPolicy(
 )
 PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
 
+# What a step on our own database may take once it has been too slow for all its quick tries: a database that
+# is slow, not away, would else be kept busy by steps that never come to their end.
+UNHURRIED = timedelta(seconds=10)
 # A provider's HTTP deadline is 10 s and a step makes two calls or so.
 PROVIDER_CALL = timedelta(seconds=25)
 # A worker that was silent for so long about a step is dead, and the step is done elsewhere.
@@ -50,8 +53,9 @@ ALARM = timedelta(hours=1)
 class Step(Generic[Request, Answer]):
     """One declared side effect.
 
-    `queue` none: our own database, as a local activity of at most `start_to_close`, and as an ordinary one
-    while the database is away longer than the quick tries. Otherwise an ordinary activity on that queue.
+    `queue` none: our own database, as a local activity of at most `start_to_close`, and as an ordinary one,
+    `UNHURRIED`, while the database is away or slow for longer than the quick tries. Otherwise an ordinary
+    activity on that queue.
     `schedule_to_close` bounds all tries of an ordinary one, and `not_retried` names outages that end them at
     once; without `heartbeat` a worker's death is noticed after `start_to_close` only. `about` says in a few
     words, for whoever looks at the run, what it is done to; no person's data.

@@ -2,15 +2,17 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 
 import worker
 from tests.support.check import violations
 from tests.support.database import Cluster
-from tests.support.stack import Stack
+from tests.support.stack import Booked, Stack
 from tests.support.wait import eventually
 from workflows import names
+from workflows.steps import UNHURRIED
 
 QUICK_TRIES = 8
 CUT = """
@@ -31,6 +33,7 @@ async def test_a_paid_booking_is_confirmed_though_the_database_went_away_after_t
     await closed.__aexit__(None, None, None)
 
     await stack.wait_for(booking, "confirmed")
+    assert await given(stack, booking, "confirm_booking") == UNHURRIED
     assert await eventually(lambda: fate(stack), what="the notice's end") == "accepted"
     assert len(await stack.sandbox.mailbox()) == 1
     assert await violations(stack) == []
@@ -66,6 +69,14 @@ async def fate(stack: Stack) -> str | None:
     """Say what became of the one notice, once it is known."""
     fates = await stack.rows("select status from notices where status not in ('owed', 'claimed')")
     return fates[0]["status"] if fates else None
+
+
+async def given(stack: Stack, booking: Booked, step: str) -> timedelta:
+    """Read how long the ordinary tries of a step may take."""
+    history = await stack.run_of(booking).fetch_history()
+    scheduled = (event.activity_task_scheduled_event_attributes for event in history.events)
+    (found,) = (each for each in scheduled if each.activity_type.name == step)
+    return found.start_to_close_timeout.ToTimedelta()
 
 
 async def tried(stack: Stack, step: str, times: int) -> bool:
