@@ -25,5 +25,13 @@ TITLES = {
     "crash": "Every process is killed while ten people buy",
 }
 
+# Whom a story can be paid over, with the setting that names our account there.
+PROVIDERS = {
+    "stripe": "STRIPE_SECRET_KEY",
+    "adyen": "ADYEN_API_KEY",
+    "paypal": "PAYPAL_CLIENT_ID",
+    "cash": "",  # a drawer of our own: nobody else keeps books of it
+}
+
 # Over which providers a story is told, where it is not over all of them.
 TOLD_OVER = {"3ds": ("stripe", "adyen")}

@@ -10,6 +10,7 @@ import aiohttp
 import asyncpg
 
 from devtools.stories import (
+    PROVIDERS,
     TITLES,
     cancelled,
     challenged,
@@ -31,7 +32,7 @@ from devtools.stories import (
     webhook_lost,
 )
 from devtools.stories.judge import Judge, seated
-from devtools.stories.shop import PROVIDERS, Refused, Shop, opened
+from devtools.stories.shop import Refused, Shop, opened
 from devtools.stories.tale import Tale, Wrong
 
 Story = Callable[[Tale, Shop, Judge], Awaitable[str]]

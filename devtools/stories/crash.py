@@ -42,7 +42,7 @@ async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
             await asyncio.sleep(chance.uniform(0, LONGEST_LIFE_SECONDS))
             await kill(tale, f"in the middle of booking {number + 1}", victims[number % len(victims)])
         bookings = await asyncio.gather(*buyers)
-        tale.tell("all buyers have their answer")
+        tale.tell("all buyers have their answer", f"{BOOKINGS - len(GIVES_UP)} paid, {len(GIVES_UP)} gave up")
         await well(lambda _entry: True)
     async with seated(shop.settings, shop.catalogue["tenant_id"]) as rested:
         await _verify(tale, rested, bookings)

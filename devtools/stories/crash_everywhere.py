@@ -50,6 +50,7 @@ async def _in_the_middle(tale: Tale, shop: Shop, place: Place, victim: str) -> l
         (f"{held['reference']} held", f"{looked_at['reference']} at the page", f"{paid['reference']} paying")
     )
     await kill(tale, told, victim)
+    tale.tell("two pay, and one gives up", f"{held['reference']} is cancelled by its buyer")
     await asyncio.gather(paying, _give_up(shop, held), pay_once(shop, page))
     for booking in (looked_at, paid):
         await shop.until(booking, "confirmed")

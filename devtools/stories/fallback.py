@@ -30,12 +30,14 @@ async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
     total = before["total"]["minor"]
     for booking, taker in ((before, FIRST), (meanwhile[0], NEXT)):
         path = f"/api/v1/payments/{booking['payment']['payment_id']}/refunds"
+        tale.tell("the organizer gives back", _told(booking))
         await shop.post(path, {"reason": "The museum stays closed."}, token=shop.staff("organizer"))
         await shop.until(booking, "refunded")
-        await judge.settled(tale, booking, status="refunded", held=0, tickets=0, kept=0)
+        await judge.ended(tale, booking, status="refunded", held=0, tickets=0, kept=0)
         await judge.refunded(tale, booking, total, by=taker)
+    tale.tell("the others keep their tickets")
     for booking in (*meanwhile[1:], after):
-        await judge.settled(tale, booking, status="confirmed", held=0, tickets=1, kept=total)
+        await judge.ended(tale, booking, status="confirmed", held=0, tickets=1, kept=total)
     tale.tell("a run that went on elsewhere", shop.run(f"booking:{meanwhile[1]['id']}"))
     return f"{BUYERS} bookings went on over {NEXT}, and what went back was given back by who had taken it"
 
@@ -50,4 +52,4 @@ async def _bought(shop: Shop, place: Place) -> dict[str, Any]:
 
 
 def _told(booking: dict[str, Any]) -> str:
-    return f"{booking['reference']} is paid over {booking['payment']['provider']}"
+    return f"{booking['reference']}, paid over {booking['payment']['provider']}"

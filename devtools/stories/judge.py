@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import aiohttp
 import asyncpg
 
-from devtools.stories.shop import AT_LEISURE, PROVIDERS, Place, Shop
+from devtools.stories import PROVIDERS
+from devtools.stories.shop import AT_LEISURE, Place, Shop
 from devtools.stories.tale import Tale, Wrong, wrong
 
 Found = TypeVar("Found")
@@ -95,7 +96,13 @@ class Judge:
         found, charged = await self._rested(booking, wanted)
         told = ", ".join(f"{what} {value}" for what, value in wanted.items())
         tale.check(f"SQL: {told}", found=found, wanted=wanted)
-        tale.check(f"the sandbox took and kept {charged}", found=charged, wanted=wanted["kept"])
+        in_cash = await self._in_cash(booking["id"])
+        claim = (
+            f"our books have {in_cash} in the cash drawer"
+            if in_cash
+            else f"the sandbox took and kept {charged}"
+        )
+        tale.check(claim, found=charged, wanted=wanted["kept"])
 
     async def ended(self, tale: Tale, booking: Mapping[str, Any], **wanted: Any) -> None:
         """Claim the same in one line, where a story has many bookings."""
@@ -125,7 +132,10 @@ class Judge:
         """
         payments = await self._payments(booking_id)
         kept: int = sum(payment["captured"] - payment["refunded"] for payment in payments)
-        return kept + int(await self.db.fetchval(DRAWER, uuid.UUID(booking_id)))
+        return kept + await self._in_cash(booking_id)
+
+    async def _in_cash(self, booking_id: str) -> int:
+        return int(await self.db.fetchval(DRAWER, uuid.UUID(booking_id)))
 
     async def set_aside(self, booking_id: str) -> int:
         """Answer what the sandbox has set aside for a booking without taking it, in minor units."""

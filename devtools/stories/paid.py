@@ -1,10 +1,10 @@
-"""A booking from the request to its tickets: held, paid at the provider's page, confirmed, mailed."""
+"""A booking from the request to its tickets: held, paid (at the provider's page, or in cash), confirmed."""
 
 import asyncio
 from contextlib import suppress
 
 from devtools.stories.judge import Judge
-from devtools.stories.shop import Shop
+from devtools.stories.shop import CASH, Shop
 from devtools.stories.tale import Tale, shown
 
 PLACES = 2
@@ -24,12 +24,17 @@ async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
     listening = asyncio.create_task(_listen(shop, booking, heard))
 
     payment = await shop.wish_to_pay(booking)
-    tale.tell("POST …/payments", f"pay at {payment['payment_url'] or 'the counter'}")
-    outcome = await shop.pay(payment)
-    tale.tell("the buyer pays at the provider", outcome)
+    if shop.provider == CASH:
+        tale.tell("POST …/payments", "the cashier takes the money over the counter, and says so")
+    else:
+        tale.tell("POST …/payments", f"pay at {payment['payment_url']}")
+        tale.tell("the buyer pays at the provider", await shop.pay(payment))
 
     confirmed = await shop.until(booking, "confirmed")
-    tale.tell("signed webhook, signal, confirmed", f"{len(confirmed['tickets'])} tickets")
+    how = (
+        "confirmed: no provider, no webhook" if shop.provider == CASH else "signed webhook, signal, confirmed"
+    )
+    tale.tell(how, f"{len(confirmed['tickets'])} tickets")
     for ticket in confirmed["tickets"]:
         tale.tell("ticket", f"{ticket['number']}  {str(ticket.get('token', ''))[:40]}…")
 

@@ -23,7 +23,7 @@ async def tell(tale: Tale, shop: Shop, judge: Judge) -> str:
     path = f"/api/v1/bookings/{booking['id']}/partner-answer"
     await shop.post(path, {"accepted": False, "cause": "kitchen_closed"}, token=shop.staff("organizer"))
     ended = await shop.look(booking)
-    tale.tell("POST …/partner-answer", f"no: the booking is {ended['status']}")
+    tale.tell("POST …/partner-answer", f"no: what was set aside is released (status {ended['status']})")
     await judge.settled(tale, booking, status=ended["status"], held=0, tickets=0, kept=0)
     tale.check("nothing is set aside any more", found=await judge.set_aside(booking["id"]), wanted=0)
     tale.check("the place is free", found=await judge.free(place.slot["slot_id"]), wanted=free)

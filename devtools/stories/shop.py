@@ -20,13 +20,6 @@ from devtools.token import signed
 SOON, AT_LEISURE = range(61), range(300, 100_000)  # seconds to pay: a story waits it out, or never uses it up
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
-# The setting that names our account at each provider that a story can be paid over.
-PROVIDERS = {
-    "stripe": "STRIPE_SECRET_KEY",
-    "adyen": "ADYEN_API_KEY",
-    "paypal": "PAYPAL_CLIENT_ID",
-    "cash": "",  # a drawer of our own: nobody else keeps books of it
-}
 CASH = "cash"
 GOOD_IBAN = "AT611904300234573201"
 DECLINED_CARD, GOOD_CARD, ASKING_CARD = "4000000000000002", "4242424242424242", "4000000000003220"
