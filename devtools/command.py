@@ -69,6 +69,7 @@ def parsers() -> tuple[Parser, Mapping[str, argparse.ArgumentParser]]:
     one = command("up", "start the whole stack and make one booking, told line by line")
     one.add_argument("--detach", action="store_true", help="return once it is ready; `./dev down` stops it")
     one.add_argument("--no-demo", action="store_true", help="start without the booking")
+    one.add_argument("--from-detach", action="store_true", help=argparse.SUPPRESS)
     command("down", "stop what `up` started")
     one = command("status", "what runs where, and whether it is healthy")
     one.add_argument("--json", action="store_true", help="one object for programs")
@@ -126,11 +127,20 @@ def refuse_untold(stories: Sequence[str], provider: str) -> None:
             raise Trouble(f"The story '{story}' is told over {told}; see `./dev demo --help`.")
 
 
+def start(arguments: argparse.Namespace) -> None:
+    """Bring the stack up, here or in the background."""
+    demo = not arguments.no_demo
+    if arguments.detach:
+        up_detached(demo=demo)
+    else:
+        up(demo=demo, detached=arguments.from_detach)
+
+
 def perform(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Do what a command line means and answer the exit status."""
     match arguments.command:
         case "up":
-            (up_detached if arguments.detach else up)(demo=not arguments.no_demo)
+            start(arguments)
         case "down":
             status.down()
         case "status":

@@ -19,7 +19,7 @@ def up_detached(*, demo: bool) -> None:
     keep_small(log)
     with log.open("ab") as out, log.open("rb") as told:
         told.seek(0, 2)
-        command = [sys.executable, str(ROOT / "dev"), "up", *([] if demo else ["--no-demo"])]
+        command = [sys.executable, str(ROOT / "dev"), "up", "--from-detach", *([] if demo else ["--no-demo"])]
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=ROOT, start_new_session=True
         )
@@ -29,7 +29,7 @@ def up_detached(*, demo: bool) -> None:
         _hand_on(told.read())
     if child.poll() is not None:
         raise Trouble("`./dev up` gave up; the reason is above.")
-    say("It runs in the background: `./dev status` looks at it, `./dev down` stops it.")
+    say("\nReady, in the background: `./dev status` looks at it, `./dev down` stops it.")
 
 
 def _is_ready(pid: int) -> bool:

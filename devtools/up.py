@@ -21,8 +21,11 @@ from devtools.venv import ensure
 DEMO = STATE / "demo.json"
 
 
-def up(*, demo: bool) -> None:
-    """Bring the stack up, tell the story of a booking if `demo`, stay until asked to stop."""
+def up(*, demo: bool, detached: bool) -> None:
+    """Bring the stack up, tell the story of a booking if `demo`, stay until asked to stop.
+
+    `detached`: nobody sits before it who could press Ctrl-C; see `detach`.
+    """
     with alone():
         begun_anew()
         ensure("local")
@@ -32,7 +35,7 @@ def up(*, demo: bool) -> None:
                 stack.bring_up()
                 if demo:
                     stack.tell("paid")
-                stack.point_the_way()
+                stack.point_the_way(detached=detached)
                 supervisor.ready()
                 supervisor.watch()
         except StopAsked:
@@ -197,8 +200,9 @@ class Stack:
         if told.returncode:
             raise Trouble(f"The story '{story}' did not end as it should; `./dev logs` says more.")
 
-    def point_the_way(self) -> None:
-        """Say where everything is."""
+    def point_the_way(self, *, detached: bool) -> None:
+        """Say where everything is and, unless `detached`, what stops it."""
         say()
         say_where(self.choice.values)
-        say("\nReady. Ctrl-C here, or `./dev down` anywhere in this checkout, stops all of it in order.")
+        if not detached:
+            say("\nReady. Ctrl-C here, or `./dev down` anywhere in this checkout, stops all of it in order.")

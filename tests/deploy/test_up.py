@@ -75,6 +75,8 @@ def test_up_ends_in_a_booking_that_was_paid_and_says_where_everything_is(stack: 
     assert "in the Temporal Web UI" in stack
     for what in ("Front page", "API documentation", "Temporal Web UI", "Mailbox"):
         assert f"\n  {what}  " in stack
+    assert "Ready, in the background" in stack
+    assert "Ctrl-C" not in stack
 
 
 def test_status_tells_what_runs_and_that_it_is_well(stack: str) -> None:
