@@ -4,8 +4,11 @@ import argparse
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 from bench.figure import Figure, as_json, machine, table
+from devtools.command import MISTAKE, Parser
+from devtools.say import Trouble, quiet_when_unheard, warn
 
 BENCHES = {
     "footprint": "events and workflow tasks of one paid booking, counted",
@@ -29,12 +32,38 @@ TAKEN = {"open": {"bookings"}, "restart": {"bookings", "hold"}, "intake": {"prov
 PROVIDERS = ("stripe", "adyen", "paypal")
 
 
+def benchmark(word: str) -> str:
+    """Read the name of a benchmark."""
+    if word not in BENCHES:
+        raise argparse.ArgumentTypeError(f"there is no benchmark '{word}'")
+    return word
+
+
+@quiet_when_unheard()
 def main() -> int:
-    """Run what was asked for."""
-    parser = argparse.ArgumentParser(
-        prog="./dev bench", description="Measure. Leave the machine alone meanwhile."
+    """Run what was asked for and answer the exit status."""
+    try:
+        asked, chosen = parsed()
+    except Trouble as trouble:
+        warn(f"./dev: {trouble}")
+        return MISTAKE
+    for name in [asked.name] if asked.name else BENCHES:
+        print(f"{name}: {BENCHES[name]}\n{machine()}", file=sys.stderr)
+        measure: Callable[..., list[Figure]] = import_module(f"bench.{name}").measure
+        figures = measure(**chosen)
+        print(table(figures))
+        if asked.json:
+            print(as_json(name, figures))
+    return 0
+
+
+def parsed() -> tuple[argparse.Namespace, dict[str, Any]]:
+    """Answer what is asked for and what a benchmark is told of it; Trouble when it is mistaken."""
+    parser = Parser(prog="./dev bench", description="Measure. Leave the machine alone meanwhile.")
+    named = ", ".join(BENCHES)
+    parser.add_argument(
+        "name", nargs="?", type=benchmark, metavar="NAME", help=f"one of {named}; all of them when left out"
     )
-    parser.add_argument("name", nargs="?", choices=BENCHES, help="which one; all of them when left out")
     parser.add_argument(
         "--json", action="store_true", help="print one line of JSON for each, as the last line"
     )
@@ -45,14 +74,7 @@ def main() -> int:
     chosen = {name: value for name in (*NUMBERS, "provider") if (value := getattr(asked, name)) is not None}
     if not chosen.keys() <= TAKEN.get(asked.name, frozenset()):
         parser.error(f"{asked.name or 'all of them'} cannot be told --{' --'.join(chosen)}")
-    for name in [asked.name] if asked.name else BENCHES:
-        print(f"{name}: {BENCHES[name]}\n{machine()}", file=sys.stderr)
-        measure: Callable[..., list[Figure]] = import_module(f"bench.{name}").measure
-        figures = measure(**chosen)
-        print(table(figures))
-        if asked.json:
-            print(as_json(name, figures))
-    return 0
+    return asked, chosen
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from typing import NoReturn
 
 from devtools import features, lock, status, tools, vendor
 from devtools.detach import up_detached
-from devtools.say import Trouble, warn
-from devtools.stories import TITLES, TOLD_OVER
+from devtools.say import Trouble, quiet_when_unheard, warn
+from devtools.stories import PROVIDERS, TITLES, TOLD_OVER
 from devtools.up import up
 
 MISTAKE, FAILED, INTERRUPTED = 2, 1, 130
@@ -38,6 +38,14 @@ def story(word: str) -> str:
     return word
 
 
+def provider(word: str) -> str:
+    """Read the name of somebody who takes money."""
+    if word not in PROVIDERS:
+        raise argparse.ArgumentTypeError(f"there is no provider '{word}'")
+    return word
+
+
+@quiet_when_unheard()
 def run(words: Sequence[str]) -> int:
     """Run one command line and answer its exit status."""
     whole, commands = parsers()
@@ -88,7 +96,8 @@ def parsers() -> tuple[Parser, Mapping[str, argparse.ArgumentParser]]:
     one.formatter_class = argparse.RawDescriptionHelpFormatter
     one.epilog = "\n".join(["stories:", *(f"  {name:18}{title}" for name, title in TITLES.items())])
     one.add_argument("stories", nargs="*", type=story, metavar="STORY", help="one or more of those below")
-    one.add_argument("--provider", default="stripe", help="who takes the money: stripe, adyen, paypal, cash")
+    does = f"who takes the money: {', '.join(PROVIDERS)}"
+    one.add_argument("--provider", type=provider, default="stripe", metavar="PROVIDER", help=does)
     one = command("token", "print a signed bearer token for trying the API")
     one.add_argument("--role", required=True, help="admin, organizer, staff, user …")
     one.add_argument("--tenant", help="the tenant's id (without: the demo organizer)")

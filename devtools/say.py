@@ -1,9 +1,12 @@
 """How `./dev` talks: steps with their time, long ones with progress, and trouble in one sentence."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+UNHEARD = 141  # what a shell answers for a program that SIGPIPE has ended
 
 
 class Trouble(Exception):
@@ -11,13 +14,40 @@ class Trouble(Exception):
 
 
 def say(text: str = "") -> None:
-    """Print one line at once, also when the output is a file that somebody follows."""
-    print(text, flush=True)
+    """Print one line at once, also when the output is a file that somebody follows.
+
+    BrokenPipeError when nobody reads any more; what is said after that goes nowhere, so that who was
+    interrupted by it can still end in order.
+    """
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        _fall_silent()
+        raise
 
 
 def warn(text: str) -> None:
     """Print one line to standard error."""
     print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def quiet_when_unheard() -> Iterator[None]:
+    """End the program without a word when who read its output has gone, as `head` does."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _fall_silent()
+        sys.exit(UNHEARD)
+
+
+def _fall_silent() -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 @contextmanager

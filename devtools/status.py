@@ -23,7 +23,7 @@ def status(*, as_json: bool) -> None:
         for entry in entries
     ]
     if as_json:
-        print(json.dumps({"processes": rows}))
+        say(json.dumps({"processes": rows}))
         return
     if not rows:
         say("Nothing runs here; `./dev up` starts the stack.")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from api.deps import GRANTS
 from devtools.paths import STATE
+from devtools.say import quiet_when_unheard
 from domain.ids import TenantId
 from providers.token import KeyRing, UserTokens
 
@@ -22,6 +23,7 @@ def signed(settings: Mapping[str, str], role: str, tenant: uuid.UUID) -> str:
     return tokens.sign(subject, TenantId(tenant), [role], token_id=name, now=datetime.now(UTC))
 
 
+@quiet_when_unheard()
 def main() -> None:
     """Print a token for the role that is asked for."""
     parser = argparse.ArgumentParser(prog="./dev token")

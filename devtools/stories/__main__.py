@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 import asyncpg
 
+from devtools.say import quiet_when_unheard
 from devtools.stories import (
     PROVIDERS,
     TITLES,
@@ -79,6 +80,7 @@ async def play(name: str, provider: str) -> bool:
     return False
 
 
+@quiet_when_unheard()
 def main() -> None:
     """Play what the command line asks for."""
     parser = argparse.ArgumentParser()

@@ -31,11 +31,15 @@ COMMANDS = (
 )
 
 
-def dev(*words: str, beside: str = "test-command") -> "subprocess.CompletedProcess[str]":
-    """Run ./dev as a person would, on a state of its own."""
+def dev(
+    *words: str, beside: str = "test-command", told_to: int = subprocess.PIPE
+) -> "subprocess.CompletedProcess[str]":
+    """Run ./dev as a person would, on a state of its own; what it says comes back, or goes `told_to`."""
     environment = {**os.environ, "HOLDFAST_BESIDE": beside}
     command = [sys.executable, str(ROOT / "dev"), *words]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)  # noqa: S603
+    return subprocess.run(  # noqa: S603
+        command, stdout=told_to, stderr=subprocess.PIPE, text=True, env=environment, check=False
+    )
 
 
 @pytest.mark.parametrize("words", [(), ("help",), ("--help",)])
@@ -57,6 +61,8 @@ def test_help_names_every_command(words: tuple[str, ...]) -> None:
         (("logs", "--lines", "many"), "see `./dev logs --help`"),
         (("logs", "--lines", "-3"), "see `./dev logs --help`"),
         (("demo", "3ds", "--provider", "cash"), "is told over stripe or adyen; see `./dev demo --help`"),
+        (("demo", "paid", "--provider", "visa"), "there is no provider 'visa'; see `./dev demo --help`"),
+        (("bench", "nosuch"), "there is no benchmark 'nosuch'; see `./dev bench --help`"),
         (("demo", "happy"), "there is no story 'happy'; see `./dev demo --help`"),
     ],
 )
@@ -68,6 +74,36 @@ def test_a_mistake_gets_one_sentence_and_the_way_out(words: tuple[str, ...], way
     assert done.stderr.startswith("./dev: ")
     assert way_out in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [("help",), ("status",), ("up", "--help"), ("bench", "--help")])
+def test_a_reader_who_goes_away_is_no_mistake(words: tuple[str, ...]) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+
+    done = dev(*words, told_to=writes)
+
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_who_is_not_heard_any_more_is_told_once_and_can_end_in_order() -> None:
+    """So the supervisor of `./dev up | head` still stops what it started, though it says so to nobody."""
+    program = """
+from devtools.say import say
+try:
+    say("somebody?")
+except BrokenPipeError:
+    say("nobody")
+    raise SystemExit(7)
+"""
+    reads, writes = os.pipe()
+    os.close(reads)
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, stdout=writes, check=False)  # noqa: S603
+
+    os.close(writes)
+    assert done.returncode == 7
 
 
 def test_nothing_runs_where_nothing_was_started() -> None:
