@@ -1,4 +1,4 @@
-"""Makes the pictures of README.md and docs/operations.md from a running stack: `.venv/bin/python -m devtools.pictures`.
+"""Makes the pictures of README.md and docs/ from a running stack: `.venv/bin/python -m devtools.pictures`.
 
 Each picture is a page of the real Temporal Web UI, with a run that was brought into that state a moment ago.
 """
