@@ -15,7 +15,9 @@ from domain.decline import Again, Decline, again
 WEB = Path(__file__).parent.parent / "web"
 DEFAULT = "en"
 
-GUIDANCE: Mapping[str, Mapping[str, str]] = tomllib.loads((WEB / "guidance.toml").read_text("utf-8"))
+GUIDANCE: dict[str, Mapping[str, str]] = tomllib.loads((WEB / "guidance.toml").read_text("utf-8"))
+# What is said instead when no attempt is left.
+EXHAUSTED = GUIDANCE.pop("attempts_exhausted")
 LANGUAGES = frozenset(GUIDANCE[Decline.CARD_DECLINED.value])
 
 
@@ -33,11 +35,9 @@ def told(decline: Decline, *languages: str | None, attempts_left: int = 1) -> De
     """Tell of a decline in the first of these languages (BCP 47) that we have, else in English."""
     named = (each.partition("-")[0].lower() for each in languages if each)
     spoken = next((each for each in named if each in LANGUAGES), DEFAULT)
-    return DeclineAnswer(
-        code=decline,
-        retry=again(decline, attempts_left=attempts_left),
-        guidance=GUIDANCE[decline.value][spoken],
-    )
+    retry = again(decline, attempts_left=attempts_left)
+    sentences = EXHAUSTED if retry is Again.NO else GUIDANCE[decline.value]
+    return DeclineAnswer(code=decline, retry=retry, guidance=sentences[spoken])
 
 
 def preferred(accept_language: str) -> str | None:

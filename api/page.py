@@ -78,7 +78,7 @@ def _page(request: Request, name: str, **values: object) -> Response:
 
 
 def _explained() -> list[dict[str, str | int]]:
-    meanings = {refusal.code(kind): kind.__doc__ or "" for kind in problem.REFUSALS}
+    meanings = {refusal.code(kind): problem.meaning(kind) for kind in problem.REFUSALS}
     return [
         {
             "code": code,

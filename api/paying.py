@@ -15,14 +15,25 @@ from api.route import Sold, routed
 from api.shape import Code, MoneyShape, Shape, example
 from db import method as methods, tenant
 from db.booking.read import Booking, find
+from db.catalog import Sale
 from db.method import Method
 from db.payment.read import Payment
 from db.session import Connection
 from domain.booking import OPEN, BookingStatus
 from domain.due import LATE_SETTLING, payable, settles_within
 from domain.ids import MethodId, PaymentId, TenantId
+from domain.money import Money
 from domain.payment import CASH, Checkout, PaymentStatus, StartPayment
-from domain.refusal import AlreadyPaid, BookingEnded, HoldEnded, InvalidRequest, MethodDeactivated, Unknown
+from domain.refusal import (
+    AlreadyPaid,
+    AttemptsExhausted,
+    BookingEnded,
+    HoldEnded,
+    InvalidRequest,
+    MethodDeactivated,
+    Unknown,
+    code,
+)
 from domain.route import AccountName, Purchase
 from workflows.client import Away
 
@@ -82,11 +93,17 @@ def secured(tried: Sequence[Payment]) -> int:
 
 
 def refuse_unpayable(booking: Booking) -> None:
-    """Refuse to pay a booking that is confirmed (AlreadyPaid) or has ended (HoldEnded, BookingEnded)."""
+    """Refuse to pay a booking that is confirmed (AlreadyPaid) or has ended (HoldEnded, AttemptsExhausted,
+    BookingEnded).
+    """
     if booking.status is BookingStatus.EXPIRED and booking.expires_at is not None:
         raise HoldEnded("The time to pay is over.", ended_at=booking.expires_at.isoformat())
     if booking.confirmed_at is not None and booking.status is not BookingStatus.REFUNDED:
         raise AlreadyPaid("This booking is paid.")
+    if booking.status is BookingStatus.FAILED and booking.cause == code(AttemptsExhausted):
+        raise AttemptsExhausted(
+            "Every allowed attempt was declined.", attempts=booking.terms.payment_attempts
+        )
     if booking.status not in OPEN:
         raise BookingEnded("This booking has ended.", status=booking.status.value)
 
@@ -133,6 +150,19 @@ async def payable_through(
         cash=takes_cash and wish.provider == CASH,
         at=at,
     )
+
+
+def refuse_unsuited(
+    wish: PaymentWish, sale: Sale, *, due: Money, total: Money, now: datetime, at: str = ""
+) -> None:
+    """Refuse InvalidRequest for an amount or a method that the terms or the slot of what is to be booked do
+    not allow; `at` is where in the body the wish stands.
+    """
+    try:
+        payable(due, total, 0, sale.offer.terms, wish.amount.money() if wish.amount else None)
+        settles_within(wish.method, sale.slot.sales_until, now)
+    except InvalidRequest as no:
+        raise no.below(at) from None
 
 
 async def stored_method(

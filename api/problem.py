@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+# A fact of this name, the booking's state, would hide the answer's own; a document calls it `state`.
+HIDDEN = "status"
 
 # Every refusal: its status and its title. A group's line is for a kind that has none of its own yet.
 REFUSALS: Mapping[type[Refusal], tuple[int, str]] = {
@@ -139,6 +141,11 @@ def kinds() -> dict[str, tuple[int, str]]:
     return {code: (status, title) for status, (code, title) in STATUSES.items()} | {
         refusal.code(kind): answer for kind, answer in REFUSALS.items() if not kind.__subclasses__()
     }
+
+
+def meaning(kind: type[Refusal]) -> str:
+    """Say what a refusal means, with its facts as a document names them."""
+    return (kind.__doc__ or "").replace(f"`{HIDDEN}`", "`state`")
 
 
 def answers(
@@ -277,8 +284,7 @@ def _answer(
     facts: Mapping[str, JsonValue],
 ) -> Response:
     document: dict[str, JsonValue] = {
-        # The booking's state must not hide the answer's own status.
-        **{("state" if name == "status" else name): fact for name, fact in facts.items()},
+        **{("state" if name == HIDDEN else name): fact for name, fact in facts.items()},
         "type": f"/problems/{code}",
         "title": title,
         "status": status,

@@ -16,7 +16,7 @@ from api.booking.people import people
 from api.booking.shape import AcceptedBooking, BookingWish
 from api.deps import BASE, Caller, House, Key, Now, Parts, Permission, fingerprint, may
 from api.flat import StrictFlatRoute
-from api.paying import Attempt, PaymentWish, opened, payable_through, stored_method
+from api.paying import Attempt, PaymentWish, opened, payable_through, refuse_unsuited, stored_method
 from api.payment import PaymentAnswer, asker, shown, sold
 from api.pricing import choices, lines
 from api.route import Sold
@@ -160,10 +160,7 @@ async def _placement(
     offer, slot = chosen.sale.offer, chosen.sale.slot
     to_pay = due(chosen.total, offer.terms)
     if wish.payment is not None:
-        paid_for = Sold(channel.tenant_id, channel.id, offer.id, offer.currency, to_pay.minor or None)
-        async with parts.database.tenant(channel.tenant_id) as connection:
-            await payable_through(connection, parts, paid_for, wish.payment, at="/payment")
-        refuse_unbillable(wish.payment.billing, offer.terms, wish.payment.method, at="/payment")
+        await _refuse_unpayable(parts, caller, channel, chosen, to_pay, wish.payment, now)
     booking_id = BookingId(uuid7())
     quantity = sum(line.quantity for line in chosen.lines)
     whole = wish.payment is not None or not to_pay
@@ -191,6 +188,31 @@ async def _placement(
         user_id=caller.user_id,
         key=used,
     )
+
+
+async def _refuse_unpayable(
+    parts: House,
+    caller: Caller,
+    channel: Channel,
+    chosen: Chosen,
+    to_pay: Money,
+    wish: PaymentWish,
+    now: datetime,
+) -> None:
+    """Refuse a wish to pay that nothing could come of, before anything is booked for it."""
+    offer = chosen.sale.offer
+    paid_for = Sold(channel.tenant_id, channel.id, offer.id, offer.currency, to_pay.minor or None)
+    async with parts.database.tenant(channel.tenant_id) as connection:
+        await payable_through(connection, parts, paid_for, wish, at="/payment")
+    if wish.method_id or wish.keep_method:
+        try:
+            async with parts.payments.tenant(channel.tenant_id) as connection:
+                await stored_method(connection, channel.tenant_id, caller.user_id, wish)
+        except Unknown:
+            raise _broken("/payment/method_id", "unknown", "No stored method of yours.") from None
+    if to_pay:
+        refuse_unsuited(wish, chosen.sale, due=to_pay, total=chosen.total, now=now, at="/payment")
+    refuse_unbillable(wish.billing, offer.terms, wish.method, at="/payment")
 
 
 async def _chosen(parts: House, caller: Caller, wish: BookingWish, now: datetime) -> Chosen:

@@ -113,10 +113,7 @@ async def list_attempts(parts: Parts, caller: Operator, booking: Named) -> Attem
 
 @router.post(
     "/sagas/{booking}/retry",
-    responses={
-        **problem.answers(Unauthenticated, Forbidden, Unknown, NothingToRetry, BookingEnded),
-        **problem.PENDING,
-    },
+    responses={**problem.answers(Unauthenticated, Forbidden, Unknown, NothingToRetry), **problem.PENDING},
 )
 async def retry_step(
     parts: Parts, caller: Operator, booking: Named, wish: ActWish | None = None
@@ -124,7 +121,10 @@ async def retry_step(
     """Have the step tried again that a booking's run is parked at; its case is closed."""
     async with at_desk(parts, caller) as connection:
         found = await theirs(connection, caller, Permission.OPERATE, booking)
-    progress = await parts.sagas.retry_step(found.request(grace=parts.rules.grace), str(uuid7()))
+    try:
+        progress = await parts.sagas.retry_step(found.request(grace=parts.rules.grace), str(uuid7()))
+    except BookingEnded:  # its run has: the booking may be confirmed
+        raise NothingToRetry("The run of this booking is over.", status=found.status.value) from None
     reason = wish.reason if wish else ""
     async with at_desk(parts, caller) as connection:
         await cases.close(

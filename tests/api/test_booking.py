@@ -4,7 +4,7 @@ import asyncio
 import json
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -260,6 +260,26 @@ class TestRefusals:
 
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["pointer"] == "/payment/return_url"
+        assert await door.counts() == counts
+
+    @pytest.mark.parametrize(
+        ("payment", "pointer"),
+        [
+            ({"amount": {"minor": 1, "currency": "EUR"}}, "/payment/amount/minor"),
+            ({"amount": {"minor": 99_999_999, "currency": "EUR"}}, "/payment/amount/minor"),
+            ({"amount": {"minor": 1, "currency": "USD"}}, "/payment/amount/currency"),
+            ({"method_id": str(UUID(int=7))}, "/payment/method_id"),
+        ],
+    )
+    async def test_a_wish_to_pay_that_nothing_can_come_of_books_nothing(
+        self, door: Door, payment: dict[str, Any], pointer: str
+    ) -> None:
+        counts = await door.counts()
+
+        answer = await door.ask(payment={"return_url": RETURN, **payment})
+
+        assert answer.status_code == 422
+        assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
         assert await door.counts() == counts
 
 

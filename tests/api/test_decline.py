@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.decline import GUIDANCE, LANGUAGES, preferred, told
+from api.decline import EXHAUSTED, GUIDANCE, LANGUAGES, preferred, told
 from db.payment import fold
 from domain.decline import Decline
 from domain.ids import PaymentId
@@ -38,6 +38,16 @@ class TestGuidance:
         assert sentence.endswith(".")
         assert sentence == GUIDANCE[decline.value][language]
         assert not TELLTALE.search(sentence)
+
+    @pytest.mark.parametrize("language", sorted(ASKED_FOR))
+    @pytest.mark.parametrize("decline", Decline)
+    def test_without_an_attempt_left_nobody_is_sent_to_try_again(
+        self, decline: Decline, language: str
+    ) -> None:
+        last = told(decline, language, attempts_left=0)
+
+        assert (last.retry, last.guidance) == ("no", EXHAUSTED[language])
+        assert last.guidance != told(decline, language).guidance
 
     def test_no_two_codes_and_no_two_languages_say_the_same(self) -> None:
         sentences = [sentence for each in GUIDANCE.values() for sentence in each.values()]

@@ -9,7 +9,7 @@ import pytest
 from db.booking.read import Booking, find
 from domain.ids import BookingId
 from domain.payment import FactKind
-from tests.api.conftest import Door
+from tests.api.conftest import RETURN, Door
 from tests.support.shop import keep, open_shop, pay
 from tests.support.stack import Booked, bearer
 
@@ -66,6 +66,14 @@ async def test_an_ended_booking_says_why_and_asks_for_nothing(door: Door) -> Non
 
     assert (seen["status"], seen["step"], seen["cause"]) == ("failed", "ended", "attempts_exhausted")
     assert (seen["seconds_left"], seen["attempts_left"]) == (None, 0)
+
+    wish = await door.http.post(
+        f"/api/v1/bookings/{booking.id}/payments",
+        json={"return_url": RETURN},
+        headers={**bearer(booking.token), "Idempotency-Key": "sixth"},
+    )
+
+    assert (wish.status_code, wish.json()["code"]) == (409, "attempts_exhausted")
 
 
 @pytest.mark.row("SAG-16", partly="the flight checkout's own addresses: test_flight.py")
