@@ -36,6 +36,7 @@ from activities.failure import Failures
 from activities.health import Check, told_on
 from activities.heartbeat import Heartbeats
 from activities.inventory import InventoryActivities
+from activities.log import Lines
 from activities.method import MethodActivities
 from activities.notice import NoticeActivities
 from activities.payment import PaymentActivities
@@ -280,7 +281,8 @@ def workers(
             built.temporal,
             task_queue=f"{built.settings.queue_prefix}{queue}",
             interceptors=[
-                *(Heartbeats(), Cases(built.app, patience=built.settings.step_patience), Failures()),
+                *(Heartbeats(), Lines()),
+                *(Cases(built.app, patience=built.settings.step_patience), Failures()),
                 *interceptors,
             ],
             max_heartbeat_throttle_interval=timedelta(seconds=1),

@@ -56,7 +56,7 @@ PLUMBING = {
         )
     },
     "db": {"session", "base", "metadata", "roles", "demo", "relay", "idempotency", "reference", "step"},
-    "activities": {"failure", "heartbeat", "teller", "relay"},
+    "activities": {"failure", "heartbeat", "log", "teller", "relay"},
     "api": {
         *(
             "app",
