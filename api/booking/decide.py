@@ -40,6 +40,7 @@ from domain.refusal import (
     Unauthenticated,
     Unknown,
 )
+from workflows.client import Unanswered
 
 # Nothing was taken, and the bank is not deciding either.
 UNPAID = (PaymentStatus.PENDING, PaymentStatus.FAILED)
@@ -105,9 +106,7 @@ async def cancel_booking(
     async with parts.database.tenant(caller.tenant_id) as connection:
         found = await theirs(connection, caller, Permission.CANCEL, booking)
     if found.status in OPEN:
-        before, found = found, await _let_go(parts, caller, found)
-        if found.status in LET_GO:
-            await _note(parts, caller, before, found, wish.reason if wish else "")
+        found = await _let_go(parts, caller, found, wish.reason if wish else "")
     _refuse_uncancelled(found)
     async with parts.database.tenant(found.tenant_id) as connection:
         return await show(connection, parts, found)
@@ -165,14 +164,23 @@ def _last(declined: Sequence[Declined], payment: Payment) -> Declined | None:
     return next((each for each in reversed(declined) if each.payment_id == payment.id), None)
 
 
-async def _let_go(parts: House, caller: Caller, booking: Booking) -> Booking:
-    """Wish the saga to cancel; gives the booking as it stands then."""
+async def _let_go(parts: House, caller: Caller, booking: Booking, reason: str) -> Booking:
+    """Wish the saga to cancel, which is written down; gives the booking as it stands then.
+
+    A wish without an answer is written down as well: an undo may wait for an operator, who has to know of it.
+    """
     by = "buyer" if caller.booking_id or caller.user_id == booking.user_id else "operator"
     try:
         await parts.sagas.cancel(booking.request(grace=parts.rules.grace), CancelBooking(by=by))
     except BookingEnded:
         pass  # meanwhile: the row knows how
-    return await _again(parts, booking)
+    except Unanswered:
+        await _note(parts, caller, booking, await _again(parts, booking), reason)
+        raise
+    after = await _again(parts, booking)
+    if after.status in LET_GO:
+        await _note(parts, caller, booking, after, reason)
+    return after
 
 
 def _refuse_uncancelled(booking: Booking) -> None:

@@ -41,12 +41,16 @@ async def waiting(door: Door, silent: str) -> AsyncIterator[Door]:
 
 
 @pytest.mark.parametrize(
-    ("act", "body"), [("cancel", {}), ("payments", {"return_url": RETURN})], ids=["cancel", "pay"]
+    ("act", "body", "noted"),
+    [("cancel", {}, ["booking.cancel"]), ("payments", {"return_url": RETURN}, [])],
+    ids=["cancel", "pay"],
 )
 async def test_a_wish_without_an_answer_is_asked_to_come_again(
-    waiting: Door, act: str, body: dict[str, str]
+    waiting: Door, act: str, body: dict[str, str], noted: list[str]
 ) -> None:
-    """The engine's client would go on trying to connect for half a minute."""
+    """The engine's client would go on trying to connect for half a minute. A wish to cancel is on record:
+    what it waits for may be an operator.
+    """
     booking = await waiting.book()
 
     answer = await waiting.http.post(
@@ -57,3 +61,5 @@ async def test_a_wish_without_an_answer_is_asked_to_come_again(
 
     assert answer.status_code == 202
     assert int(answer.headers["retry-after"]) > 0
+    acts = await waiting.judge.fetch("select action from audit_entries")
+    assert [act["action"] for act in acts] == noted
