@@ -132,7 +132,7 @@ async def retry_step(
             found.tenant_id,
             found.id,
             closed_by=caller.name,
-            note=f"tried again: {reason}",
+            note=f"tried again: {reason}" if reason else "tried again",
             kind=CaseKind.STEP,
         )
         await note(

@@ -1,10 +1,12 @@
 """Cases: what waits for a person, with everything that is known about it in the order it happened."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
+from pydantic import JsonValue
 
 from api import problem
 from api.body import StrictRoute
@@ -12,6 +14,7 @@ from api.deps import Caller, Parts
 from api.operator.desk import ADMIN, NOS, Operator, Words, at_desk, note, place, turned
 from api.shape import Answer, Cursor, Limit, Shape, example
 from db import audit, case as cases, event as feed, webhook as inbox
+from db.audit import Entry
 from db.case import Case
 from db.payment import read as payments
 from db.session import Connection
@@ -57,13 +60,31 @@ class CaseAnswer(Answer):
 
 
 class Moment(Answer):
-    """One thing that happened: told by a provider, done by us, or an operator's act (`by`)."""
+    """One thing that happened: told by a provider, done by us, or an act of somebody's (`by`), who may have
+    given a reason (`detail`) and changed something (`before`, `after`).
+    """
 
     at: datetime
     source: Literal["provider", "holdfast", "operator"]
     what: str
     detail: str
     by: str | None = None
+    before: dict[str, JsonValue] | None = None
+    after: dict[str, JsonValue] | None = None
+
+    @classmethod
+    def of_act(cls, act: Entry) -> Self:
+        """Write down what somebody did."""
+        after = act.after or {}
+        return cls(
+            at=act.at,
+            source="operator",
+            what=act.action,
+            detail=after.get("reason") or after.get("note") or "",
+            by=act.actor,
+            before=act.before,
+            after=act.after,
+        )
 
 
 class CaseDetail(CaseAnswer):
@@ -162,6 +183,7 @@ async def _moments(connection: Connection, caller: Caller, case: Case) -> list[M
     acts = [
         act for subject in set(subjects) for act in await audit.page(connection, tenant_id, subject=subject)
     ]
+    known = await cases.page(connection, about=case.booking_id or case.subject)
     return [
         *(
             Moment(
@@ -176,8 +198,17 @@ async def _moments(connection: Connection, caller: Caller, case: Case) -> list[M
             Moment(at=each.at, source="holdfast", what=each.type, detail=str(each.data.get("cause", "")))
             for each in happened
         ),
-        *(Moment(at=each.at, source="operator", what=each.action, detail="", by=each.actor) for each in acts),
+        *map(Moment.of_act, acts),
+        *[moment for each in known for moment in _of_case(each)],
     ]
+
+
+def _of_case(case: Case) -> Iterator[Moment]:
+    """Tell when a case was opened and closed by itself; what operators do is an act of theirs."""
+    if case.opened_by == "holdfast":
+        yield Moment(at=case.opened_at, source="holdfast", what="case.opened", detail=case.cause)
+    if case.closed_at is not None and case.closed_by == "holdfast":
+        yield Moment(at=case.closed_at, source="holdfast", what="case.closed", detail=case.note or "")
 
 
 def _became(status: str, cause: str) -> str:

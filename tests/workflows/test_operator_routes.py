@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import structlog
 
 from domain.catalog import SalesTerms
 from domain.refusal import Unknown
@@ -90,8 +91,11 @@ async def test_a_parked_undo_is_one_case_and_is_tried_again_by_an_operator(stack
     booking = await stack.book()
     await stack.checkout(booking)
     stack.faults.refuse("return_payment", Unknown("ordered by the test"))
-    await stack.ask_to_cancel(booking)
-    await eventually(lambda: parked(stack, booking), what="the undo to be parked")
+    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as lines:
+        await stack.ask_to_cancel(booking)
+        await eventually(lambda: parked(stack, booking), what="the undo to be parked")
+    [alarm] = [line for line in lines if line["event"] == "a person is needed"]
+    assert alarm["booking_id"] == str(booking.id)
 
     [case] = (await ask(stack, "GET", "/cases?status=open"))["items"]
     assert (case["kind"], case["cause"]) == ("step", "return_payment_parked")
@@ -106,7 +110,11 @@ async def test_a_parked_undo_is_one_case_and_is_tried_again_by_an_operator(stack
     shown = await ask(stack, "GET", f"/cases/{case['id']}")
     assert shown["status"] == "closed"
     assert shown["closed_by"] in ("user:grace", "holdfast")  # who comes first: the operator, or the end
-    assert "saga.retry" in [moment["what"] for moment in shown["timeline"]]
+    told = {moment["what"]: moment for moment in shown["timeline"]}
+    assert (told["case.opened"]["source"], told["case.opened"]["detail"]) == ("holdfast", case["cause"])
+    retry = told["saga.retry"]
+    assert (retry["by"], retry["detail"]) == ("user:grace", "the provider is back")
+    assert retry["after"]["reason"] == "the provider is back"
     assert await violations(stack) == []
 
 
