@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import aiohttp
-from temporalio.client import Client
 
 from bench import noop
 from bench.buyer import Buyer, slots_with_room
@@ -36,7 +35,7 @@ def measure() -> list[Figure]:
 
 async def compare(stack: Stack, pid: int) -> list[Figure]:
     """Warm up, then alternate subject and control."""
-    client = await Client.connect(stack.settings["TEMPORAL_ADDRESS"])
+    client = await noop.connect(stack.settings["TEMPORAL_ADDRESS"])
     rates, meter = dict[str, list[float]](), Meter(stack, control=pid)
     async with aiohttp.ClientSession() as session:
         buyer = Buyer(stack, session, *await slots_with_room(stack, 1))
