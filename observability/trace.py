@@ -86,6 +86,6 @@ class StatementWatch:
 
 @lru_cache(1_000)
 def _verb(statement: str) -> str:
-    """Give a statement's first word; texts are few, but for those that begin and end a tenant's transactions."""
+    """Give a statement's first word. Texts are few, but for what begins and ends a tenant's transactions."""
     first = _WORD.match(statement)
     return first.group(1).lower() if first else "other"
