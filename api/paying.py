@@ -158,11 +158,8 @@ def refuse_unsuited(
     """Refuse InvalidRequest for an amount or a method that the terms or the slot of what is to be booked do
     not allow; `at` is where in the body the wish stands.
     """
-    try:
-        payable(due, total, 0, sale.offer.terms, wish.amount.money() if wish.amount else None)
-        settles_within(wish.method, sale.slot.sales_until, now)
-    except InvalidRequest as no:
-        raise no.below(at) from None
+    payable(due, total, 0, sale.offer.terms, wish.amount.money() if wish.amount else None, at=at)
+    settles_within(wish.method, sale.slot.sales_until, now, at=at)
 
 
 async def stored_method(

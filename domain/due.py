@@ -16,8 +16,11 @@ LATE_SETTLING: Mapping[str, timedelta] = {
 }
 
 
-def payable(due: Money, total: Money, secured_minor: int, terms: SalesTerms, wished: Money | None) -> Money:
-    """Give the amount of the next payment: what is still due or, where the terms allow it, what is `wished`.
+def payable(
+    due: Money, total: Money, secured_minor: int, terms: SalesTerms, wished: Money | None, *, at: str = ""
+) -> Money:
+    """Give the amount of the next payment: what is still due or, where the terms allow it, what is `wished`,
+    which stands `at` a place in the body.
 
     `secured_minor` is what the booking has already, in minor units. Refuses AlreadyPaid when nothing is due
     any more, and InvalidRequest for an amount in another currency, beyond the price, or in parts where the
@@ -29,27 +32,24 @@ def payable(due: Money, total: Money, secured_minor: int, terms: SalesTerms, wis
     if wished is None:
         return Money(minor=left, currency=due.currency)
     if wished.currency != due.currency:
-        raise _broken("/amount/currency", "not_allowed", f"This booking is in {due.currency}.")
+        raise _broken(f"{at}/amount/currency", "not_allowed", f"This booking is in {due.currency}.")
     if not 0 < wished.minor <= most:
-        raise _broken("/amount/minor", "out_of_bounds", f"From 1 to {most}: more is not owed.")
+        raise _broken(f"{at}/amount/minor", "out_of_bounds", f"From 1 to {most}: more is not owed.")
     if wished.minor not in (left, most) and not terms.parts:
-        raise _broken("/amount/minor", "not_allowed", f"This offer is not paid in parts: {left} is due.")
+        raise _broken(f"{at}/amount/minor", "not_allowed", f"This offer is not paid in parts: {left} is due.")
     return wished
 
 
-def settles_within(method: str | None, sales_until: datetime, now: datetime) -> timedelta | None:
+def settles_within(
+    method: str | None, sales_until: datetime, now: datetime, *, at: str = ""
+) -> timedelta | None:
     """Say how long a method may take to settle (nothing: it settles at once).
 
     Refuses InvalidRequest for one that might settle only after the sale is over.
     """
     within = LATE_SETTLING.get(method or "")
     if within is not None and now + within > sales_until:
-        error = {
-            "pointer": "/method",
-            "code": "too_late",
-            "detail": "This method settles after the sale is over.",
-        }
-        raise InvalidRequest("The wish to pay breaks a rule.", errors=[{**error}])
+        raise _broken(f"{at}/method", "too_late", "This method settles after the sale is over.")
     return within
 
 

@@ -91,11 +91,6 @@ class Invalid(Refusal):
 class InvalidRequest(Invalid):
     """Raised when fields break rules; facts: `errors` with `pointer` (RFC 6901), `code` and `detail`."""
 
-    def below(self, pointer: str) -> "InvalidRequest":
-        """Give the same refusal of what stands in a larger body, at this pointer."""
-        errors = [{**error, "pointer": f"{pointer}{error['pointer']}"} for error in self.facts["errors"]]
-        return InvalidRequest(self.detail, errors=errors)
-
 
 class KeyMissing(Invalid):
     """Raised when a route that needs an Idempotency-Key got none."""
