@@ -52,7 +52,7 @@ SHOW = "select set_config('app.shown', $1, true)"
 
 # Who follows bookings listens here, and is told their ids, in hexadecimal digits.
 FOLLOWERS = "holdfast_followers"
-TELL = "; notify {channel}, '{bookings}'"
+COMMIT_AND_TELL = "commit; notify {channel}, '{bookings}'"
 # What is told is at most 8,000 bytes long; of more bookings nobody is told, they are looked at all the same.
 TOLD_AT_ONCE = 200
 # A lost connection to listen on is made anew after this long.
@@ -144,7 +144,7 @@ class Database:
             try:
                 await connection.execute(begin)
                 yield connection
-                await connection.execute("commit" + _news_of(connection))
+                await connection.execute(_commit(connection))
             except asyncpg.InternalClientError:
                 _drop(connection)  # the driver has lost its place: nothing it says counts any more
                 raise
@@ -212,14 +212,15 @@ def may_have_happened(error: BaseException) -> bool:
     return is_outage(error) and not isinstance(error, _UNDONE)
 
 
-def _news_of(connection: Connection) -> str:
-    """Write what tells who follows what is committed, in the round trip of the commit. They look by
-    themselves, later, for what is not told here.
+def _commit(connection: Connection) -> str:
+    """Write what ends a transaction and, in the same round trip, tells who follows what it was about. They
+    look by themselves, later, for what is not told here.
 
-    A transaction of its own, behind that one: else all commits that tell something would queue for one lock.
+    The telling is a transaction of its own, behind that one: else all commits that tell something would queue
+    for one lock.
     """
     bookings = " ".join(sorted(booking.hex for booking in _news.get(connection, ()))[:TOLD_AT_ONCE])
-    return TELL.format(channel=FOLLOWERS, bookings=bookings) if bookings else ""
+    return COMMIT_AND_TELL.format(channel=FOLLOWERS, bookings=bookings) if bookings else "commit"
 
 
 async def _listen_once(url: str, channel: str, hear: Callable[[str], None]) -> None:

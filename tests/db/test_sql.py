@@ -21,8 +21,8 @@ SQL = re.compile(
 )
 ASKING = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "cursor", "prepare", "copy_to_table"}
 
-# `begin` takes no parameters: the tenant's id goes in as 32 hexadecimal digits, from a UUID.
-KNOWN = {("db/session.py", "BEGIN_AS_TENANT.format")}
+# Neither `begin` nor `notify` takes parameters: ids go in as 32 hexadecimal digits, from UUIDs.
+KNOWN = {("db/session.py", "BEGIN_AS_TENANT.format"), ("db/session.py", "COMMIT_AND_TELL.format")}
 
 
 def said(node: ast.AST) -> str:
