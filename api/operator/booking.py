@@ -10,14 +10,15 @@ from uuid_utils.compat import uuid7
 from api import problem
 from api.access import Named, theirs
 from api.body import StrictRoute
-from api.deps import Parts, Permission
+from api.deps import House, Parts, Permission
 from api.operator.desk import ADMIN, NOS, ActWish, Operator, at_desk, note
 from api.shape import Answer, Instant
 from db import case as cases, decline as declines
+from db.booking.read import Booking
 from db.decline import Declined
 from db.payment import read as payments
 from db.payment.read import Payment
-from domain.booking import BookingStatus
+from domain.booking import BookingStatus, Progress
 from domain.case import CaseKind
 from domain.decline import Decline
 from domain.money import Money
@@ -118,15 +119,14 @@ async def list_attempts(parts: Parts, caller: Operator, booking: Named) -> Attem
 async def retry_step(
     parts: Parts, caller: Operator, booking: Named, wish: ActWish | None = None
 ) -> RunAnswer:
-    """Have the step tried again that a booking's run is parked at; its case is closed."""
-    async with at_desk(parts, caller) as connection:
-        found = await theirs(connection, caller, Permission.OPERATE, booking)
-    try:
-        progress = await parts.sagas.retry_step(found.request(grace=parts.rules.grace), str(uuid7()))
-    except BookingEnded:  # its run has: the booking may be confirmed
-        raise NothingToRetry("The run of this booking is over.", status=found.status.value) from None
+    """Have the step tried again that a booking's run is parked at; its case is closed.
+
+    The case is closed before the run hears of it and stays locked until then, for the step may be refused
+    anew at once: that opens another.
+    """
     reason = wish.reason if wish else ""
     async with at_desk(parts, caller) as connection:
+        found = await theirs(connection, caller, Permission.OPERATE, booking)
         await cases.close(
             connection,
             found.tenant_id,
@@ -135,6 +135,7 @@ async def retry_step(
             note=f"tried again: {reason}" if reason else "tried again",
             kind=CaseKind.STEP,
         )
+        progress = await _tried_again(parts, found)
         await note(
             connection, caller, "saga.retry", found.id, after={"step": progress.step, "reason": reason}
         )
@@ -145,6 +146,13 @@ async def retry_step(
         parked=progress.parked,
         deadline=progress.deadline,
     )
+
+
+async def _tried_again(parts: House, booking: Booking) -> Progress:
+    try:
+        return await parts.sagas.retry_step(booking.request(grace=parts.rules.grace), str(uuid7()))
+    except BookingEnded:  # its run has: the booking may be confirmed
+        raise NothingToRetry("The run of this booking is over.", status=booking.status.value) from None
 
 
 def _tries(declined: Sequence[Declined], payment: Payment) -> Iterator[DeclinedTry]:

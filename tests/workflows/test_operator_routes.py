@@ -114,6 +114,22 @@ async def test_a_parked_undo_is_one_case_and_is_tried_again_by_an_operator(stack
     assert await violations(stack) == []
 
 
+@pytest.mark.row("SAG-28")
+async def test_an_undo_that_is_refused_once_more_is_a_case_once_more(stack: Stack) -> None:
+    booking = await stack.book()
+    await stack.checkout(booking)
+    stack.faults.refuse("return_payment", Unknown("ordered by the test"))
+    await stack.ask_to_cancel(booking)
+    await eventually(lambda: parked(stack, booking), what="the undo to be parked")
+
+    await ask(stack, "POST", f"/sagas/{booking.id}/retry")
+
+    await eventually(lambda: opened_anew(stack), what="a second case")
+    first, second = await stack.rows(CASES)
+    assert first["closed_by"] == "user:grace"
+    assert (second["cause"], second["closed_at"]) == ("return_payment_parked", None)
+
+
 async def test_nothing_is_retried_where_nothing_waits(stack: Stack) -> None:
     booking = await stack.book()
 
@@ -193,6 +209,11 @@ async def settled(stack: Stack, event_id: str) -> dict[str, Any] | None:
 async def parked(stack: Stack, booking: Booked) -> str | None:
     """Name the undo that waits."""
     return (await stack.run_of(booking).query(BookingWorkflow.status)).parked
+
+
+async def opened_anew(stack: Stack) -> bool:
+    """Say whether there is a case behind the first."""
+    return len(await stack.rows(CASES)) == 2
 
 
 async def told_of(stack: Stack) -> bool:
