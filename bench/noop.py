@@ -1,5 +1,6 @@
 """The control of `bench saga`: workflows that do nothing at all, in exactly as many events, tasks, updates,
-signals and activities as a paid booking and the mail about it, and found by the same attributes.
+signals and activities as a paid booking and the mail about it, with the same deadlines, for each of which the
+engine keeps a timer, and found by the same attributes.
 
 A test compares the histories. `python -m bench.noop ADDRESS` is its worker.
 """
@@ -24,7 +25,11 @@ from workflows import names
 
 WORKFLOWS, PROVIDERS, NOTICES = "noop-bookings", "noop-providers", "noop-notices"
 ONCE = RetryPolicy(maximum_attempts=1)
-LIMIT = timedelta(seconds=10)
+# The deadlines of a booking's steps (`workflows/steps.py`), written out: what a run imports it imports anew.
+OURS = timedelta(seconds=2)
+PROVIDER_CALL, ALL_TRIES, HEARTBEAT = timedelta(seconds=25), timedelta(seconds=60), timedelta(seconds=8)
+MAIL = timedelta(seconds=20)
+STICKY = timedelta(seconds=2)  # as in `worker.py`
 
 
 @activity.defn(name="nothing")
@@ -58,13 +63,18 @@ class NoopWorkflow:
     async def ours(self, subject: str) -> str:
         """Ask for a step of our own database."""
         return await workflow.execute_local_activity(
-            nothing, subject, start_to_close_timeout=LIMIT, retry_policy=ONCE
+            nothing, subject, start_to_close_timeout=OURS, retry_policy=ONCE
         )
 
     async def theirs(self, subject: str) -> str:
         """Ask for a step at a provider."""
         return await workflow.execute_activity(
-            nothing, subject, task_queue=PROVIDERS, start_to_close_timeout=LIMIT
+            nothing,
+            subject,
+            task_queue=PROVIDERS,
+            start_to_close_timeout=PROVIDER_CALL,
+            schedule_to_close_timeout=ALL_TRIES,
+            heartbeat_timeout=HEARTBEAT,
         )
 
     @workflow.update
@@ -88,7 +98,7 @@ class NoopNoticeWorkflow:
     async def run(self, subject: str) -> str:
         """Go through the motions of a mail."""
         return await workflow.execute_activity(
-            nothing, subject, task_queue=NOTICES, start_to_close_timeout=LIMIT
+            nothing, subject, task_queue=NOTICES, start_to_close_timeout=MAIL
         )
 
 
@@ -143,7 +153,11 @@ def workers(client: Client) -> list[Worker]:
     """Make what works on both, on as many queues as the product's."""
     return [
         Worker(
-            client, task_queue=WORKFLOWS, workflows=[NoopWorkflow, NoopNoticeWorkflow], activities=[nothing]
+            client,
+            task_queue=WORKFLOWS,
+            workflows=[NoopWorkflow, NoopNoticeWorkflow],
+            activities=[nothing],
+            sticky_queue_schedule_to_start_timeout=STICKY,
         ),
         *(Worker(client, task_queue=queue, activities=[nothing]) for queue in (PROVIDERS, NOTICES)),
     ]

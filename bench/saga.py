@@ -24,7 +24,7 @@ from bench.stack import ROOT, Stack, fresh
 
 AT_ONCE = 8
 EACH = 80
-ROUNDS = 3
+ROUNDS = 5
 
 
 def measure() -> list[Figure]:

@@ -1,8 +1,9 @@
 """What a paid booking asks of the engine: the control of the saga benchmark asks for the same, event for
-event.
+event, with the same deadlines.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from uuid import UUID, uuid4
 
@@ -69,4 +70,13 @@ async def started_to_wait(stack: Stack, workflow_id: str) -> bool:
 
 async def events_of(stack: Stack, workflow_id: str) -> Counter[str]:
     history: WorkflowHistory = await stack.temporal.get_workflow_handle(workflow_id).fetch_history()
-    return Counter(kinds(history))
+    return Counter(kinds(history)) + Counter(deadlines(history))
+
+
+def deadlines(history: WorkflowHistory) -> Iterator[str]:
+    """Tell how long the engine waits for each step: in all, once it has begun, and between two heartbeats."""
+    for event in history.events:
+        if event.HasField("activity_task_scheduled_event_attributes"):
+            asked = event.activity_task_scheduled_event_attributes
+            waits = (asked.schedule_to_close_timeout, asked.start_to_close_timeout, asked.heartbeat_timeout)
+            yield "STEP " + " ".join(str(each.ToTimedelta()) for each in waits)
