@@ -5,10 +5,10 @@ from uuid import UUID
 
 from temporalio import activity
 
-from db import case, link as links, notice as notices, ticket as tickets
-from db.booking import read
+from db import case, link as links, notice as notices
+from db.booking import letter as letters
+from db.booking.letter import About
 from db.booking.read import Booking
-from db.notice import Notice
 from db.session import Connection, Database
 from domain.booking import BookingStatus
 from domain.case import CaseKind
@@ -50,22 +50,17 @@ class NoticeActivities:
         leaves it: it may have been sent. Nothing goes to an address that bounced or complained.
         """
         async with self._app.tenant(ask.tenant_id) as connection:
-            notice = await notices.claim(connection, ask)
-            if notice.result is not None:
-                return await self._settled(connection, ask, notice, notice.result)
-            booking = await read.find(connection, ask.tenant_id, notice.booking_id)
-            if notice.kind is NoticeKind.PAYMENT_DECLINED and booking.status not in UNPAID:
-                return await self._settled(connection, ask, notice, SendResult.OUTDATED)
-            occasion = await self._occasion(connection, booking, notice)
-            if not occasion.email:
-                return await self._settled(connection, ask, notice, SendResult.NO_ADDRESS)
-            addressee = self._addressees.of(ask.tenant_id, occasion.email)
-            if await notices.address(connection, ask, addressee):
-                return await self._settled(connection, ask, notice, SendResult.SUPPRESSED)
+            about = await letters.about(connection, ask)
+            occasion = await self._occasion(connection, about)
+            needless = _needless(about, occasion)
+            addressee = None if needless else self._addressees.of(ask.tenant_id, occasion.email)
+            result = await notices.claim(connection, ask, addressee) or needless
+            if result is not None:
+                return await self._settled(connection, ask, about.booking, result)
         written = await asyncio.to_thread(letter.write, occasion)
         result, message_id = await self._handed_over(ask, written)
         async with self._app.tenant(ask.tenant_id) as connection:
-            return await self._settled(connection, ask, notice, result, message_id)
+            return await self._settled(connection, ask, about.booking, result, message_id)
 
     async def _handed_over(self, ask: SendNotice, written: Letter) -> tuple[SendResult, str | None]:
         """Give the letter to the mail service; one that surely was not sent may be claimed again."""
@@ -85,45 +80,43 @@ class NoticeActivities:
         self,
         connection: Connection,
         ask: SendNotice,
-        notice: Notice,
+        booking: Booking,
         result: SendResult,
         message_id: str | None = None,
     ) -> Sent:
         written = await notices.settle(connection, ask, result, message_id)
         if written in NEEDS_PERSON:
-            kind, booking_id, cause = CaseKind.NOTICE, notice.booking_id, NEEDS_PERSON[written]
+            kind, cause = CaseKind.NOTICE, NEEDS_PERSON[written]
             await case.open_case(
-                connection, ask.tenant_id, kind, ask.notice_id, cause=cause, booking_id=booking_id
+                connection, ask.tenant_id, kind, ask.notice_id, cause=cause, booking_id=booking.id
             )
         if written is not None:
             LETTERS.labels(written.value).inc()
         return Sent(result=written or result)
 
-    async def _occasion(self, connection: Connection, booking: Booking, notice: Notice) -> Occasion:
-        tenant_id = booking.tenant_id
-        scene = await notices.scene(connection, tenant_id, booking.slot_id)
-        held = await tickets.of_booking(connection, tenant_id, booking.id)
-        amount, link_id = notice.data.get("amount"), notice.data.get("link_id")
-        link = await links.find(connection, tenant_id, LinkId(UUID(link_id))) if link_id else None
+    async def _occasion(self, connection: Connection, about: About) -> Occasion:
+        booking = about.booking
+        amount, link_id = about.data.get("amount"), about.data.get("link_id")
+        link = await links.find(connection, booking.tenant_id, LinkId(UUID(link_id))) if link_id else None
         email, name = booking.contact.email, booking.contact.name
-        if notice.kind is NoticeKind.CASE_OPENED:
-            email, name = scene.operators_email or "", scene.organizer
+        if about.kind is NoticeKind.CASE_OPENED:
+            email, name = about.operators_email or "", about.organizer
         return Occasion(
-            kind=notice.kind,
+            kind=about.kind,
             email=email,
             name=name,
-            organizer=scene.organizer,
+            organizer=about.organizer,
             reference=booking.reference,
-            offer=scene.offer,
-            starts_at=scene.starts_at,
-            zone=scene.zone,
+            offer=about.offer,
+            starts_at=about.begins_at,
+            zone=about.zone,
             lines=tuple((line.name, line.quantity) for line in booking.lines),
             total=booking.total,
             refunded=Money.model_validate(amount) if amount else None,
-            tickets=tuple(self._admission(booking, ticket) for ticket in held),
-            pay_at=self._links.address(tenant_id, link.id) if link else "",
+            tickets=tuple(self._admission(booking, ticket) for ticket in about.tickets),
+            pay_at=self._links.address(booking.tenant_id, link.id) if link else "",
             pay_until=link.expires_at if link else None,
-            cause=f"{notice.data['kind']}: {notice.data['cause']}" if "cause" in notice.data else "",
+            cause=f"{about.data['kind']}: {about.data['cause']}" if "cause" in about.data else "",
         )
 
     def _admission(self, booking: Booking, ticket: Ticket) -> Admission:
@@ -134,3 +127,10 @@ class NoticeActivities:
             variant=variants[ticket.variant_id],
             token=self._tokens.sign(ticket_claims(ticket, issued_at=issued_at)),
         )
+
+
+def _needless(about: About, occasion: Occasion) -> SendResult | None:
+    """Say why there is nothing to send, if so."""
+    if about.kind is NoticeKind.PAYMENT_DECLINED and about.booking.status not in UNPAID:
+        return SendResult.OUTDATED
+    return None if occasion.email else SendResult.NO_ADDRESS

@@ -1,14 +1,13 @@
 """Notices: written down by the transaction that makes them due, claimed before they are sent."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from db.session import Connection
-from domain.ids import BookingId, SlotId, TenantId
+from domain.ids import BookingId, TenantId
 from domain.notice import NoticeKind, SendNotice, SendResult
 from domain.refusal import Unknown
 
@@ -32,19 +31,14 @@ on conflict (tenant_id, booking_id, kind, version, sending) do nothing
 # `status` is how it was found.
 CLAIM = """
 with claimed as (
-    update notices set status = 'claimed', claimed_at = now()
+    update notices set status = 'claimed', claimed_at = now(), addressee = $3
      where tenant_id = $1 and id = $2 and status = 'owed'
     returning id
 )
-select n.booking_id, n.kind, n.version, n.data, n.status, claimed.id is not null as claimed
+select n.status, claimed.id is not null as claimed,
+       exists (select from mail_suppressions s where s.tenant_id = $1 and s.addressee = $3) as suppressed
   from notices n left join claimed on claimed.id = n.id
  where n.tenant_id = $1 and n.id = $2
-"""
-
-# Answers why letters to this address are suppressed, if they are.
-ADDRESS = """
-update notices set addressee = $3 where tenant_id = $1 and id = $2
-returning (select cause from mail_suppressions s where s.tenant_id = $1 and s.addressee = $3)
 """
 
 # What was heard of already was sent, though we had no answer.
@@ -61,41 +55,8 @@ update notices set status = 'owed', claimed_at = null
  where tenant_id = $1 and id = $2 and status = 'claimed'
 """
 
-
-# Of an organizer's slot, what a letter tells.
-SCENE = """
-select o.name as offer, s.starts_at, o.zone, t.name as organizer, t.operators_email
-  from slots s
-  join offers o on o.tenant_id = s.tenant_id and o.id = s.offer_id
-  join tenants t on t.id = s.tenant_id
- where s.tenant_id = $1 and s.id = $2
-"""
-
 # Found so by somebody who did not claim it: whoever did may have sent it.
 UNSETTLED = ("owed", "claimed")
-
-
-class Notice(NamedTuple):
-    """A notice and how it was found: `claimed` now, by us, or with the `result` of an earlier sending."""
-
-    booking_id: BookingId
-    kind: NoticeKind
-    version: int
-    data: Mapping[str, Any]
-    claimed: bool
-    result: SendResult | None
-
-
-class Scene(NamedTuple):
-    """What a letter is set in: the offer's name, when the slot begins in the venue's `zone`, who organizes
-    it, and where the organizer's own people are mailed, if they are.
-    """
-
-    offer: str
-    starts_at: datetime
-    zone: str
-    organizer: str
-    operators_email: str | None
 
 
 async def owe(
@@ -118,41 +79,20 @@ async def tell_operators(
     await connection.execute(TELL_OPERATORS, tenant_id, uuid7(), booking_id, data)
 
 
-async def claim(connection: Connection, request: SendNotice) -> Notice:
-    """Claim a notice to send it: whoever is told `claimed` may, nobody else and nobody again.
+async def claim(
+    connection: Connection, request: SendNotice, addressee: str | None = None
+) -> SendResult | None:
+    """Claim a notice to send it to `addressee`, by the keyed hash of the address. Whoever is answered nothing
+    may send it, nobody else and nobody again; else the answer is what has become of it.
 
     Found claimed already, somebody may have sent it: its result is unknown. Refuses Unknown.
     """
-    row = await connection.fetchrow(CLAIM, request.tenant_id, request.notice_id)
+    row = await connection.fetchrow(CLAIM, request.tenant_id, request.notice_id, addressee)
     if row is None:
         raise Unknown("There is no such notice.")
-    result = None
-    if not row["claimed"]:
-        result = SendResult.UNKNOWN if row["status"] in UNSETTLED else SendResult(row["status"])
-    return Notice(
-        BookingId(row["booking_id"]),
-        NoticeKind(row["kind"]),
-        row["version"],
-        row["data"],
-        row["claimed"],
-        result,
-    )
-
-
-async def scene(connection: Connection, tenant_id: TenantId, slot_id: SlotId) -> Scene:
-    """Tell what a letter about a slot is set in. Refuses Unknown."""
-    row = await connection.fetchrow(SCENE, tenant_id, slot_id)
-    if row is None:
-        raise Unknown("There is no such slot.")
-    return Scene(**row)
-
-
-async def address(connection: Connection, request: SendNotice, addressee: str) -> str | None:
-    """Write down whom a claimed notice goes to, by the keyed hash of the address; gives why nothing is sent
-    there any more, if that is so.
-    """
-    cause: str | None = await connection.fetchval(ADDRESS, request.tenant_id, request.notice_id, addressee)
-    return cause
+    if row["claimed"]:
+        return SendResult.SUPPRESSED if row["suppressed"] else None
+    return SendResult.UNKNOWN if row["status"] in UNSETTLED else SendResult(row["status"])
 
 
 async def settle(
