@@ -34,15 +34,18 @@ select n.id, n.booking_id, n.kind, n.version, n.sending, n.status, n.delivery, n
  where n.tenant_id = $1 and n.id = $2
 """
 
-STANDING = "select booking_id, status, delivery from notices where tenant_id = $1 and id = $2 for update"
-
-# What was heard of was sent, whatever we thought.
+# What was heard of was sent, whatever we thought. Answers how the notice was found.
 HEAR = """
-update notices
-   set delivery = case when delivery is null or delivery = any($4) then $3 else delivery end,
-       delivered_at = coalesce(delivered_at, $5),
-       status = case when status = 'unknown' then 'accepted' else status end
- where tenant_id = $1 and id = $2
+with found as (
+    select id, booking_id, status, delivery from notices where tenant_id = $1 and id = $2 for update
+)
+update notices n
+   set delivery = case when n.delivery is null or n.delivery = any($4) then $3 else n.delivery end,
+       delivered_at = coalesce(n.delivered_at, $5),
+       status = case when n.status = 'unknown' then 'accepted' else n.status end
+  from found
+ where n.tenant_id = $1 and n.id = found.id
+returning found.booking_id, found.status, found.delivery
 """
 
 SUPPRESS = """
@@ -106,12 +109,11 @@ async def hear(connection: Connection, fact: DeliveryFact) -> News | None:
     is not there.
     """
     key = (fact.tenant_id, fact.notice_id)
-    row = await connection.fetchrow(STANDING, *key)
-    if row is None:
-        return None
     arrived = fact.occurred_at if fact.state is DeliveryState.DELIVERED else None
     lighter = [state.value for state in fact.state.lighter]
-    await connection.execute(HEAR, *key, fact.state.value, lighter, arrived)
+    row = await connection.fetchrow(HEAR, *key, fact.state.value, lighter, arrived)
+    if row is None:
+        return None
     if fact.state.suppresses:
         await connection.execute(SUPPRESS, *key, fact.state.value)
     heavier = row["delivery"] is None or row["delivery"] in lighter
