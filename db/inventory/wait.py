@@ -1,15 +1,17 @@
 """Places kept while a booking waits: the hold its run begins with, and how long it lasts."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
 
 from db import case, event, step
 from db.inventory.hold import check_on_sale, hold, wanted_by
 from db.inventory.standing import where_it_stands
-from db.session import Connection, Record
+from db.session import Connection, Record, clock
 from domain.booking import ENDED, AskJudge, BookingStatus, Judge, Trigger, sources
 from domain.case import CaseKind
 from domain.event import INVENTORY_RESERVED, PARTNER_ASKED, REVIEW_ASKED
-from domain.ids import PaymentId
+from domain.ids import PaymentId, TenantId
 from domain.inventory import Hold, HoldPlaces, KeepPlaces, Kept, OpenPayment
 from domain.money import Money, zero
 from domain.refusal import BookingEnded, HoldEnded, PriceChanged
@@ -18,38 +20,50 @@ HELD = """
 update bookings set status = 'held', expires_at = $4 where tenant_id = $1 and id = $2 and status = any($3)
 """
 
-TRIED = """
-select id, amount_minor, currency, provider, account, manual, review, settles_seconds, status, declines
-  from payments
- where tenant_id = $1 and booking_id = $2 order by created_at, id
-"""
-
 STILL_OF_INTEREST = {"pending", "processing", "requires_action", "authorized", "captured", "conflicted"}
 
-KEEP = """
-update holds
-   set kept_until = case when expires_at is not null
-                         then greatest(kept_until, case when $4 then now() else expires_at end + $3) end
- where tenant_id = $1 and booking_id = $2 and status = 'active' and ($4 or expires_at > now())
-returning coalesce(kept_until, now() + $3) as kept_until, coalesce(kept_until - now(), $3) as left
+# Keeps the places behind their deadline, or behind now, and moves the booking if its hold is still whole. A
+# row says that it was; from then on nobody chooses anew.
+WAIT = """
+with latest as (
+    select count(*) as claims from holds
+     where tenant_id = $1 and booking_id = $2
+       and n = (select max(n) from holds where tenant_id = $1 and booking_id = $2)
+),
+kept as (
+    update holds
+       set kept_until = case when expires_at is not null
+                             then greatest(kept_until, case when $4 then now() else expires_at end + $3) end
+     where tenant_id = $1 and booking_id = $2 and status = 'active' and ($4 or expires_at > now())
+    returning coalesce(kept_until, now() + $3) as kept_until
+),
+whole as (
+    select min(kept_until) as kept_until
+      from kept having count(*) > 0 and count(*) = (select claims from latest)
+)
+update bookings b set status = $5
+  from whole
+ where b.tenant_id = $1 and b.id = $2 and b.status = any($6)
+returning b.due_minor, b.total_minor, b.currency, whole.kept_until, now() as at
 """
 
 # A statement sees what was there when it began: a hold that it waited for and that is gone by then may have a
 # successor that only the next one sees.
 LOOKS = 3
 
-AWAIT_PAYMENT = """
-update bookings set status = 'awaiting_payment' where tenant_id = $1 and id = $2 and status = any($3)
-"""
 
-AWAIT_JUDGE = """
-update bookings set status = $4 where tenant_id = $1 and id = $2 and status = any($3)
-"""
+class Waiting(NamedTuple):
+    """The state a booking waits in, and those it may come from."""
 
-# Which state a booking waits in, and which it may come from: paid is passed through.
-JUDGED = {
-    Judge.REVIEWER: (BookingStatus.PAYMENT_REVIEW, sources(Trigger.REVIEW_ASKED)),
-    Judge.PARTNER: (
+    state: BookingStatus
+    sources: list[str]
+
+
+FOR_PAYMENT = Waiting(BookingStatus.AWAITING_PAYMENT, sources(Trigger.CHECKOUT_OPENED))
+# Paid is passed through.
+FOR_JUDGE = {
+    Judge.REVIEWER: Waiting(BookingStatus.PAYMENT_REVIEW, sources(Trigger.REVIEW_ASKED)),
+    Judge.PARTNER: Waiting(
         BookingStatus.AWAITING_PARTNER,
         [
             *sources(Trigger.PARTNER_ASKED),
@@ -81,7 +95,7 @@ async def hold_places(connection: Connection, request: HoldPlaces) -> Hold:
         return Hold(left=None, expires_at=standing["expires_at"], due=nothing, total=nothing)
     if not standing["rows"]:
         return await _take(connection, request, standing)
-    hold = await _hold(connection, request, standing, standing["expires_at"])
+    hold = _hold(standing, standing["expires_at"])
     over = standing["active"] < standing["rows"] or _passed(standing["kept_until"], standing["at"])
     if over and not hold.open_payments:
         raise HoldEnded("The time to pay is over.", ended_at=_told(standing["expires_at"]))
@@ -95,27 +109,18 @@ async def keep_places(connection: Connection, request: KeepPlaces) -> Kept:
     PriceChanged when something else is due than the payment was reckoned from.
     """
     key = f"keep_places:{request.payment_id}:{request.again}"
-    standing = await where_it_stands(connection, request.tenant_id, request.booking_id)
-    if first := await step.first_answer(connection, request.tenant_id, key, Kept):
-        return first.model_copy(update={"left": first.kept_until - standing["at"]})
-    kept = await _keep(connection, request)
-    moved = await connection.execute(
-        AWAIT_PAYMENT, request.tenant_id, request.booking_id, sources(Trigger.CHECKOUT_OPENED)
-    )
-    if moved == "UPDATE 0":
-        raise BookingEnded("This booking has ended.", status=standing["status"])
-    # Nobody chooses anew any more.
-    final = await where_it_stands(connection, request.tenant_id, request.booking_id)
-    if not kept or len(kept) < final["rows"]:
-        raise HoldEnded("The time to pay is over.", ended_at=_told(final["expires_at"]))
-    due = Money(minor=final["due_minor"], currency=final["currency"])
+    if first := await _kept_before(connection, request.tenant_id, key):
+        return first
+    longer = request.grace + (request.settles_within or timedelta(0))
+    kept = await _wait(connection, request, longer, FOR_PAYMENT, from_now=request.again > 0)
+    due = Money(minor=kept["due_minor"], currency=kept["currency"])
     if request.due not in (None, due):
         raise PriceChanged("Something else was chosen meanwhile.", due=due.model_dump())
     answer = Kept(
-        left=kept[0]["left"],
-        kept_until=kept[0]["kept_until"],
+        left=kept["kept_until"] - kept["at"],
+        kept_until=kept["kept_until"],
         due=due,
-        total=Money(minor=final["total_minor"], currency=final["currency"]),
+        total=Money(minor=kept["total_minor"], currency=kept["currency"]),
     )
     return await step.keep_answer(connection, request.tenant_id, key, answer)
 
@@ -126,20 +131,11 @@ async def ask_judge(connection: Connection, request: AskJudge) -> Kept:
     A repeat answers the same instant. Refuses Unknown, HoldEnded and BookingEnded.
     """
     key = f"ask_judge:{request.booking_id}:{request.judge}"
-    standing = await where_it_stands(connection, request.tenant_id, request.booking_id)
-    if first := await step.first_answer(connection, request.tenant_id, key, Kept):
-        return first.model_copy(update={"left": first.kept_until - standing["at"]})
-    keeping, from_now = request.within + request.grace, True
-    kept = await connection.fetch(KEEP, request.tenant_id, request.booking_id, keeping, from_now)
-    waits_in, from_states = JUDGED[request.judge]
-    moved = await connection.execute(
-        AWAIT_JUDGE, request.tenant_id, request.booking_id, from_states, waits_in.value
-    )
-    if moved == "UPDATE 0":
-        raise BookingEnded("This booking has ended.", status=standing["status"])
-    if not kept or len(kept) < standing["rows"]:
-        raise HoldEnded("The places were taken back.", ended_at=_told(standing["expires_at"]))
-    until = standing["at"] + keeping
+    if first := await _kept_before(connection, request.tenant_id, key):
+        return first
+    keeping, waiting = request.within + request.grace, FOR_JUDGE[request.judge]
+    kept = await _wait(connection, request, keeping, waiting, from_now=True)
+    until = kept["at"] + keeping
     asked = event.Told(request.booking_id, ASKED[request.judge], {"until": until.isoformat()})
     await event.append(connection, request.tenant_id, asked)
     await case.open_case(
@@ -147,7 +143,7 @@ async def ask_judge(connection: Connection, request: AskJudge) -> Kept:
         request.tenant_id,
         CASES[request.judge],
         request.booking_id,
-        cause=waits_in.value,
+        cause=waiting.state.value,
         booking_id=request.booking_id,
     )
     answer = Kept(left=keeping, kept_until=until)
@@ -169,13 +165,11 @@ async def _take(connection: Connection, request: HoldPlaces, standing: Record) -
     )
     reserved = event.Told(request.booking_id, INVENTORY_RESERVED, {"slot_id": str(standing["slot_id"])})
     await event.append(connection, request.tenant_id, reserved)
-    return await _hold(connection, request, standing, expires_at)
+    return _hold(standing, expires_at)
 
 
-async def _hold(
-    connection: Connection, request: HoldPlaces, standing: Record, expires_at: datetime | None
-) -> Hold:
-    tried = await connection.fetch(TRIED, request.tenant_id, request.booking_id)
+def _hold(standing: Record, expires_at: datetime | None) -> Hold:
+    tried = standing["payments"] or ()
     return Hold(
         left=None if expires_at is None else max(timedelta(0), expires_at - standing["at"]),
         expires_at=expires_at,
@@ -184,7 +178,7 @@ async def _hold(
         declines=sum(row["declines"] for row in tried),
         open_payments=tuple(
             OpenPayment(
-                payment_id=PaymentId(row["id"]),
+                payment_id=PaymentId(UUID(row["id"])),
                 amount=Money(minor=row["amount_minor"], currency=row["currency"]),
                 provider=row["provider"],
                 account=row["account"],
@@ -198,16 +192,41 @@ async def _hold(
     )
 
 
-async def _keep(connection: Connection, request: KeepPlaces) -> list[Record]:
-    """Keep the hold that is active now: who chose anew while we waited has put another in its place."""
-    longer = request.grace + (request.settles_within or timedelta(0))
-    kept: list[Record] = []
+async def _kept_before(connection: Connection, tenant_id: TenantId, key: str) -> Kept | None:
+    first = await step.first_answer(connection, tenant_id, key, Kept)
+    if first is None:
+        return None
+    return first.model_copy(update={"left": first.kept_until - await clock(connection)})
+
+
+async def _wait(
+    connection: Connection,
+    request: KeepPlaces | AskJudge,
+    longer: timedelta,
+    waiting: Waiting,
+    *,
+    from_now: bool,
+) -> Record:
+    """Keep the hold that is active now: who chose anew while we waited has put another in its place.
+
+    Refuses Unknown, BookingEnded and HoldEnded.
+    """
     for _ in range(LOOKS):
-        if kept := await connection.fetch(
-            KEEP, request.tenant_id, request.booking_id, longer, request.again > 0
+        if kept := await connection.fetchrow(
+            WAIT,
+            request.tenant_id,
+            request.booking_id,
+            longer,
+            from_now,
+            waiting.state.value,
+            waiting.sources,
         ):
-            break
-    return kept
+            return kept
+    standing = await where_it_stands(connection, request.tenant_id, request.booking_id)
+    if standing["status"] not in waiting.sources:
+        raise BookingEnded("This booking has ended.", status=standing["status"])
+    why = "The places were taken back." if from_now else "The time to pay is over."
+    raise HoldEnded(why, ended_at=_told(standing["expires_at"]))
 
 
 def _seconds(seconds: int | None) -> timedelta | None:

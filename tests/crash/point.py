@@ -11,7 +11,7 @@ from itertools import combinations_with_replacement
 
 from db import notice, relay, ticket
 from db.booking import confirm, end
-from db.inventory import hold as holds, standing, wait
+from db.inventory import hold as holds, standing
 from tests.crash.proxy import Moment, Seen
 from tests.crash.site import (
     API,
@@ -75,7 +75,7 @@ STEPS = (
         "S1",
         "adopt the door's hold",
         "paid",
-        committed(WORKER_POSTGRES, standing.STANDING, wait.TRIED),
+        committed(WORKER_POSTGRES, standing.STANDING),
         task_completed("hold_places"),
     ),
     Step(

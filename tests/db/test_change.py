@@ -8,11 +8,12 @@ import asyncpg
 import pytest
 
 from db import checkout, consent, passenger
-from db.booking.change import Choice, choose
+from db.booking.change import Choice, choose, reach
 from db.booking.place import place
 from db.booking.read import Booking, find
 from db.inventory import hold as holds
 from db.session import OUTAGES
+from domain.booking import BookingStatus
 from domain.inventory import HoldPlaces
 from domain.passenger import Passenger, PassengerType
 from domain.refusal import HoldEnded, IllegalMove, PriceChanged, SoldOut
@@ -212,6 +213,30 @@ async def test_under_the_lock_no_payment_starts(databases: Databases) -> None:
         await passenger.write(connection, shop.tenant_id, booking.id, [_lead()])
 
     await waiting
+
+
+async def test_a_payment_starts_behind_who_gives_another_address(databases: Databases) -> None:
+    shop = await open_shop(databases.app)
+    booking = await booked(shop)
+    contact = booking.contact.model_copy(update={"email": "other@example.com"})
+    async with shop.app.tenant(shop.tenant_id) as connection:
+        await reach(
+            connection,
+            shop.tenant_id,
+            booking.id,
+            contact=contact,
+            delivery=booking.delivery,
+            locale=booking.locale,
+        )
+        waiting = asyncio.create_task(keep(databases.app, booking))
+        await somebody_waits(databases)
+
+    kept = await waiting
+
+    async with shop.app.tenant(shop.tenant_id) as connection:
+        found = await find(connection, shop.tenant_id, booking.id)
+    assert (found.status, found.contact) == (BookingStatus.AWAITING_PAYMENT, contact)
+    assert kept.due == booking.due
 
 
 def _lead() -> Passenger:
