@@ -1,26 +1,17 @@
 """Tickets: issued once per admission unit, read by their holders."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from db import event
 from db.event import Told
-from db.session import Connection
+from db.session import Connection, Record
 from domain import event as types, ids
 from domain.ids import BookingId, TenantId, TicketId
 from domain.refusal import Unknown
 from domain.ticket import Ticket
-
-# One row per unit: its variant, in the order of the lines, and the number drawn for it.
-UNITS = """
-select l.variant_id, nextval('ticket_numbers') as number, t.ticket_pattern,
-       extract(year from now())::int as year
-  from booking_lines l
-  join tenants t on t.id = l.tenant_id
-  cross join lateral generate_series(1, l.quantity) as unit
- where l.tenant_id = $1 and l.booking_id = $2 order by l.position, unit
-"""
 
 ISSUE = """
 insert into tickets (tenant_id, id, booking_id, position, offer_id, slot_id, variant_id, number, version,
@@ -54,12 +45,14 @@ returning id
 COUNT = "select count(*) from tickets where tenant_id = $1 and booking_id = $2"
 
 
-async def issue(connection: Connection, tenant_id: TenantId, booking_id: BookingId) -> list[TicketId]:
-    """Issue one ticket per admission unit, numbered in the tenant's pattern, in the order of the lines.
+async def issue(
+    connection: Connection, tenant_id: TenantId, booking_id: BookingId, units: Sequence[Record]
+) -> list[TicketId]:
+    """Issue a ticket for each admission unit, in their order: of its `variant_id`, under its `number` of the
+    `year`, written in the tenant's `ticket_pattern`.
 
     A booking that has its tickets already makes the transaction fail: positions are unique.
     """
-    units = await connection.fetch(UNITS, tenant_id, booking_id)
     tickets: list[UUID] = [uuid7() for _ in units]
     numbers = [ids.reference(u["ticket_pattern"], year=u["year"], number=u["number"]) for u in units]
     variants = [unit["variant_id"] for unit in units]

@@ -6,8 +6,11 @@ counters, holds, booking.
 """
 
 from typing import NamedTuple
+from uuid import UUID
 
-from db import case, event, ledger, notice, step, ticket
+from uuid_utils.compat import uuid7
+
+from db import case, event, ledger, step, ticket
 from db.booking import end
 from db.event import Told
 from db.inventory import hold as holds, sale
@@ -30,35 +33,47 @@ from domain.catalog import SalesTerms
 from domain.ids import BookingId, PaymentId, TenantId
 from domain.inventory import HoldPlaces
 from domain.money import Money
-from domain.notice import NoticeKind
 from domain.refusal import BookingEnded, IllegalMove, NotOnSale, PaymentNotCompleted, Unknown
 from domain.settlement import Consequence, News, Standing, consequence
 
+# With its payments, and what of each was taken and has not gone back.
 BOOKING = """
 select b.id, b.status, b.cause, b.slot_id, b.offer_id, b.total_minor, b.due_minor, b.currency, b.terms,
-       b.reference, b.contact_email, b.user_id, t.fee_basis_points
+       b.reference, b.contact_email, b.user_id, t.fee_basis_points,
+       (select jsonb_agg(jsonb_build_object('id', p.id, 'status', p.status, 'minor',
+                   p.captured_minor - coalesce((select sum(r.amount_minor) from refunds r
+                                                 where r.tenant_id = p.tenant_id and r.payment_id = p.id
+                                                   and r.status <> 'failed'), 0)) order by p.created_at, p.id)
+          from payments p where p.tenant_id = b.tenant_id and p.booking_id = b.id) as payments
   from bookings b join tenants t on t.id = b.tenant_id
  where b.tenant_id = $1 and b.id = $2
 """
 
-# What was taken for the booking and has not gone back; a conflicted payment does not count.
-KEPT = """
-select p.id, p.status,
-       p.captured_minor - coalesce((select sum(r.amount_minor) from refunds r
-                                     where r.tenant_id = p.tenant_id and r.payment_id = p.id
-                                       and r.status <> 'failed'), 0)::bigint as minor
-  from payments p
- where p.tenant_id = $1 and p.booking_id = $2 order by p.created_at, p.id
-"""
-
+# Answers a row per admission unit, in the order of the lines, with the number drawn for its ticket. No row:
+# the booking has moved on, and nothing was done.
 CONFIRM = """
-update bookings set status = 'confirmed', cause = '', confirmed_at = now(), ended_at = null
- where tenant_id = $1 and id = $2 and status = any($3)
-"""
-
-PAID_BY = """
-insert into booking_payments (tenant_id, booking_id, payment_id, amount_minor)
-select $1, $2, paid.id, paid.minor from unnest($3::uuid[], $4::bigint[]) as paid (id, minor)
+with confirmed as (
+    update bookings set status = 'confirmed', cause = '', confirmed_at = now(), ended_at = null
+     where tenant_id = $1 and id = $2 and status = any($3)
+    returning id
+),
+paid_by as (
+    insert into booking_payments (tenant_id, booking_id, payment_id, amount_minor)
+    select $1, confirmed.id, payment.id, payment.minor
+      from confirmed cross join unnest($4::uuid[], $5::bigint[]) as payment (id, minor)
+),
+owed as (
+    insert into notices (tenant_id, id, booking_id, kind, version, data, status)
+    select $1, $6, confirmed.id, 'booking_confirmed', 1, '{}', 'owed' from confirmed
+    on conflict (tenant_id, booking_id, kind, version, sending) do nothing
+)
+select l.variant_id, nextval('ticket_numbers') as number, t.ticket_pattern,
+       extract(year from now())::int as year
+  from confirmed
+  join booking_lines l on l.tenant_id = $1 and l.booking_id = confirmed.id
+  join tenants t on t.id = $1
+  cross join lateral generate_series(1, l.quantity) as unit
+ order by l.position, unit
 """
 
 CONFIRMED_BY = "select booking_id from booking_payments where tenant_id = $1 and payment_id = $2"
@@ -104,9 +119,10 @@ class Moved(Exception):
 
 
 class Payment(NamedTuple):
-    """What counts of a payment: minor units kept."""
+    """What counts of a payment: minor units taken that have not gone back."""
 
-    id: object
+    id: PaymentId
+    status: str
     minor: int
 
 
@@ -120,7 +136,7 @@ async def confirm(connection: Connection, request: ConfirmBooking) -> Confirmed:
     if confirmed := await _confirmed_before(connection, request.tenant_id, booking):
         return confirmed
     _check_open(booking)
-    paid = await _paid(connection, request.tenant_id, booking)
+    paid = _paid(booking)
     allowed = ON_TIME if booking["due_minor"] else FREE
     return await _cross(connection, request.tenant_id, booking, paid, allowed)
 
@@ -164,7 +180,7 @@ async def _settle(connection: Connection, request: LateMoney) -> Settled:
     if cause := await _against(connection, request, booking):
         return Settled(settlement=Settlement.REFUND, cause=cause)
     try:
-        paid = await _paid(connection, request.tenant_id, booking, first=request.payment_id)
+        paid = _paid(booking, first=request.payment_id)
         if booking["status"] in LATE:
             await holds.check_on_sale(connection, request.tenant_id, booking["slot_id"])
         await _cross(connection, request.tenant_id, booking, paid, LATE + LOST)
@@ -175,13 +191,12 @@ async def _settle(connection: Connection, request: LateMoney) -> Settled:
 
 async def _against(connection: Connection, request: LateMoney, booking: Record) -> str:
     """Say what speaks against honouring the payment, if anything does."""
-    kept = await connection.fetch(KEPT, request.tenant_id, request.booking_id)
-    payment = next((row for row in kept if row["id"] == request.payment_id), None)
+    payment = next((one for one in _payments(booking) if one.id == request.payment_id), None)
     if payment is None:
         raise Unknown("This booking has no such payment.")
     standing = without_a_run(BookingStatus(booking["status"]))
     news = News.SECOND if standing is Standing.PURCHASED else News.SUCCESS
-    news = News.CONFLICTED if payment["status"] == "conflicted" else news
+    news = News.CONFLICTED if payment.status == "conflicted" else news
     if consequence(news, standing) is Consequence.REFUND:
         return CAUSES[news]
     if booking["cause"] in NOT_ACCEPTED:
@@ -217,21 +232,26 @@ def _check_open(booking: Record) -> None:
         raise BookingEnded("This booking has ended.", status=status.value)
 
 
-async def _paid(
-    connection: Connection, tenant_id: TenantId, booking: Record, first: PaymentId | None = None
-) -> list[Payment]:
-    """List the payments that pay for it, beginning with `first`; what comes beyond the due is no pay of it.
+def _payments(booking: Record) -> list[Payment]:
+    return [
+        Payment(PaymentId(UUID(row["id"])), row["status"], row["minor"]) for row in booking["payments"] or ()
+    ]
+
+
+def _paid(booking: Record, first: PaymentId | None = None) -> list[Payment]:
+    """List the payments that pay for it, beginning with `first`; what comes beyond the due is no pay of it,
+    nor is a conflicted payment.
 
     Refuses PaymentNotCompleted when they do not reach what is due.
     """
-    rows = await connection.fetch(KEPT, tenant_id, booking["id"])
+    payments = _payments(booking)
     paid, reached = list[Payment](), 0
-    for row in sorted(rows, key=lambda row: row["id"] != first):
-        if row["status"] == "captured" and row["minor"] and reached < booking["due_minor"]:
-            paid.append(Payment(row["id"], row["minor"]))
-            reached += row["minor"]
+    for payment in sorted(payments, key=lambda payment: payment.id != first):
+        if payment.status == "captured" and payment.minor and reached < booking["due_minor"]:
+            paid.append(payment)
+            reached += payment.minor
     if reached < booking["due_minor"]:
-        status = rows[-1]["status"] if rows else "none"
+        status = payments[-1].status if payments else "none"
         raise PaymentNotCompleted("Less has been paid than is due.", status=status)
     return paid
 
@@ -245,15 +265,16 @@ async def _cross(
     if not await sale.purchase(connection, tenant_id, booking["id"]):
         await holds.hold_anew(connection, tenant_id, booking["id"], booking["slot_id"])
         await sale.purchase(connection, tenant_id, booking["id"])
-    moved = await connection.execute(CONFIRM, tenant_id, booking["id"], allowed)
-    if moved == "UPDATE 0":
+    payments, amounts = [payment.id for payment in paid], [payment.minor for payment in paid]
+    units = await connection.fetch(CONFIRM, tenant_id, booking["id"], allowed, payments, amounts, uuid7())
+    if not units:
         if (await _booking(connection, tenant_id, booking["id"]))["status"] != booking["status"]:
             raise Moved
         raise IllegalMove("This booking has moved on.", status=booking["status"], trigger="tickets_issued")
     if booking["status"] in ACCEPTED:
         await case.close(connection, tenant_id, booking["id"], closed_by="holdfast", note="accepted")
     earned = await _book_earnings(connection, tenant_id, booking, paid) if paid else []
-    tickets = await ticket.issue(connection, tenant_id, booking["id"])
+    tickets = await ticket.issue(connection, tenant_id, booking["id"], units)
     await event.append(
         connection,
         tenant_id,
@@ -261,20 +282,15 @@ async def _cross(
         Told(booking["id"], types.BOOKING_CONFIRMED, {"reference": booking["reference"]}),
         *(Told(made, types.TICKET_GENERATED, {"booking_id": str(booking["id"])}) for made in tickets),
     )
-    await notice.owe(connection, tenant_id, booking["id"], NoticeKind.BOOKING_CONFIRMED)
     return Confirmed(tickets=len(tickets))
 
 
 async def _book_earnings(
     connection: Connection, tenant_id: TenantId, booking: Record, paid: list[Payment]
 ) -> list[Told]:
-    """Write which payments paid for it, and who has earned it; beyond the price nothing is earned. Gives what
-    is to be told of it.
-    """
+    """Write who has earned it; beyond the price nothing is earned. Gives what is to be told of it."""
     earned = min(booking["total_minor"], sum(payment.minor for payment in paid))
     amount = Money(minor=earned, currency=booking["currency"])
-    payments, amounts = [payment.id for payment in paid], [payment.minor for payment in paid]
-    await connection.execute(PAID_BY, tenant_id, booking["id"], payments, amounts)
     shares = SalesTerms.model_validate(booking["terms"]).shares
     posting = books.booking_confirmed(booking["id"], amount, booking["fee_basis_points"], shares)
     await ledger.post(connection, tenant_id, posting)

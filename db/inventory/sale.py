@@ -3,19 +3,30 @@
 from collections.abc import Mapping
 
 from db.inventory.hold import LOCK_OF_BOOKING
-from db.inventory.standing import where_it_stands
 from db.session import Connection
 from domain.ids import BookingId, CounterId, TenantId
 
+# Only a hold that is whole is bought; says whether it is, or was before.
 PURCHASE = """
-with bought as (
+with latest as (
+    select count(*) as claims, count(*) filter (where status = 'purchased') as bought_before,
+           bool_and(status in ('active', 'purchased')) as whole
+      from holds
+     where tenant_id = $1 and booking_id = $2
+       and n = (select max(n) from holds where tenant_id = $1 and booking_id = $2)
+),
+bought as (
     update holds set status = 'purchased'
-     where tenant_id = $1 and booking_id = $2 and status = 'active'
+     where tenant_id = $1 and booking_id = $2 and status = 'active' and (select whole from latest)
     returning counter_id, places
+),
+sold as (
+    update counters c set held = c.held - bought.places, sold = c.sold + bought.places
+      from bought
+     where c.tenant_id = $1 and c.id = bought.counter_id
+    returning c.id
 )
-update counters c set held = c.held - bought.places, sold = c.sold + bought.places
-  from bought
- where c.tenant_id = $1 and c.id = bought.counter_id
+select claims > 0 and claims = bought_before + (select count(*) from sold) from latest
 """
 
 LOCK_SOLD = """
@@ -38,11 +49,8 @@ async def purchase(connection: Connection, tenant_id: TenantId, booking_id: Book
     Sold already: yes, and nothing done.
     """
     await connection.execute(LOCK_OF_BOOKING, tenant_id, booking_id)
-    standing = await where_it_stands(connection, tenant_id, booking_id)
-    if not standing["rows"] or standing["active"] + standing["bought"] < standing["rows"]:
-        return False
-    await connection.execute(PURCHASE, tenant_id, booking_id)
-    return True
+    whole: bool = await connection.fetchval(PURCHASE, tenant_id, booking_id)
+    return whole
 
 
 async def lock_sold(

@@ -1,5 +1,6 @@
 """Holds: adopted, kept, given back, taken back."""
 
+import asyncio
 import itertools
 from datetime import timedelta
 from uuid import UUID
@@ -15,7 +16,7 @@ from domain.booking import BookingStatus
 from domain.ids import BookingId, PaymentId
 from domain.inventory import Hold, HoldPlaces, HoldStatus
 from domain.refusal import BookingEnded, HoldEnded, SoldOut, Unknown
-from tests.support.database import Databases, superuser
+from tests.support.database import Databases, somebody_waits, superuser
 from tests.support.shop import NEXT_WEEK, Shop, keep, let_time_pass, open_shop, pay
 
 PAYMENT = PaymentId(UUID(int=7))
@@ -192,6 +193,17 @@ async def test_a_hold_that_was_given_back_is_not_bought(databases: Databases) ->
 
     assert not await purchase(databases, booking)
     assert await counter(databases, shop) == (0, 0)
+
+
+async def test_a_hold_that_is_lost_at_that_moment_is_not_bought(databases: Databases) -> None:
+    shop, booking = await open_slot(databases)
+    async with databases.app.tenant(shop.tenant_id) as connection:
+        await connection.execute("update holds set status = 'released'")
+        buying = asyncio.create_task(purchase(databases, booking))
+        await somebody_waits(databases)
+
+    assert not await buying
+    assert await kept_as(databases, booking) == [(1, "released")]
 
 
 # --- keep_places
