@@ -3,11 +3,13 @@ has forgotten.
 
 Bookings are made by HTTP, as any; the worker's private memory is read before and after, once every run waits
 for its payment. What a forgotten run costs is weighed at a worker that remembers few: it is full at the first
-reading, so that each further booking makes it forget another. That one is weighed several times, and the
-middle counts: what is garbage at the moment of a reading is as large as what some hundred runs leave behind.
+reading, so that each further booking makes it forget another. That one is weighed many times, and the line
+through the weights counts, by least squares: a single weight goes up and down by what is garbage just then,
+which is as much as some hundred runs.
 """
 
 import asyncio
+import statistics
 import time
 from pathlib import Path
 
@@ -16,10 +18,12 @@ import asyncpg
 
 from bench.buyer import Buyer, slots_with_room
 from bench.figure import Figure, middle
+from bench.progress import Progress
 from bench.stack import Stack, fresh
 
 WARM_UP, OPEN, AT_ONCE = 1_500, 2_000, 16
-FEW, ROUNDS = 100, 5
+# A worker that forgets is as large as it will be after some two thousand runs: connections, threads, arenas.
+FEW, FORGETTING, EACH, ROUNDS = 100, 3_000, 500, 16
 PATIENCE_SECONDS = 300.0
 # The first step of the last runs, and then the worker's own giving back (`worker.TRIM_SECONDS`).
 REST_SECONDS = 12.0
@@ -30,31 +34,28 @@ UNTOLD = "select count(*) from bookings where saga_started_at is null"
 def measure() -> list[Figure]:
     """Measure on two fresh stacks, one after the other."""
     with fresh() as stack:
-        remembered, whole = asyncio.run(grow(stack, OPEN))
+        before, after = asyncio.run(weigh(stack, WARM_UP, OPEN, times=1))
     with fresh(WORKER_CACHED_RUNS=str(FEW)) as stack:
-        evicted, _ = asyncio.run(grow(stack, *[OPEN // 2] * ROUNDS))
+        forgetful = asyncio.run(weigh(stack, FORGETTING, EACH, times=ROUNDS))
+    forgotten = statistics.linear_regression([EACH * n for n in range(ROUNDS + 1)], forgetful).slope
     return [
-        middle("kib_per_open_booking", remembered, "KiB", "≤ 64"),
-        middle("kib_per_evicted_booking", evicted, "KiB", "≤ 0"),
-        middle("worker_mib", [whole / 1024], "MiB"),
+        middle("kib_per_open_booking", [(after - before) / OPEN], "KiB", "≤ 64"),
+        Figure("kib_per_evicted_booking", round(forgotten, 1), "KiB", "≤ 0"),
+        middle("forgetful_worker_mib", [weight / 1024 for weight in forgetful], "MiB"),
     ]
 
 
-async def grow(stack: Stack, *numbers: int) -> tuple[list[float], float]:
-    """Open so many bookings, time after time, and weigh the worker before and after; gives KiB for each, and
-    of the whole at last.
-    """
-    grown: list[float] = []
+async def weigh(stack: Stack, warm_up: int, number: int, *, times: int) -> list[float]:
+    """Open `number` bookings, `times` times, behind a warm-up; gives the KiB of the worker between."""
     async with aiohttp.ClientSession() as session:
         buyer = Buyer(stack, session, *await slots_with_room(stack, 1))
-        await open_bookings(stack, buyer, WARM_UP)
-        weight = private_kib(stack.pid("worker"))
-        for number in numbers:
-            before = weight
+        await open_bookings(stack, buyer, warm_up)
+        weights, weighed = [private_kib(stack.pid("worker"))], Progress("weighed", times)
+        for n in range(times):
             await open_bookings(stack, buyer, number)
-            weight = private_kib(stack.pid("worker"))
-            grown.append((weight - before) / number)
-    return grown, weight
+            weights.append(private_kib(stack.pid("worker")))
+            weighed.reached(n + 1)
+    return weights
 
 
 async def open_bookings(stack: Stack, buyer: Buyer, number: int) -> None:
