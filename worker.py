@@ -291,6 +291,8 @@ def workers(
             workflow_failure_exception_types=failing,
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),
             graceful_shutdown_timeout=GRACE,
+            # No payload lies outside of a history; with more the SDK would make a task for each, to fetch it.
+            max_workflow_task_external_storage_concurrency=1,
             # One account at a provider takes some of these (PROVIDER_CALLS).
             **{"max_concurrent_activities": 100, **served},
         )
