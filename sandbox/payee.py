@@ -53,4 +53,4 @@ def purse(work: Work, payee_id: str) -> Iterator[Work]:
     work.get(Payee, payee_id)
     beside = Work(work.world, Purse(payee_id, work.account), work.now, work.cause)
     yield beside
-    work.told = work.told or beside.told
+    work.planned = work.planned or beside.planned

@@ -85,7 +85,7 @@ class Work:
     def __init__(self, world: "World", account: Account, now: int, cause: Cause) -> None:
         self.world, self.account, self.now, self.cause = world, account, now, cause
         self.store, self.face = world.store, world.faces[account.provider]
-        self.told = False
+        self.planned = False  # whether there is a job or a delivery to look for
 
     @property
     def teller(self) -> Teller:
@@ -118,13 +118,12 @@ class Work:
             "INSERT INTO jobs (account, kind, ref, due) VALUES (?, ?, ?, ?)",
             (self.account.root.id, job, ref, at - self.account.offset),
         )
-        self.told = True
+        self.planned = True
 
     def tell(self, happening: str, record: Record, before: Json | None = None) -> None:
         """Write the provider's events for a happening and plan their deliveries."""
         for event_type, payload in self.teller.events(self, happening, record, before or {}):
             self._publish(event_type, payload)
-        self.told = True
 
     def _publish(self, event_type: str, payload: Json) -> None:
         event_id, wanting = self.new_id("event"), self.wanting(event_type)
@@ -138,7 +137,6 @@ class Work:
         body = event.retold(event_id, changes)
         other = Event(id=event_id, account=self.account.id, created=self.now, type=event.type, body=body)
         self._send(other, self.wanting(event.type))
-        self.told = True
         return other
 
     def _send(self, event: Event, wanting: Iterable[Endpoint]) -> None:
@@ -172,6 +170,7 @@ class Work:
                 " VALUES (?, ?, ?, ?, ?, ?, ?, '[]')",
                 (account.id, event.id, event.type, endpoint.id, status, due, trick),
             )
+        self.planned = True
 
 
 class World:
@@ -285,5 +284,5 @@ class World:
             yield work
             if account.counter != counter:
                 self.store.save_account(account.root)
-        if work.told:
+        if work.planned:
             self.stirred()
