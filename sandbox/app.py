@@ -86,9 +86,9 @@ class Sandbox:
         self.web.add_exception_handler(RequestValidationError, unreadable)
         operator = Operate(world, self.schedule, self.deliverer)
         for router in (
+            buyer.routes(world),  # first, for routes are tried in turn, and most is paid
             operate.routes(operator),
             look.routes(world),
-            buyer.routes(world),
             bank.routes(world),
             batch.routes(world),
             desk.routes(world),

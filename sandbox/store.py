@@ -5,12 +5,13 @@ so requests never see each other half done. Write-ahead log with synchronous=NOR
 survives `kill -9` of the process (a power cut may take the last moments, which is no harm here).
 """
 
-import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+
+from pydantic_core import from_json, to_json
 
 from sandbox.account import Account
 from sandbox.record import NotFound, Record
@@ -125,14 +126,13 @@ class Store:
         """Write down a new record."""
         self.db.execute(
             "INSERT INTO records (id, kind, account, parent, created, body) VALUES (?, ?, ?, ?, ?, ?)",
-            (record.id, record.kind, record.account, record.parent, record.created, json.dumps(vars(record))),
+            (record.id, record.kind, record.account, record.parent, record.created, _text(record)),
         )
 
     def update(self, record: Record) -> None:
         """Write down what has become of a record."""
         self.db.execute(
-            "UPDATE records SET parent = ?, body = ? WHERE id = ?",
-            (record.parent, json.dumps(vars(record)), record.id),
+            "UPDATE records SET parent = ?, body = ? WHERE id = ?", (record.parent, _text(record), record.id)
         )
 
     def delete(self, record: Record) -> None:
@@ -147,7 +147,7 @@ class Store:
         ).fetchone()
         if row is None:
             raise NotFound(cls.kind, record_id)
-        return cls(**json.loads(row[0]))
+        return cls(**from_json(row[0]))
 
     def named(self, cls: type[R], record_id: str) -> R:
         """Return the record of that id, whoever owns it, or raise NotFound."""
@@ -164,7 +164,7 @@ class Store:
         rows = self.db.execute(
             "SELECT body FROM records WHERE parent = ? AND kind = ? ORDER BY seq", (parent, cls.kind)
         )
-        return [cls(**json.loads(row[0])) for row in rows]
+        return [cls(**from_json(row[0])) for row in rows]
 
     def all(self, cls: type[R], account: str | None = None) -> list[R]:
         """Return all records of a kind, oldest first."""
@@ -174,7 +174,7 @@ class Store:
             rows = self.db.execute(
                 "SELECT body FROM records WHERE account = ? AND kind = ? ORDER BY seq", (account, cls.kind)
             )
-        return [cls(**json.loads(row[0])) for row in rows]
+        return [cls(**from_json(row[0])) for row in rows]
 
     def counts(self, account: str) -> dict[str, int]:
         """Return how many records of each kind an account has."""
@@ -211,7 +211,7 @@ class Store:
         where_all = " AND ".join(clauses)  # conditions of our own making; what callers say is in `values`
         sql = f"SELECT body FROM records WHERE {where_all} ORDER BY seq {order} LIMIT ?"  # noqa: S608
         rows = self.db.execute(sql, [*values, limit + 1]).fetchall()
-        found = [cls(**json.loads(row[0])) for row in rows[:limit]]
+        found = [cls(**from_json(row[0])) for row in rows[:limit]]
         return (found[::-1] if before is not None else found), len(rows) > limit
 
     def _seq(self, cls: type[Record], account: str, record_id: str) -> int:
@@ -222,3 +222,7 @@ class Store:
         if row is None:
             raise NotFound(cls.kind, record_id)
         return int(row[0])
+
+
+def _text(record: Record) -> str:
+    return to_json(vars(record)).decode()

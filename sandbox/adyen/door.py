@@ -2,10 +2,9 @@
 
 import base64
 import binascii
-import json
-from functools import partial
 from typing import Any
 
+from pydantic_core import from_json
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -122,15 +121,10 @@ class Visit:
         if not self.request.headers.get("content-type", "application/json").startswith("application/json"):
             raise AdyenError(415, "702", "The Content-Type has to be application/json.")
         try:
-            body = json.loads(self.body.decode(), parse_constant=_no_number)
-            # A lone surrogate can be neither stored nor shown.
-            json.dumps(body, ensure_ascii=False).encode()
-        except (ValueError, RecursionError):
+            # A lone surrogate, which can be neither stored nor shown, is an error.
+            return from_json(self.body, allow_inf_nan=False)
+        except ValueError:
             raise malformed("Unable to parse the request as JSON.") from None
-        return body
-
-
-_no_number = partial(int, base=10)  # NaN and Infinity are none, and so a ValueError
 
 
 def _password(header: str) -> str:

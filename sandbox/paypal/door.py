@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -135,8 +136,8 @@ class Visit:
             raise PayPalError("UNSUPPORTED_MEDIA_TYPE")
         try:
             text = self.body.decode() or matched.empty
-            json.dumps(json.loads(text), ensure_ascii=False).encode()  # a lone surrogate cannot be stored
-        except (ValueError, RecursionError):
+            from_json(text)  # a lone surrogate, which cannot be stored, is an error
+        except ValueError:
             raise invalid("MALFORMED_REQUEST_JSON", "The request JSON is not well formed.") from None
         try:
             return matched.body.validate_json(text)

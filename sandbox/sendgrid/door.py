@@ -1,10 +1,10 @@
 """Where SendGrid's API comes in: who calls, which call it is, and doing it."""
 
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from pydantic_core import from_json
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -83,12 +83,9 @@ def _asked(request: Request, body: bytes) -> Any:
     if not request.headers.get("content-type", "").startswith("application/json"):
         raise Refused(415, error("Content-Type should be application/json.", None))
     try:
-        asked: Any = json.loads(body.decode())
-        # A lone surrogate can be neither stored nor shown.
-        json.dumps(asked, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
+        return from_json(body)  # a lone surrogate, which can be neither stored nor shown, is an error
+    except ValueError:
         raise Refused(400, error("Bad Request", None)) from None
-    return asked
 
 
 def _nowhere() -> Answer:
