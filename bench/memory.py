@@ -3,13 +3,12 @@ has forgotten.
 
 Bookings are made by HTTP, as any; the worker's private memory is read before and after, once every run waits
 for its payment. What a forgotten run costs is weighed at a worker that remembers few: it is full at the first
-reading, so that each further booking makes it forget another. That one is weighed many times, and the line
-through the weights counts, by least squares: a single weight goes up and down by what is garbage just then,
-which is as much as some hundred runs.
+reading, so that each further booking makes it forget another. That one is weighed many times, and the
+lightest of the later readings is held against the lightest of the earlier ones: what is garbage at a reading
+only adds to it, and gathers over some nine thousand runs before Python looks for it.
 """
 
 import asyncio
-import statistics
 import time
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from bench.stack import Stack, fresh
 
 WARM_UP, OPEN, AT_ONCE = 1_500, 2_000, 16
 # A worker that forgets is as large as it will be after some two thousand runs: connections, threads, arenas.
-FEW, FORGETTING, EACH, ROUNDS = 100, 3_000, 500, 16
+FEW, FORGETTING, EACH, HALF = 100, 3_000, 1_000, 10
 PATIENCE_SECONDS = 300.0
 # The first step of the last runs, and then the worker's own giving back (`worker.TRIM_SECONDS`).
 REST_SECONDS = 12.0
@@ -36,11 +35,11 @@ def measure() -> list[Figure]:
     with fresh() as stack:
         before, after = asyncio.run(weigh(stack, WARM_UP, OPEN, times=1))
     with fresh(WORKER_CACHED_RUNS=str(FEW)) as stack:
-        forgetful = asyncio.run(weigh(stack, FORGETTING, EACH, times=ROUNDS))
-    forgotten = statistics.linear_regression([EACH * n for n in range(ROUNDS + 1)], forgetful).slope
+        forgetful = asyncio.run(weigh(stack, FORGETTING, EACH, times=2 * HALF - 1))
+    forgotten = (min(forgetful[HALF:]) - min(forgetful[:HALF])) / (EACH * HALF)
     return [
         middle("kib_per_open_booking", [(after - before) / OPEN], "KiB", "≤ 64"),
-        Figure("kib_per_evicted_booking", round(forgotten, 1), "KiB", "≤ 0"),
+        Figure("kib_per_evicted_booking", round(forgotten, 2), "KiB", "≤ 0"),
         middle("forgetful_worker_mib", [weight / 1024 for weight in forgetful], "MiB"),
     ]
 
