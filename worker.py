@@ -289,7 +289,7 @@ def workers(
             max_heartbeat_throttle_interval=timedelta(seconds=1),
             sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),  # what a killed worker costs
             workflow_failure_exception_types=failing,
-            activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+            activity_task_poller_behavior=PollerBehaviorAutoscaling(minimum=5),
             graceful_shutdown_timeout=GRACE,
             # No payload lies outside of a history; with more the SDK would make a task for each, to fetch it.
             max_workflow_task_external_storage_concurrency=1,
