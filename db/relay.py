@@ -96,21 +96,26 @@ BOOKING = """
 select id, reference, offer_id, summary, terms, status from bookings where tenant_id = $1 and id = $2
 """
 
-# How long what has been due for longest waits already; all three look at the first row of an index.
+# How long what has been due for longest waits already; each looks at the first row of an index.
 LAG = """
 select kind, greatest(extract(epoch from now() - next_at), 0)::float as seconds
   from (select 'booking' as kind, (select next_at from bookings where saga_started_at is null
                                     order by next_at limit 1) as next_at
         union all
+        select 'refund', (select next_at from refunds where told_at is null order by next_at limit 1)
+        union all
         select 'fact', (select next_at from webhook_events where told_at is null
                            and status in ('received', 'parked', 'failed') order by next_at limit 1)
         union all
-        select 'notice', (select next_at from notices where told_at is null order by next_at limit 1)) due
+        select 'notice', (select next_at from notices where told_at is null order by next_at limit 1)
+        union all
+        select 'hold', (select kept_until from holds where status = 'active' and kept_until < now()
+                         order by kept_until limit 1)) due
 """
 
 WAKE = "select pg_notify('holdfast_relay', work) from unnest($1::text[]) as work"
-# What the relay may be woken for; for all of its work by the empty text.
-BEGIN_BOOKINGS, TELL_FACTS = "begin_bookings", "tell_facts"
+# What the relay may be woken for: kinds of what is due; for all of them by the empty text.
+BEGIN_BOOKINGS, TELL_FACTS = "booking", "fact"
 
 
 class Event(NamedTuple):
@@ -211,7 +216,9 @@ async def overdue(connection: Connection, *, limit: int) -> list[Overdue]:
 
 
 async def lag(connection: Connection) -> dict[str, float]:
-    """Tell how many seconds the oldest booking, fact and notice that are due have waited; 0 when none is."""
+    """Tell of each kind how many seconds the oldest that is due has waited: booking, refund, fact, notice,
+    and hold that is over; 0 when none is.
+    """
     return {row["kind"]: row["seconds"] or 0.0 for row in await connection.fetch(LAG)}
 
 

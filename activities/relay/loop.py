@@ -1,4 +1,4 @@
-"""How the relay's work is kept at: woken by PostgreSQL, once a second by itself, more slowly in an outage."""
+"""How the relay's work is kept at: when it is woken, at its own intervals, more slowly in an outage."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,8 +10,6 @@ from db.session import OUTAGES
 
 log = structlog.get_logger(__name__)
 
-# Looked at without being woken: a notification may be lost, a lease may run out.
-POLL_SECONDS = 1.0
 # After an outage.
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 5.0
 CHANNEL = "holdfast_relay"
@@ -54,9 +52,9 @@ class Bells:
             bell.ring()
 
 
-async def keep_at(name: str, work: Round, bell: Bell, every: float = POLL_SECONDS) -> None:
-    """Do rounds of work for ever: at once while there is a full batch, else when the bell rings or so many
-    seconds have passed; after an outage with longer and longer pauses.
+async def keep_at(name: str, work: Round, bell: Bell, every: float | None = None) -> None:
+    """Do rounds of work for ever: at once while there is a full batch, else when the bell rings or, if that
+    is told, so many seconds have passed; after an outage with longer and longer pauses.
     """
     pause = SHORTEST_PAUSE_SECONDS
     while True:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from activities.relay.inbox import Inbox
 from activities.relay.loop import BATCH, CHANNEL, Bell, Bells, keep_at
@@ -15,6 +16,8 @@ from db.session import Database, listen
 from observability.metrics import RELAY_LAG_SECONDS, RELAY_TOLD
 from providers.gateway import Gateways
 
+# How often it is looked at what is due: a notification may be lost, a lease may run out.
+LOOK_SECONDS = 1
 # How often what nobody needs any more is tidied away.
 FORGET_SECONDS = 60
 # A caller's key stands for its request and answer so long (SAG-10, PAY-08).
@@ -40,16 +43,26 @@ class Relay:
         inbox = Inbox(self.database, self.gateways, self.sagas, self.live, self.grace)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(listen(self.url, CHANNEL, bells.ring))
-            tasks.create_task(keep_at("lag", self.measure, Bell()))
+            tasks.create_task(keep_at("look", partial(self.look, bells), Bell(), every=LOOK_SECONDS))
             tasks.create_task(keep_at("outlived", self.forget_outlived, Bell(), every=FORGET_SECONDS))
-            for work in (
-                self.begin_bookings,
-                self.begin_refunds,
-                inbox.tell_facts,
-                self.start_notices,
-                self.free_places,
+            for kind, work in (
+                ("booking", self.begin_bookings),
+                ("refund", self.begin_refunds),
+                ("fact", inbox.tell_facts),
+                ("notice", self.start_notices),
+                ("hold", self.free_places),
             ):
-                tasks.create_task(keep_at(work.__name__, work, bells.of(work.__name__)))
+                tasks.create_task(keep_at(kind, work, bells.of(kind)))
+
+    async def look(self, bells: Bells) -> int:
+        """Find out what is due of which nobody told us, have it done, and say how long it has waited."""
+        async with self.database.alone() as connection:
+            waited = await due.lag(connection)
+        for kind, seconds in waited.items():
+            RELAY_LAG_SECONDS.labels(kind).set(seconds)
+            if seconds > 0:
+                bells.ring(kind)
+        return 0
 
     async def begin_bookings(self) -> int:
         """Start the runs of accepted bookings; gives how many were due."""
@@ -114,10 +127,3 @@ class Relay:
             counted = await limit.forget(connection, at_most=BATCH)
         async with self.database.across() as connection:
             return max(counted, await idempotency.forget(connection, older_than=KEY_KEPT, limit=BATCH))
-
-    async def measure(self) -> int:
-        """Look how long what is due has waited; nothing is done about it here."""
-        async with self.database.alone() as connection:
-            for kind, seconds in (await due.lag(connection)).items():
-                RELAY_LAG_SECONDS.labels(kind).set(seconds)
-        return 0
