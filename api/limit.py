@@ -85,18 +85,17 @@ class Limits:
 
         Refuses QuotaExceeded, and Forbidden for who is blocked; then nothing was tried.
         """
-        address = self.address(request)
-        await self.refuse_blocked(connection, tenant_id, BlockKind.ADDRESS, address)
-        if user_id is not None:
-            await self.refuse_blocked(connection, tenant_id, BlockKind.USER, user_id)
-        use, lately = await limit.try_to_pay(
+        use, lately, barred = await limit.try_to_pay(
             connection,
             tenant_id,
-            address,
+            self.address(request),
             payment_id,
             self._rules.payments,
+            user_id=user_id,
             within=self._rules.suspicious_within,
         )
+        if barred is not None:
+            raise _turned_away(barred.kind, barred.reason)
         if use.policy.quota:
             request.scope.setdefault(USED, []).append(use)
             _refuse_exceeded(use)
@@ -125,8 +124,7 @@ class Limits:
         """Refuse Forbidden for who is blocked; the reason is for our log alone."""
         reason = await limit.blocked(connection, tenant_id, kind, subject)
         if reason is not None:
-            log.warning("somebody blocked was turned away", kind=kind.value, reason=reason)
-            raise Forbidden("This is not possible for you.")
+            raise _turned_away(kind, reason)
 
     def address(self, request: Request) -> str:
         """Give what stands for the address that a request came from."""
@@ -189,6 +187,11 @@ def is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _turned_away(kind: BlockKind, reason: str) -> Forbidden:
+    log.warning("somebody blocked was turned away", kind=kind.value, reason=reason)
+    return Forbidden("This is not possible for you.")
 
 
 def _refuse_exceeded(use: Use) -> None:

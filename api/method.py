@@ -18,7 +18,7 @@ from api.body import StrictRoute
 from api.deps import BASE, Caller, House, Parts, Permission, RequiredKey, fingerprint, may
 from api.route import usable
 from api.shape import Answer, Instant, Shape, example
-from db import idempotency, method as methods
+from db import idempotency, method as methods, tenant
 from db.idempotency import Key, Stored
 from db.method import Method
 from db.session import Connection
@@ -194,7 +194,7 @@ async def _account(
     """Choose where a method is kept: where its payment was made, or at the preferred that keeps any."""
     if wish.payment_id is not None:
         return await methods.paid_through(connection, caller.tenant_id, user_id, PaymentId(wish.payment_id))
-    for account in await usable(connection, parts, caller.tenant_id):
+    for account in usable(parts, await tenant.accounts(connection, caller.tenant_id)):
         gateway = parts.gateways.of(account.provider, account.name)
         if gateway is not None and gateway.vault is not None:
             return account

@@ -13,10 +13,11 @@ from api.deps import House
 from api.passenger import Country
 from api.route import Sold, routed
 from api.shape import Code, MoneyShape, Shape, example
-from db import method as methods, tenant
+from db import method as methods, route as routes
 from db.booking.read import Booking, find
 from db.catalog import Sale
 from db.method import Method
+from db.payment import read as payments
 from db.payment.read import Payment
 from db.session import Connection
 from domain.booking import OPEN, BookingStatus
@@ -81,6 +82,15 @@ class Attempt(NamedTuple):
     suspicious: bool = False
 
 
+async def tried_before(connection: Connection, booking: Booking) -> Sequence[Payment]:
+    """List the attempts to pay a booking. While it is only held there is none: a booking awaits its payment
+    from before the first is written (`keep_places`).
+    """
+    if booking.status is BookingStatus.HELD:
+        return ()
+    return await payments.of_booking(connection, booking.tenant_id, booking.id)
+
+
 def secured(tried: Sequence[Payment]) -> int:
     """Reckon what was taken for a booking and has not gone back, or could be taken; in minor units."""
     return sum(
@@ -124,9 +134,8 @@ async def payable_through(
     Refuses InvalidRequest for a provider or a method that is not offered, and for an address of return that
     is neither ours nor on the channel's list; `at` is where in the body the wish stands.
     """
-    channel = await tenant.channel_by_id(connection, sold.tenant_id, sold.channel_id)
-    origins = (parts.rules.api_url, *(channel.return_origins if channel else ()))
-    if not allowed(wish.return_url, origins):
+    ruled = await routes.ruled(connection, sold.tenant_id, sold.channel_id)
+    if not allowed(wish.return_url, (parts.rules.api_url, *ruled.origins)):
         error: JsonValue = {
             "pointer": f"{at}/return_url",
             "code": "not_allowed",
@@ -140,10 +149,9 @@ async def payable_through(
         country=wish.from_country,
         method=wish.method,
     )
-    return await routed(
-        connection,
+    return routed(
         parts,
-        sold.tenant_id,
+        ruled,
         purchase,
         provider=wish.provider,
         stored=stored,

@@ -19,13 +19,12 @@ from api.access import Named, theirs
 from api.billing import keep, refuse_unbillable
 from api.deps import BASE, Caller, House, Now, Parts, Permission, RequiredKey, fingerprint, may
 from api.flat import StrictFlatRoute
-from api.paying import Attempt, PaymentWish, opened, payable_through, stored_method
+from api.paying import Attempt, PaymentWish, opened, payable_through, stored_method, tried_before
 from api.route import Sold
 from api.shape import Answer, Instant
 from db import idempotency
 from db.booking.read import Booking
 from db.idempotency import Key, Stored
-from db.payment import read as payments
 from db.payment.attempt import Asker, note
 from db.payment.read import Payment
 from db.session import Connection
@@ -176,7 +175,7 @@ async def claimed(connection: Connection, request: Request, parts: House, wished
     suspicious = accounts[0].provider != CASH and await parts.limits.count_payment(
         connection, request, found.tenant_id, payment_id, wished.user_id
     )
-    tried = await payments.of_booking(connection, found.tenant_id, found.id)
+    tried = await tried_before(connection, found)
     await note(
         connection,
         found.tenant_id,

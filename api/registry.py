@@ -12,7 +12,7 @@ from api.deps import BASE, Caller, House, Now, Parts, Permission, may
 from api.passenger import Country
 from api.route import usable
 from api.shape import MOST_MINOR, Answer
-from db import route as routes
+from db import route as routes, tenant
 from domain.catalog import Slot
 from domain.ids import OfferId, TenantId
 from domain.refusal import Forbidden, InvalidRequest, Unauthenticated, Unknown
@@ -70,8 +70,8 @@ async def list_available(
     slot = await _slot(parts, caller.tenant_id, offer_id, slot_id)
     async with parts.database.tenant(caller.tenant_id) as connection:
         rules = await routes.rules(connection, caller.tenant_id)
-        accounts = await usable(connection, parts, caller.tenant_id)
-        drawers = await usable(connection, parts, caller.tenant_id, cash=True)
+        all_accounts = await tenant.accounts(connection, caller.tenant_id)
+    accounts, drawers = usable(parts, all_accounts), usable(parts, all_accounts, cash=True)
     found = []
     for method in METHODS:
         if not method.serves(country, currency, minor) or not _settles_in_time(method, slot, now):

@@ -1,13 +1,14 @@
 """Which accounts may take a payment, asked at the door: the organizer's rules over the accounts there are."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pydantic import JsonValue
 
 from api.deps import House
-from db import route as routes, tenant
 from db.method import Method
-from db.session import Connection
+from db.route import Ruled
+from db.tenant import Account
 from domain.ids import ChannelId, OfferId, TenantId
 from domain.payment import CASH
 from domain.refusal import InvalidRequest
@@ -24,26 +25,23 @@ class Sold(NamedTuple):
     minor: int | None = None
 
 
-async def usable(
-    connection: Connection, parts: House, tenant_id: TenantId, *, cash: bool = False
-) -> list[AccountName]:
-    """List a tenant's accounts that money can be taken with, the preferred first: they are of our mode, and
-    we have their keys. With `cash` its drawers, which nothing else lists.
+def usable(parts: House, accounts: Sequence[Account], *, cash: bool = False) -> list[AccountName]:
+    """List those of a tenant's accounts that money can be taken with, in their order: they are of our mode,
+    and we have their keys. With `cash` the drawers, which nothing else lists.
     """
     mode = "live" if parts.rules.live else "test"
     return [
         AccountName(provider=account.provider, name=account.name)
-        for account in await tenant.accounts(connection, tenant_id)
+        for account in accounts
         if account.mode == mode
         and (account.provider == CASH) is cash
         and parts.gateways.of(account.provider, account.name) is not None
     ]
 
 
-async def routed(
-    connection: Connection,
+def routed(
     parts: House,
-    tenant_id: TenantId,
+    ruled: Ruled,
     purchase: Purchase,
     *,
     provider: str | None,
@@ -56,11 +54,11 @@ async def routed(
 
     Refuses InvalidRequest for a provider or a method that is not offered; `at` is where the wish stands.
     """
-    accounts = await usable(connection, parts, tenant_id, cash=cash)
+    accounts = usable(parts, ruled.accounts, cash=cash)
     if stored is not None:
         kept = AccountName(provider=stored.provider, name=stored.account)
         accounts = [account for account in accounts if account == kept]
-    rules = [] if cash or stored else await routes.rules(connection, tenant_id)
+    rules = () if cash or stored else ruled.rules
     found = route(purchase, rules, accounts, provider=provider)
     if not found and route(purchase.model_copy(update={"method": None}), rules, accounts, provider=provider):
         raise _not_allowed(f"{at}/method", "This method is not offered here.")

@@ -27,7 +27,8 @@ select used, ceil(extract(epoch from begun_at + $3::interval - clock_timestamp()
   from rate_limits where policy = $1 and subject = $2 and begun_at > clock_timestamp() - $3::interval
 """
 
-# A statement does not see the row that it writes itself.
+# Counts an attempt, and tells whether its address or its user ($6) is blocked. A statement does not see the
+# row that it writes itself.
 TRY = """
 with mine as (
     insert into payment_tries (tenant_id, address, payment_id) values ($1, $2, $3)
@@ -39,11 +40,15 @@ lately as (
     select tried_at from payment_tries
      where tenant_id = $1 and address = $2 and tried_at > now() - greatest($4::interval, $5::interval)
 )
-select count(*) filter (where tried_at > now() - $4::interval)::int as used,
-       ceil(extract(epoch from min(tried_at) filter (where tried_at > now() - $4::interval)
-                               + $4::interval - now()))::int as resets_in,
-       count(*) filter (where tried_at > now() - $5::interval)::int as looked_at
-  from lately
+select counted.*, blocked.kind, blocked.reason
+  from (select count(*) filter (where tried_at > now() - $4::interval)::int as used,
+               ceil(extract(epoch from min(tried_at) filter (where tried_at > now() - $4::interval)
+                                       + $4::interval - now()))::int as resets_in,
+               count(*) filter (where tried_at > now() - $5::interval)::int as looked_at
+          from lately) counted
+  left join (select kind, reason from blocks
+              where tenant_id = $1 and (kind, subject) in (('address', $2), ('user', $6))
+              order by kind limit 1) blocked on true
 """
 
 BLOCK = """
@@ -82,13 +87,21 @@ class Block(NamedTuple):
     blocked_at: datetime
 
 
+class Barred(NamedTuple):
+    """Why somebody may neither book nor pay."""
+
+    kind: BlockKind
+    reason: str
+
+
 class Tried(NamedTuple):
-    """Attempts to pay from an address, this one among them: what they use of the policy, and how many there
-    were within the time that was asked about.
+    """Attempts to pay from an address, this one among them: what they use of the policy, how many there were
+    within the time that was asked about, and whether whoever pays is barred.
     """
 
     use: Use
     lately: int
+    barred: Barred | None
 
 
 async def spend(database: Database, policy: Policy, subject: str) -> Use:
@@ -113,6 +126,7 @@ async def try_to_pay(
     payment_id: PaymentId,
     policy: Policy,
     *,
+    user_id: str | None = None,
     within: timedelta = timedelta(minutes=10),
 ) -> Tried:
     """Count an attempt to pay from an address, over all bookings; the same payment counts once, however often
@@ -121,10 +135,12 @@ async def try_to_pay(
     In the transaction that claims the payment's key: who is refused has not tried.
     """
     row = await connection.fetchrow(
-        TRY, tenant_id, address, payment_id, timedelta(seconds=policy.seconds), within
+        TRY, tenant_id, address, payment_id, timedelta(seconds=policy.seconds), within, user_id
     )
     assert row is not None  # noqa: S101 - a count always answers
-    return Tried(Use(policy=policy, used=row["used"], resets_in=row["resets_in"] or 0), row["looked_at"])
+    use = Use(policy=policy, used=row["used"], resets_in=row["resets_in"] or 0)
+    barred = None if row["kind"] is None else Barred(BlockKind(row["kind"]), row["reason"])
+    return Tried(use, row["looked_at"], barred)
 
 
 async def block(

@@ -16,7 +16,15 @@ from api.booking.people import people
 from api.booking.shape import AcceptedBooking, BookingWish
 from api.deps import BASE, Caller, House, Key, Now, Parts, Permission, fingerprint, may
 from api.flat import StrictFlatRoute
-from api.paying import Attempt, PaymentWish, opened, payable_through, refuse_unsuited, stored_method
+from api.paying import (
+    Attempt,
+    PaymentWish,
+    opened,
+    payable_through,
+    refuse_unsuited,
+    stored_method,
+    tried_before,
+)
 from api.payment import PaymentAnswer, asker, shown, sold
 from api.pricing import choices, lines
 from api.route import Sold
@@ -24,7 +32,7 @@ from db import idempotency, pricing as quotes, relay
 from db.booking import read
 from db.booking.place import Placed, Placement
 from db.catalog import Sale
-from db.payment import attempt, read as payments
+from db.payment import attempt
 from db.tenant import Channel
 from domain.booking import BookingStatus
 from domain.ids import BookingId, PaymentId, QuoteId
@@ -298,7 +306,7 @@ async def _payment(
         claim = await idempotency.claim(connection, booking.tenant_id, used, uuid7())
         payment_id, refused = PaymentId(claim.subject), None
         await keep(connection, booking.tenant_id, booking.id, payment_id, wish.billing)
-        tried = await payments.of_booking(connection, booking.tenant_id, booking.id)
+        tried = await tried_before(connection, booking)
     try:
         async with parts.payments.tenant(booking.tenant_id) as connection:
             suspicious = await parts.limits.count_payment(

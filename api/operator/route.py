@@ -14,7 +14,7 @@ from api.operator.desk import ADMIN, Operator, at_desk, note
 from api.passenger import Country
 from api.route import usable
 from api.shape import Answer, Code, Shape, example
-from db import catalog, route as routes
+from db import catalog, route as routes, tenant
 from db.session import Connection
 from domain.ids import OfferId, TenantId
 from domain.refusal import Forbidden, InvalidRequest, Unauthenticated, Unknown
@@ -81,7 +81,7 @@ async def read_routes(parts: Parts, caller: Operator) -> RulesAnswer:
     """Read the rules, and the accounts they may name."""
     async with at_desk(parts, caller) as connection:
         found = await routes.rules(connection, caller.tenant_id)
-        accounts = await usable(connection, parts, caller.tenant_id)
+        accounts = usable(parts, await tenant.accounts(connection, caller.tenant_id))
     return _answer(found, accounts)
 
 
@@ -89,7 +89,7 @@ async def read_routes(parts: Parts, caller: Operator) -> RulesAnswer:
 async def write_routes(parts: Parts, caller: Operator, wish: RulesWish) -> RulesAnswer:
     """Write all rules anew. They hold for new payments: what was begun stays with its account."""
     async with at_desk(parts, caller) as connection:
-        accounts = await usable(connection, parts, caller.tenant_id)
+        accounts = usable(parts, await tenant.accounts(connection, caller.tenant_id))
         if errors := [
             *_faults(wish.rules, accounts),
             *await _strays(connection, caller.tenant_id, wish.rules),

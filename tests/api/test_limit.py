@@ -182,6 +182,26 @@ async def test_attempts_to_pay_are_counted_for_each_address(databases: Databases
     assert elsewhere.lately == 1
 
 
+async def test_an_attempt_of_a_blocked_user_or_address_is_told_of(databases: Databases) -> None:
+    tenant_id, policy = TenantId(uuid7()), Policy(name="payments", quota=0, seconds=60)
+
+    async with databases.app.tenant(tenant_id) as connection:
+        await limit.block(connection, tenant_id, BlockKind.USER, "eve", reason="stolen cards", by="op")
+        await limit.block(connection, tenant_id, BlockKind.ADDRESS, "there", reason="a robot", by="op")
+
+        async def barred(address: str, user_id: str | None) -> limit.Barred | None:
+            payment_id = PaymentId(uuid7())
+            tried = await limit.try_to_pay(
+                connection, tenant_id, address, payment_id, policy, user_id=user_id
+            )
+            return tried.barred
+
+        assert await barred("here", None) is None
+        assert await barred("eve", "there") is None  # who is named like another's address is not meant
+        assert await barred("here", "eve") == (BlockKind.USER, "stolen cards")
+        assert await barred("there", "eve") == (BlockKind.ADDRESS, "a robot")
+
+
 @pytest.mark.row("PAY-25", partly="what becomes of a review: tests/workflows/test_judge.py")
 async def test_the_attempt_after_too_many_is_only_authorised_and_reviewed(
     quiet: None, databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
