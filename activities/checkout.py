@@ -11,7 +11,7 @@ import structlog
 
 from db import method as methods, split
 from db.payment import attempt
-from db.payment.read import Payment
+from db.payment.attempt import Attempt
 from db.session import Connection, Database
 from domain.payment import Checkout, CreatePayment
 from domain.refusal import MethodDeactivated
@@ -28,13 +28,13 @@ TRIES_PER_KEY = 2
 class OpenedAt(NamedTuple):
     """What was opened, by whom."""
 
-    row: Payment
+    row: Attempt
     gateway: Gateway
     opened: Opened
 
 
 class _Begun(NamedTuple):
-    row: Payment
+    row: Attempt
     gateway: Gateway
     calls: int
     stored: Stored | None
@@ -66,27 +66,29 @@ class Checkouts:
     async def _begun(self, ask: CreatePayment) -> _Begun | Checkout:
         """Choose who is to be asked, and count the call."""
         async with self._payment.tenant(ask.tenant_id) as connection:
-            row = await attempt.create(connection, ask)
+            row, counted = await attempt.create(connection, ask)
             if row.checkout is not None:
                 return row.checkout
-            row, gateway = await self._present(connection, ask, row)
-            calls = await attempt.count_create(connection, ask.tenant_id, row.id)
+            row, gateway, calls = await self._present(connection, ask, row, counted)
             stored, portions = await _stored(connection, ask), await _divided(connection, ask, row, gateway)
             keeps_for = await _keeps_for(connection, ask, gateway)
             return _Begun(row, gateway, calls, stored, keeps_for, portions)
 
     async def _present(
-        self, connection: Connection, ask: CreatePayment, row: Payment
-    ) -> tuple[Payment, Gateway]:
-        """Give the first gateway that is not away. Raises CircuitOpen where there is none."""
+        self, connection: Connection, ask: CreatePayment, row: Attempt, counted: int
+    ) -> tuple[Attempt, Gateway, int]:
+        """Give the first gateway that is not away, and how often it is asked with this call, which is
+        `counted` already or is now. Raises CircuitOpen where there is none.
+        """
         while True:
             gateway = gateway_of(self._gateways, row.provider, row.account)
             try:
                 gateway.refuse_if_away()
             except CircuitOpen as away:
-                row = await _turned(connection, ask, row, away, calls=0)
+                row, counted = await _turned(connection, ask, row, away, calls=counted), 0
             else:
-                return row, gateway
+                calls = counted or await attempt.count_create(connection, ask.tenant_id, row.id)
+                return row, gateway, calls
 
 
 def gateway_of(gateways: Gateways, provider: str, account: str) -> Gateway:
@@ -103,8 +105,8 @@ def number_of_key(calls: int) -> int:
 
 
 async def _turned(
-    connection: Connection, ask: CreatePayment, row: Payment, trouble: NotExecuted, *, calls: int
-) -> Payment:
+    connection: Connection, ask: CreatePayment, row: Attempt, trouble: NotExecuted, *, calls: int
+) -> Attempt:
     """Turn to the next account, for this one did nothing in `calls` calls. Raises `trouble` where that is not
     known for sure, or nobody comes next.
     """
@@ -143,7 +145,7 @@ async def _keeps_for(connection: Connection, ask: CreatePayment, gateway: Gatewa
 
 
 async def _divided(
-    connection: Connection, ask: CreatePayment, row: Payment, gateway: Gateway
+    connection: Connection, ask: CreatePayment, row: Attempt, gateway: Gateway
 ) -> tuple[Portion, ...]:
     """Decide who gets what of the payment at a provider that divides it; elsewhere all of it comes to us."""
     shares = ask.wish.shares

@@ -15,8 +15,8 @@ from temporalio import activity
 
 from activities.checkout import Checkouts, gateway_of
 from activities.teller import Teller
-from db.payment import attempt, fold, read as payments
-from db.payment.read import Payment
+from db.payment import attempt, fold
+from db.payment.attempt import Attempt
 from db.session import Database
 from domain.aftercare import AftercareRequest
 from domain.ids import BookingId, PaymentId, TenantId
@@ -146,14 +146,14 @@ class PaymentActivities:
             )
             await self._teller.after(taken[0], request)
 
-    async def _declined(self, ask: CreatePayment, row: Payment, opened: Opened) -> NoReturn:
+    async def _declined(self, ask: CreatePayment, row: Attempt, opened: Opened) -> NoReturn:
         """Write down that a stored method was declined, with nothing left to be paid. Raises Declined."""
         row = row._replace(provider_ref=opened.provider_ref)
         _, facts = await self._close(row, f"{row.id}:close:declined")
         report = await self._record(ask.tenant_id, row.id, [*opened.facts, *facts])
         raise Declined(report.decline_code or "card_declined")
 
-    async def _close(self, row: Payment, op_key: str) -> tuple[Closing, Sequence[PaymentFact]]:
+    async def _close(self, row: Attempt, op_key: str) -> tuple[Closing, Sequence[PaymentFact]]:
         """Close what there is at the provider, and give what it says then."""
         gateway = gateway_of(self._gateways, row.provider, row.account)
         ref = await _reference(gateway, row)
@@ -165,7 +165,7 @@ class PaymentActivities:
             closing = Closing.CLOSED
         return closing, await gateway.fetch(row.id, ref)
 
-    async def _void(self, row: Payment) -> Sequence[PaymentFact]:
+    async def _void(self, row: Attempt) -> Sequence[PaymentFact]:
         """Release what was authorised, and give what the provider says then."""
         gateway = gateway_of(self._gateways, row.provider, row.account)
         ref = await _reference(gateway, row)
@@ -175,9 +175,9 @@ class PaymentActivities:
             await gateway.void(ref, op_key=f"{row.id}:void:1")
         return await gateway.fetch(row.id, ref)
 
-    async def _row(self, tenant_id: TenantId, booking_id: BookingId, payment_id: PaymentId) -> Payment:
+    async def _row(self, tenant_id: TenantId, booking_id: BookingId, payment_id: PaymentId) -> Attempt:
         async with self._payment.tenant(tenant_id) as connection:
-            row = await payments.find(connection, tenant_id, payment_id)
+            row = await attempt.find(connection, tenant_id, payment_id)
         if row.booking_id != booking_id:
             raise Unknown("This booking has no such payment.")
         return row
@@ -189,7 +189,7 @@ class PaymentActivities:
             return await fold.record(connection, tenant_id, payment_id, facts)
 
 
-async def _reference(gateway: Gateway, row: Payment) -> str | None:
+async def _reference(gateway: Gateway, row: Attempt) -> str | None:
     """Name the payment's checkout at the provider, also one that was opened without our hearing of it."""
     if row.provider_ref is not None:
         return row.provider_ref
@@ -203,7 +203,7 @@ def _is_declined(opened: Opened) -> bool:
     return FactKind.DECLINED in kinds and not kinds & SUCCESS and opened.payment_url is None
 
 
-def _checkout(ask: CreatePayment, row: Payment, opened: Opened) -> Checkout:
+def _checkout(ask: CreatePayment, row: Attempt, opened: Opened) -> Checkout:
     """Say how to pay, and until when: the hold ends before a provider's page can be made to lapse. It is kept
     for a bank transfer.
     """
@@ -221,7 +221,7 @@ def _checkout(ask: CreatePayment, row: Payment, opened: Opened) -> Checkout:
     )
 
 
-def _declined_at_capture(row: Payment, ref: str, no: Declined) -> PaymentFact:
+def _declined_at_capture(row: Attempt, ref: str, no: Declined) -> PaymentFact:
     """Say that a bank declined when the money was to be taken, which leaves no trace at the provider."""
     return PaymentFact(
         event_id=f"look:{row.id}:declined",
@@ -237,7 +237,7 @@ def _declined_at_capture(row: Payment, ref: str, no: Declined) -> PaymentFact:
     )
 
 
-def _never_opened(row: Payment) -> PaymentFact:
+def _never_opened(row: Attempt) -> PaymentFact:
     """Say that the provider has nothing to be paid: whoever still opens a checkout for it closes it again."""
     return PaymentFact(
         event_id=f"look:{row.id}:nothing",

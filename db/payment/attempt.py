@@ -5,26 +5,32 @@ from typing import NamedTuple
 
 from db import event, split
 from db.event import Told
-from db.payment import read
-from db.session import Connection
+from db.session import Connection, Record
 from domain import event as types
-from domain.ids import PaymentId, TenantId
+from domain.ids import BookingId, PaymentId, TenantId
 from domain.money import Money
-from domain.payment import Checkout, CreatePayment
-from domain.refusal import PaymentMismatch
+from domain.payment import Checkout, CreatePayment, PaymentStatus
+from domain.refusal import PaymentMismatch, Unknown
 from domain.route import AccountName
 from domain.split import Portion
 
+# A new row counts the call that it is written for.
 WRITE = """
 insert into payments (tenant_id, id, booking_id, provider, account, method, hosted, return_url, amount_minor,
                       currency, status, transaction_reference, resource_type, resource_id, booking_reference,
                       merchant_reference, user_id, ip_address, user_agent, metadata, manual, settles_seconds,
-                      review)
+                      review, create_calls)
 select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending',
        'PAY-' || lpad(nextval('payment_numbers')::text, 10, '0'), 'booking', $3, $11, $2::text,
-       wish.user_id, wish.ip_address, wish.user_agent, coalesce(wish.metadata, '{}'), $12, $13, $14
+       wish.user_id, wish.ip_address, wish.user_agent, coalesce(wish.metadata, '{}'), $12, $13, $14, 1
   from (select) one left join payment_wishes wish on wish.tenant_id = $1 and wish.payment_id = $2
 on conflict (tenant_id, id) do nothing
+returning id, booking_id, provider, account, amount_minor, currency, status, provider_ref, checkout, portions
+"""
+
+FIND = """
+select id, booking_id, provider, account, amount_minor, currency, status, provider_ref, checkout, portions
+  from payments where tenant_id = $1 and id = $2
 """
 
 NOTE = """
@@ -39,6 +45,7 @@ update payments
    set provider_ref = $3, changed_at = now(),
        checkout = case when status in ('cancelled', 'expired', 'failed') then null else $4::jsonb end
  where tenant_id = $1 and id = $2 and provider_ref is null
+returning id, booking_id, provider, account, amount_minor, currency, status, provider_ref, checkout, portions
 """
 
 # The first word stays: nobody takes another part of one authorisation.
@@ -57,6 +64,22 @@ update payments set provider = $5, account = $6, create_calls = 0, portions = nu
  where tenant_id = $1 and id = $2 and provider = $3 and account = $4
    and create_calls = $7 and provider_ref is null and status = 'pending'
 """
+
+
+class Attempt(NamedTuple):
+    """What the steps on a payment go by: whose it is, where it is made, and what has been opened there;
+    `portions` are to whom it goes at the provider, once that is decided.
+    """
+
+    id: PaymentId
+    booking_id: BookingId
+    provider: str
+    account: str
+    amount: Money
+    status: PaymentStatus
+    provider_ref: str | None
+    checkout: Checkout | None
+    portions: tuple[Portion, ...] | None
 
 
 class Asker(NamedTuple):
@@ -81,13 +104,22 @@ async def note(
     )
 
 
-async def create(connection: Connection, request: CreatePayment) -> read.Payment:
+async def find(connection: Connection, tenant_id: TenantId, payment_id: PaymentId) -> Attempt:
+    """Find an attempt. Refuses Unknown."""
+    row = await connection.fetchrow(FIND, tenant_id, payment_id)
+    if row is None:
+        raise Unknown("There is no such payment.")
+    return _attempt(row)
+
+
+async def create(connection: Connection, request: CreatePayment) -> tuple[Attempt, int]:
     """Write the row of an attempt before the provider hears of it; a repeat gives the row as it stands.
 
+    Gives, too, how many calls have been counted by this: one for a new row, else none (`count_create`).
     Refuses PaymentMismatch when the id stands for a payment of another booking or amount.
     """
     wish = request.wish
-    written = await connection.execute(
+    row = await connection.fetchrow(
         WRITE,
         request.tenant_id,
         wish.payment_id,
@@ -104,13 +136,14 @@ async def create(connection: Connection, request: CreatePayment) -> read.Payment
         None if wish.settles_within is None else int(wish.settles_within.total_seconds()),
         wish.review,
     )
-    if written == "INSERT 0 1":
+    if row is not None:
         data = {"booking_id": str(request.booking_id), "amount": wish.amount.model_dump()}
         await event.append(connection, request.tenant_id, Told(wish.payment_id, types.PAYMENT_CREATED, data))
-    payment = await read.find(connection, request.tenant_id, wish.payment_id)
-    if (payment.booking_id, payment.amount) != (request.booking_id, wish.amount):
+        return _attempt(row), 1
+    there = await find(connection, request.tenant_id, wish.payment_id)
+    if (there.booking_id, there.amount) != (request.booking_id, wish.amount):
         raise PaymentMismatch("This payment is another booking's.")
-    return payment
+    return there, 0
 
 
 async def ask_to_capture(
@@ -134,8 +167,8 @@ async def count_create(connection: Connection, tenant_id: TenantId, payment_id: 
 
 
 async def turn_to(
-    connection: Connection, payment: read.Payment, tenant_id: TenantId, account: AccountName, *, calls: int
-) -> read.Payment | None:
+    connection: Connection, payment: Attempt, tenant_id: TenantId, account: AccountName, *, calls: int
+) -> Attempt | None:
     """Have another account open a payment's checkout, for the one it stands at did nothing in `calls` calls.
 
     Nothing where somebody else has called it, too, or the payment was opened or given up meanwhile.
@@ -150,11 +183,26 @@ async def turn_to(
 
 async def opened(
     connection: Connection, tenant_id: TenantId, provider_ref: str, checkout: Checkout
-) -> read.Payment:
+) -> Attempt:
     """Write the checkout that the provider has opened; the first that is written stays.
 
     An attempt that was given up meanwhile gets none: whoever opened it closes it. Refuses Unknown.
     """
     written = checkout.model_dump(mode="json")
-    await connection.execute(OPENED, tenant_id, checkout.payment_id, provider_ref, written)
-    return await read.find(connection, tenant_id, checkout.payment_id)
+    row = await connection.fetchrow(OPENED, tenant_id, checkout.payment_id, provider_ref, written)
+    return _attempt(row) if row else await find(connection, tenant_id, checkout.payment_id)
+
+
+def _attempt(row: Record) -> Attempt:
+    checkout = row["checkout"]
+    return Attempt(
+        id=row["id"],
+        booking_id=row["booking_id"],
+        provider=row["provider"],
+        account=row["account"],
+        amount=Money(minor=row["amount_minor"], currency=row["currency"]),
+        status=PaymentStatus(row["status"]),
+        provider_ref=row["provider_ref"],
+        checkout=Checkout.model_validate(checkout) if checkout else None,
+        portions=split.read(row["portions"]),
+    )

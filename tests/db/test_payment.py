@@ -13,6 +13,7 @@ from db import event, ledger
 from db.booking.place import place
 from db.booking.read import Booking
 from db.payment import attempt, fold, read as payments
+from db.payment.attempt import Attempt
 from db.refund import intent, outcome
 from domain.ids import BookingId, PaymentId, RefundId
 from domain.money import Money
@@ -53,7 +54,7 @@ def wished(booking: Booking, **changes: object) -> CreatePayment:
     )
 
 
-async def create(databases: Databases, ask: CreatePayment) -> payments.Payment:
+async def create(databases: Databases, ask: CreatePayment) -> tuple[Attempt, int]:
     async with databases.payment.tenant(ask.tenant_id) as connection:
         return await attempt.create(connection, ask)
 
@@ -81,9 +82,12 @@ async def test_an_attempt_is_written_once(databases: Databases) -> None:
     booking = await held(databases)
     ask = wished(booking)
 
-    first, again = await create(databases, ask), await create(databases, ask)
+    (first, counted), (again, not_counted) = await create(databases, ask), await create(databases, ask)
+    async with databases.payment.tenant(ask.tenant_id) as connection:
+        calls = await attempt.count_create(connection, ask.tenant_id, first.id)
 
     assert first == again
+    assert (counted, not_counted, calls) == (1, 0, 2)
     assert (first.status, first.amount, first.checkout) == (PaymentStatus.PENDING, booking.due, None)
     assert await told(databases, booking, ask.payment_id) == ["payment.created"]
 
@@ -105,11 +109,11 @@ async def test_the_first_checkout_that_is_written_stays(databases: Databases) ->
     other = checkout.model_copy(update={"payment_url": "https://pay.example/2"})
 
     async with databases.payment.tenant(booking.tenant_id) as connection:
-        await attempt.opened(connection, booking.tenant_id, "pi_1", checkout)
-        await attempt.opened(connection, booking.tenant_id, "pi_2", other)
-        found = await payments.find(connection, booking.tenant_id, ask.payment_id)
+        first = await attempt.opened(connection, booking.tenant_id, "pi_1", checkout)
+        again = await attempt.opened(connection, booking.tenant_id, "pi_2", other)
 
-    assert (found.checkout, found.provider_ref) == (checkout, "pi_1")
+    assert (first.checkout, first.provider_ref) == (checkout, "pi_1")
+    assert again == first
 
 
 async def test_a_checkout_opened_for_an_attempt_that_was_given_up_is_not_written(

@@ -165,9 +165,9 @@ async def test_what_was_decided_stays_whoever_gets_a_balance_later(
 async def test_a_payment_that_turns_to_another_account_is_divided_anew(databases: Databases) -> None:
     booking, payment_id, _ = await divided(databases, boat="BA1")
     async with databases.payment.tenant(booking.tenant_id) as connection:
-        stands = await payments.find(connection, booking.tenant_id, payment_id)
+        stands = await attempt.find(connection, booking.tenant_id, payment_id)
         there = AccountName(provider="stripe", name="default")
-        turned = await attempt.turn_to(connection, stands, booking.tenant_id, there, calls=0)
+        turned = await attempt.turn_to(connection, stands, booking.tenant_id, there, calls=1)
 
     assert turned is not None
     assert turned.portions is None
