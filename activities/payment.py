@@ -9,7 +9,7 @@ and a slow request is met, then the next one, for a provider replays a failure t
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from temporalio import activity
 
@@ -40,6 +40,17 @@ from workflows import steps
 
 SUCCESS = frozenset({FactKind.AUTHORIZED, FactKind.CAPTURED})
 
+# Of so many payments a worker remembers where they were opened.
+MOST_REMEMBERED = 5_000
+
+
+class Address(NamedTuple):
+    """Where a payment was opened, and as what there: once written, it never changes."""
+
+    provider: str
+    account: str
+    provider_ref: str
+
 
 class PaymentActivities:
     """Opens, checks, closes and returns payments, as the payment role."""
@@ -47,6 +58,7 @@ class PaymentActivities:
     def __init__(self, payment: Database, gateways: Gateways, teller: Teller) -> None:
         self._payment, self._gateways, self._teller = payment, gateways, teller
         self._checkouts = Checkouts(payment, gateways)
+        self._opened: dict[tuple[TenantId, BookingId, PaymentId], Address] = {}
 
     @activity.defn(name=steps.create_payment.name)
     async def create_payment(self, ask: CreatePayment) -> Checkout:
@@ -67,6 +79,7 @@ class PaymentActivities:
             )
             if opened.facts:
                 await fold.record(connection, ask.tenant_id, row.id, opened.facts)
+        self._remember(ask.tenant_id, written)
         if written.provider_ref != opened.provider_ref:
             # This call stood still while a later one opened another, which counts.
             await gateway.close_checkout(opened.provider_ref, op_key=f"{row.id}:close:twin")
@@ -79,11 +92,9 @@ class PaymentActivities:
     @activity.defn(name=steps.check_payment.name)
     async def check_payment(self, ask: AskPayment) -> PaymentReport:
         """Ask the provider how the payment stands, and write it down. Refuses Unknown."""
-        row = await self._row(ask.tenant_id, ask.booking_id, ask.payment_id)
-        gateway = gateway_of(self._gateways, row.provider, row.account)
-        ref = await _reference(gateway, row)
-        facts = await gateway.fetch(row.id, ref) if ref else ()
-        return await self._record(ask.tenant_id, row.id, facts)
+        gateway, ref = await self._opened_at(ask)
+        facts = await gateway.fetch(ask.payment_id, ref) if ref else ()
+        return await self._record(ask.tenant_id, ask.payment_id, facts)
 
     @activity.defn(name=steps.capture_payment.name)
     async def capture_payment(self, ask: CapturePayment) -> PaymentReport:
@@ -174,6 +185,24 @@ class PaymentActivities:
         with suppress(StateConflict):  # taken meanwhile
             await gateway.void(ref, op_key=f"{row.id}:void:1")
         return await gateway.fetch(row.id, ref)
+
+    async def _opened_at(self, ask: AskPayment) -> tuple[Gateway, str | None]:
+        """Tell whom to ask about a payment, and by what reference. Refuses Unknown."""
+        known = self._opened.get((ask.tenant_id, ask.booking_id, ask.payment_id))
+        if known is not None:
+            return gateway_of(self._gateways, known.provider, known.account), known.provider_ref
+        row = await self._row(ask.tenant_id, ask.booking_id, ask.payment_id)
+        gateway = gateway_of(self._gateways, row.provider, row.account)
+        return gateway, await _reference(gateway, row)
+
+    def _remember(self, tenant_id: TenantId, row: Attempt) -> None:
+        """Save the look at the row of a payment that was opened here and is asked about next."""
+        if row.provider_ref is None:
+            return
+        known = Address(row.provider, row.account, row.provider_ref)
+        self._opened[tenant_id, row.booking_id, row.id] = known
+        if len(self._opened) > MOST_REMEMBERED:
+            del self._opened[next(iter(self._opened))]
 
     async def _row(self, tenant_id: TenantId, booking_id: BookingId, payment_id: PaymentId) -> Attempt:
         async with self._payment.tenant(tenant_id) as connection:

@@ -9,9 +9,18 @@ from uuid_utils.compat import uuid7
 from activities.payment import PaymentActivities
 from db.booking.place import place
 from db.payment import attempt
-from domain.ids import PaymentId
+from domain.ids import BookingId, PaymentId
 from domain.money import Money
-from domain.payment import Checkout, CreatePayment, FactKind, PaymentFact, StartPayment
+from domain.payment import (
+    AskPayment,
+    Checkout,
+    CreatePayment,
+    FactKind,
+    PaymentFact,
+    PaymentStatus,
+    StartPayment,
+)
+from domain.refusal import Unknown
 from providers.gateway import Accounts, Opened, Order
 from tests.support.database import Databases
 from tests.support.dummy import Dummy
@@ -108,3 +117,20 @@ async def test_what_is_held_is_released_with_its_payment_whether_it_is_what_was_
     await run(steps.return_payment, ask)
 
     assert provider.voided
+
+
+async def test_a_payment_is_asked_about_where_it_was_opened_by_whoever_opened_it_and_by_others(
+    databases: Databases,
+) -> None:
+    ask = await wish_to_pay(databases)
+    accounts, run = Accounts(Holding(ask.wish.amount.minor)), ActivityEnvironment().run
+    opener, other = (PaymentActivities(databases.payment, accounts, NoTeller()) for _ in range(2))
+    await run(opener.create_payment, ask)
+    about = AskPayment(tenant_id=ask.tenant_id, booking_id=ask.booking_id, payment_id=ask.payment_id)
+    of_another = about.model_copy(update={"booking_id": BookingId(uuid7())})
+
+    for steps in (opener, other):
+        report = await run(steps.check_payment, about)
+        assert (report.status, report.payment_id) == (PaymentStatus.AUTHORIZED, ask.payment_id)
+        with pytest.raises(Unknown):
+            await run(steps.check_payment, of_another)
