@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from db.payment import fold
 from db.session import Connection, Record
 from domain.booking import BookingRequest, BookingStatus
 from domain.catalog import SalesTerms
 from domain.ids import BookingId, CounterId, NoticeId, PaymentId, TenantId
 from domain.notice import SendNotice
+from domain.payment import PaymentFact, is_as_asked
 
 LEASE_BOOKINGS = """
 with due as (
@@ -96,6 +98,19 @@ BOOKING = """
 select id, reference, offer_id, summary, terms, status from bookings where tenant_id = $1 and id = $2
 """
 
+# A payment and its booking; whether what a fact tells ($3, about $4) was recorded, and its operation ($5) as
+# money taken.
+HEARD = """
+select p.provider, p.account, p.amount_minor, p.currency, p.captured_minor, p.to_capture_minor,
+       exists (select from payment_operations
+                where tenant_id = $1 and payment_id = $2 and kind = $3 and operation = $4) as known,
+       exists (select from payment_operations
+                where tenant_id = $1 and payment_id = $2 and kind = 'captured' and operation = $5) as counted,
+       b.id, b.reference, b.offer_id, b.summary, b.terms, b.status
+  from payments p join bookings b on b.tenant_id = p.tenant_id and b.id = p.booking_id
+ where p.tenant_id = $1 and p.id = $2
+"""
+
 # How long what has been due for longest waits already; each looks at the first row of an index.
 LAG = """
 select kind, greatest(extract(epoch from now() - next_at), 0)::float as seconds
@@ -144,6 +159,21 @@ class Owner(NamedTuple):
 
     request: BookingRequest
     status: BookingStatus
+
+
+class Heard(NamedTuple):
+    """What is recorded of the payment that a fact is about: who is to be told, where it is made, whether what
+    the fact tells is `known`, whether its operation is `counted` as money taken, and whether a charge or
+    capture moved what was asked for.
+    """
+
+    owner: Owner
+    provider: str
+    account: str
+    captured_minor: int
+    known: bool
+    counted: bool
+    as_asked: bool
 
 
 async def wake(connection: Connection, works: Collection[str] = ("",)) -> None:
@@ -227,7 +257,33 @@ async def owner(
 ) -> Owner | None:
     """Find whom to tell a fact about a payment of this booking, with the tenant set."""
     row = await connection.fetchrow(BOOKING, tenant_id, booking_id)
-    return Owner(_request(tenant_id, row, grace), BookingStatus(row["status"])) if row else None
+    return _owner(tenant_id, row, grace) if row else None
+
+
+async def heard(
+    connection: Connection, tenant_id: TenantId, fact: PaymentFact, *, grace: timedelta
+) -> Heard | None:
+    """Tell what is recorded of the payment that a fact is about, if it is one of the tenant's."""
+    told, taken = fold.about(fact), fact.operation or fact.provider_ref
+    row = await connection.fetchrow(HEARD, tenant_id, fact.payment_id, fact.kind.value, told, taken)
+    if row is None:
+        return None
+    known = row["known"]
+    if fold.is_of_all_refunds(fact):
+        known = await fold.is_known(connection, tenant_id, fact)
+    return Heard(
+        owner=_owner(tenant_id, row, grace),
+        provider=row["provider"],
+        account=row["account"],
+        captured_minor=row["captured_minor"],
+        known=known,
+        counted=row["counted"],
+        as_asked=is_as_asked(fact, *fold.asked(row)),
+    )
+
+
+def _owner(tenant_id: TenantId, row: Record, grace: timedelta) -> Owner:
+    return Owner(_request(tenant_id, row, grace), BookingStatus(row["status"]))
 
 
 def _request(tenant_id: TenantId, row: Record, grace: timedelta) -> BookingRequest:

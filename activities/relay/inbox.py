@@ -11,7 +11,7 @@ from activities.relay.mail import MailNews
 from activities.relay.telling import LEASE, SOON, Sagas, Untold, tell_each
 from activities.relay.verdict import Verdict
 from db import case, relay as due
-from db.payment import fold, read as payments
+from db.payment import read as payments
 from db.payment.read import Address
 from db.refund import read as refunds
 from db.refund.read import Refund
@@ -130,14 +130,12 @@ class Inbox:
         if tenant_id is None:
             return UNKNOWN
         async with self.database.tenant(tenant_id) as connection:
-            payment = await fold.recorded(connection, tenant_id, fact)
+            payment = await due.heard(connection, tenant_id, fact, grace=self.grace)
             if payment is None or (payment.provider, payment.account) != (fact.provider, fact.account):
                 return UNKNOWN
-            owner = await due.owner(connection, tenant_id, payment.booking_id, grace=self.grace)
             refund = await _refund(connection, tenant_id, fact)
-        if owner is None:
-            return UNKNOWN
-        address = Address(tenant_id, payment.booking_id, fact.payment_id)
+        owner = payment.owner
+        address = Address(tenant_id, owner.request.booking_id, fact.payment_id)
         if refund is not None:
             return await self._told_refund(address, refund, fact)
         standing = standing_of(owner.status)

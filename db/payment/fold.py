@@ -5,7 +5,6 @@ any number of times. A payment's row is locked before anything is added.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import structlog
 
@@ -16,7 +15,7 @@ from db.refund import outcome, read as refunds
 from db.session import Connection, Record
 from domain import event as types, ledger as books, payment as rules
 from domain.case import CaseKind
-from domain.ids import BookingId, LinkId, PaymentId, TenantId, derived
+from domain.ids import LinkId, PaymentId, TenantId, derived
 from domain.instrument import instrument
 from domain.money import Money
 from domain.payment import FactKind, PaymentFact, PaymentReport, PaymentState, PaymentStatus
@@ -26,47 +25,43 @@ from domain.split import in_proportion
 
 log = structlog.get_logger(__name__)
 
-LOCK = """
-select id, booking_id, provider, account, amount_minor, currency, status, declines, to_capture_minor, portions
-  from payments
- where tenant_id = $1 and id = $2 for no key update
-"""
-
-# A payment; whether what a fact tells ($3, about $4) was recorded, and its operation ($5) as money taken.
-RECORDED = """
-select booking_id, provider, account, amount_minor, currency, captured_minor, to_capture_minor,
-       exists (select from payment_operations
-                where tenant_id = $1 and payment_id = $2 and kind = $3 and operation = $4) as known,
-       exists (select from payment_operations
-                where tenant_id = $1 and payment_id = $2 and kind = 'captured' and operation = $5) as counted
-  from payments where tenant_id = $1 and id = $2
-"""
-
+# Nothing is added before the row of the payment is locked. What all that was added comes to is read by the
+# next statement: this one does not see what others have added while it waited.
 ADD = """
-insert into payment_operations (tenant_id, payment_id, kind, operation, provider, account, provider_ref,
-                                event_id, amount_minor, currency, decline_code, decline_reason, occurred_at,
-                                source, method, card_brand, card_last4, risk_score, risk_result, refund_id)
-select distinct on (fact.kind, fact.operation)
-       $1, $2, fact.kind, fact.operation, fact.provider, fact.account, fact.provider_ref, fact.event_id,
-       fact.amount_minor, fact.currency, fact.decline_code, fact.decline_reason, fact.occurred_at,
-       fact.source, fact.method, fact.card_brand, fact.card_last4, fact.risk_score, fact.risk_result,
-       fact.refund_id
-  from jsonb_to_recordset($3) as fact (
-       kind text, operation text, provider text, account text, provider_ref text, event_id text,
-       amount_minor bigint, currency text, decline_code text, decline_reason text, occurred_at timestamptz,
-       source text, method text, card_brand text, card_last4 text, risk_score numeric, risk_result text,
-       refund_id uuid)
- order by fact.kind, fact.operation, fact.amount_minor desc nulls last
-on conflict (tenant_id, payment_id, kind, operation) do update
-   set amount_minor = greatest(payment_operations.amount_minor, excluded.amount_minor),
-       decline_code = coalesce(payment_operations.decline_code, excluded.decline_code),
-       decline_reason = coalesce(payment_operations.decline_reason, excluded.decline_reason),
-       method = coalesce(payment_operations.method, excluded.method),
-       card_brand = coalesce(payment_operations.card_brand, excluded.card_brand),
-       card_last4 = coalesce(payment_operations.card_last4, excluded.card_last4),
-       risk_score = coalesce(payment_operations.risk_score, excluded.risk_score),
-       risk_result = coalesce(payment_operations.risk_result, excluded.risk_result),
-       refund_id = coalesce(payment_operations.refund_id, excluded.refund_id)
+with locked as (
+    select id, booking_id, provider, account, amount_minor, currency, status, declines, to_capture_minor,
+           portions
+      from payments where tenant_id = $1 and id = $2 for no key update
+),
+added as (
+    insert into payment_operations (tenant_id, payment_id, kind, operation, provider, account, provider_ref,
+                                    event_id, amount_minor, currency, decline_code, decline_reason,
+                                    occurred_at, source, method, card_brand, card_last4, risk_score,
+                                    risk_result, refund_id)
+    select distinct on (fact.kind, fact.operation)
+           $1, locked.id, fact.kind, fact.operation, fact.provider, fact.account, fact.provider_ref,
+           fact.event_id, fact.amount_minor, fact.currency, fact.decline_code, fact.decline_reason,
+           fact.occurred_at, fact.source, fact.method, fact.card_brand, fact.card_last4, fact.risk_score,
+           fact.risk_result, fact.refund_id
+      from locked
+      cross join jsonb_to_recordset($3) as fact (
+           kind text, operation text, provider text, account text, provider_ref text, event_id text,
+           amount_minor bigint, currency text, decline_code text, decline_reason text,
+           occurred_at timestamptz, source text, method text, card_brand text, card_last4 text,
+           risk_score numeric, risk_result text, refund_id uuid)
+     order by fact.kind, fact.operation, fact.amount_minor desc nulls last
+    on conflict (tenant_id, payment_id, kind, operation) do update
+       set amount_minor = greatest(payment_operations.amount_minor, excluded.amount_minor),
+           decline_code = coalesce(payment_operations.decline_code, excluded.decline_code),
+           decline_reason = coalesce(payment_operations.decline_reason, excluded.decline_reason),
+           method = coalesce(payment_operations.method, excluded.method),
+           card_brand = coalesce(payment_operations.card_brand, excluded.card_brand),
+           card_last4 = coalesce(payment_operations.card_last4, excluded.card_last4),
+           risk_score = coalesce(payment_operations.risk_score, excluded.risk_score),
+           risk_result = coalesce(payment_operations.risk_result, excluded.risk_result),
+           refund_id = coalesce(payment_operations.refund_id, excluded.refund_id)
+)
+select * from locked
 """
 
 OPERATIONS = """
@@ -102,21 +97,6 @@ EVENTS = {
 }
 
 
-class Recorded(NamedTuple):
-    """What is recorded of the payment that a fact is about: whose it is and where it is made, whether what
-    the fact tells is `known`, whether its operation is `counted` as money taken, and whether a charge or
-    capture moved what was asked for.
-    """
-
-    booking_id: BookingId
-    provider: str
-    account: str
-    captured_minor: int
-    known: bool
-    counted: bool
-    as_asked: bool
-
-
 async def record(
     connection: Connection, tenant_id: TenantId, payment_id: PaymentId, facts: Sequence[PaymentFact]
 ) -> PaymentReport:
@@ -124,13 +104,12 @@ async def record(
 
     Facts that are known change nothing. Refuses Unknown.
     """
-    row = await connection.fetchrow(LOCK, tenant_id, payment_id)
+    row = await connection.fetchrow(ADD, tenant_id, payment_id, [_stored(fact) for fact in facts])
     if row is None:
         raise Unknown("There is no such payment.")
-    await connection.execute(ADD, tenant_id, payment_id, [_stored(fact) for fact in facts])
     known = [_fact(payment_id, fact) for fact in await connection.fetch(OPERATIONS, tenant_id, payment_id)]
-    asked, to_capture = _asked(row)
-    state = rules.fold(asked, known, to_capture=to_capture)
+    whole, to_capture = asked(row)
+    state = rules.fold(whole, known, to_capture=to_capture)
     await _post_captures(connection, tenant_id, payment_id, row, known)
     await outcome.record(connection, tenant_id, row["booking_id"], known)
     await _update(connection, tenant_id, payment_id, row, state, known)
@@ -139,27 +118,26 @@ async def record(
 
 async def is_known(connection: Connection, tenant_id: TenantId, fact: PaymentFact) -> bool:
     """Say whether what a fact tells was recorded before, by whichever telling."""
-    if _is_of_all_refunds(fact) and fact.amount:
+    if is_of_all_refunds(fact) and fact.amount:
         return await refunds.covers(connection, tenant_id, fact.payment_id, fact.amount.minor)
-    known: bool = await connection.fetchval(KNOWN, tenant_id, fact.payment_id, fact.kind.value, _about(fact))
+    known: bool = await connection.fetchval(KNOWN, tenant_id, fact.payment_id, fact.kind.value, about(fact))
     return known
 
 
-async def recorded(connection: Connection, tenant_id: TenantId, fact: PaymentFact) -> Recorded | None:
-    """Tell what is recorded of the payment that a fact is about, if it is one of the tenant's."""
-    told, taken = _about(fact), fact.operation or fact.provider_ref
-    row = await connection.fetchrow(RECORDED, tenant_id, fact.payment_id, fact.kind.value, told, taken)
-    if row is None:
-        return None
-    return Recorded(
-        booking_id=row["booking_id"],
-        provider=row["provider"],
-        account=row["account"],
-        captured_minor=row["captured_minor"],
-        known=await is_known(connection, tenant_id, fact) if _is_of_all_refunds(fact) else row["known"],
-        counted=row["counted"],
-        as_asked=rules.is_as_asked(fact, *_asked(row)),
-    )
+def asked(row: Record) -> tuple[Money, Money | None]:
+    """Read what was asked for, and what is to be taken of it, if less."""
+    whole, taking = Money(minor=row["amount_minor"], currency=row["currency"]), row["to_capture_minor"]
+    return whole, None if taking is None else Money(minor=taking, currency=whole.currency)
+
+
+def is_of_all_refunds(fact: PaymentFact) -> bool:
+    """Say whether a fact tells what has gone back in all, and names no refund."""
+    return fact.kind is FactKind.REFUNDED and not fact.operation
+
+
+def about(fact: PaymentFact) -> str:
+    """Name what a fact is about, so that two tellings are one row."""
+    return fact.operation or (fact.event_id if fact.kind is FactKind.DECLINED else fact.provider_ref)
 
 
 async def _post_captures(
@@ -220,32 +198,16 @@ async def _update(
         )
 
 
-def _asked(row: Record) -> tuple[Money, Money | None]:
-    """Read what was asked for, and what is to be taken of it, if less."""
-    asked, taking = Money(minor=row["amount_minor"], currency=row["currency"]), row["to_capture_minor"]
-    return asked, None if taking is None else Money(minor=taking, currency=asked.currency)
-
-
 def _stored(fact: PaymentFact) -> dict[str, object]:
     """Write a fact as its row."""
     written = fact.model_dump(mode="json", exclude={"payment_id", "amount", "operation"})
     amount = fact.amount
     return {
         **written,
-        "operation": _about(fact),
+        "operation": about(fact),
         "amount_minor": amount.minor if amount else None,
         "currency": amount.currency if amount else None,
     }
-
-
-def _is_of_all_refunds(fact: PaymentFact) -> bool:
-    """Say whether a fact tells what has gone back in all, and names no refund."""
-    return fact.kind is FactKind.REFUNDED and not fact.operation
-
-
-def _about(fact: PaymentFact) -> str:
-    """Name what a fact is about, so that two tellings are one row."""
-    return fact.operation or (fact.event_id if fact.kind is FactKind.DECLINED else fact.provider_ref)
 
 
 def _fact(payment_id: PaymentId, row: Record) -> PaymentFact:

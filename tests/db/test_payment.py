@@ -1,5 +1,6 @@
 """Payments: facts in any order and number add up to one state, one set of postings, one story."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -29,7 +30,7 @@ from domain.payment import (
 )
 from domain.refund import RefundPayment, RefundStatus
 from domain.refusal import ExceedsCaptured, PaymentMismatch, Unknown
-from tests.support.database import Databases, superuser
+from tests.support.database import Databases, somebody_waits, superuser
 from tests.support.shop import fact_of, open_shop, pay
 
 
@@ -168,6 +169,26 @@ async def test_declines_of_all_attempts_are_counted_together(databases: Database
         report = await fold.record(connection, booking.tenant_id, attempts[0], [second, second])
 
     assert (report.booking_declines, report.status) == (3, PaymentStatus.PENDING)
+
+
+async def test_what_two_write_down_at_once_adds_up(databases: Databases) -> None:
+    booking = await held(databases)
+    ask = wished(booking)
+    await create(databases, ask)
+    first, second = (
+        fact_of(booking, ask.payment_id, FactKind.DECLINED, operation=each) for each in ("ch_1", "ch_2")
+    )
+
+    async def meanwhile() -> PaymentReport:
+        async with databases.payment.tenant(booking.tenant_id) as connection:
+            return await fold.record(connection, booking.tenant_id, ask.payment_id, [second])
+
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        await fold.record(connection, booking.tenant_id, ask.payment_id, [first])
+        other = asyncio.create_task(meanwhile())
+        await somebody_waits(databases)
+
+    assert (await other).booking_declines == 2
 
 
 async def test_a_conflicted_payment_is_kept_apart(databases: Databases) -> None:
