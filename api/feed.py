@@ -34,12 +34,14 @@ Read: TypeAlias = Callable[[TenantId, Mapping[UUID, int]], Awaitable[Sequence[Ev
 class Follower:
     """One open stream: what it has been told of its subject (`after` is the last `n`), and what waits for it.
 
-    Nothing in `news` means that the feed is closing.
+    `since` is how much the feed had heard before its subject was read for it. Nothing in `news` means that
+    the feed is closing.
     """
 
     tenant_id: TenantId
     subject: UUID
     after: int
+    since: int | None = None
     news: "asyncio.Queue[list[Event] | None]" = field(default_factory=asyncio.Queue)
 
     def tell(self, events: Sequence[Event]) -> None:
@@ -55,6 +57,7 @@ class Feed:
 
     def __init__(self, read: Read, *, every_seconds: float = EVERY_SECONDS) -> None:
         self.read, self.every_seconds = read, every_seconds
+        self.heard = 0  # how often there was news, of whatever subject
         self._followers: set[Follower] = set()
         self._of: Counter[UUID] = Counter()
         self._due: set[UUID] = set()  # subjects to be looked at
@@ -69,13 +72,14 @@ class Feed:
 
     @asynccontextmanager
     async def follow(self, follower: Follower) -> AsyncIterator[None]:
-        """Keep a follower told meanwhile."""
+        """Keep a follower told meanwhile, and of what came since its subject was read for it."""
         if self._closing:
             follower.news.put_nowait(None)
         self._followers.add(follower)
         self._of[follower.subject] += 1
         self._followed.set()
-        self._wake((follower.subject,))
+        if follower.since != self.heard:
+            self._wake((follower.subject,))
         try:
             yield
         finally:
@@ -86,6 +90,7 @@ class Feed:
         """Take what a NOTIFY says: the subjects of which there is news, in hexadecimal digits, or nothing
         where news may have been missed.
         """
+        self.heard += 1
         self._wake({UUID(each) for each in told.split()} & self._of.keys() if told else self._of)
 
     def close(self) -> None:

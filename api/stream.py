@@ -15,6 +15,7 @@ from api.deps import BASE, Caller, Parts, Permission, may
 from api.feed import Feed, Follower
 from api.flat import StrictFlatRoute
 from api.shape import Answer, Instant
+from db.event import of_subject
 from domain import event as events, schema
 from domain.booking import OPEN
 from domain.event import Event
@@ -76,14 +77,17 @@ async def follow_booking(
     A client that was cut off says in `Last-Event-ID` what it knows and misses nothing. 429: so many streams
     of this booking are open that nobody needs one more.
     """
+    heard = parts.feed.heard
     async with parts.database.tenant(caller.tenant_id) as connection:
         found = await theirs(connection, caller, Permission.READ_BOOKING, booking)
-    ended = found.status not in OPEN
-    if ended and not await parts.feed.read(found.tenant_id, {found.id: last_event_id}):
+        news = await of_subject(connection, found.tenant_id, found.id, after=last_event_id)
+    if found.status not in OPEN and not news:
         return Response(status_code=204)
     parts.feed.refuse_crowd(found.id)
+    follower = Follower(found.tenant_id, found.id, last_event_id, heard)
+    follower.tell(news)
     return StreamingResponse(
-        told(parts.feed, Follower(found.tenant_id, found.id, last_event_id)),
+        told(parts.feed, follower),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
     )

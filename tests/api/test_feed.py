@@ -129,6 +129,24 @@ async def test_what_was_missed_while_nobody_listened_is_looked_for() -> None:
         assert b"booking.cancelled" in await stream
 
 
+async def test_who_was_read_for_is_looked_for_only_if_there_was_news_since() -> None:
+    events, subject = Events(), uuid4()
+    events.add(subject, event.BOOKING_INITIATED)
+    async with running(events, AN_HOUR) as feed:
+        follower = Follower(TENANT, subject, 1, since=feed.heard)
+        async with feed.follow(follower):
+            assert not feed._woken.is_set()
+            events.add(subject, event.INVENTORY_RESERVED)
+            feed.hear(subject.hex)
+            assert [told.n for told in await follower.news.get() or ()] == [2]
+
+        late = Follower(TENANT, subject, 2, since=feed.heard)
+        events.add(subject, event.BOOKING_CANCELLED)
+        feed.hear(subject.hex)
+        async with feed.follow(late):
+            assert [told.n for told in await late.news.get() or ()] == [3]
+
+
 async def test_a_stream_outlives_an_outage() -> None:
     events, subject = Events(), uuid4()
     events.add(subject, event.BOOKING_CANCELLED)
