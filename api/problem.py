@@ -168,7 +168,8 @@ def of_refusal(request: Request, no: Refusal) -> Response:
     """Write a refusal as the answer to `request`."""
     status, title = REFUSALS[type(no)]
     if isinstance(no, Unknown):
-        no = Unknown()  # what is not there and what is not yours read alike
+        # What is not there and what is not yours read alike; of a body it is said which field named it.
+        no = Unknown(errors=no.facts["errors"]) if "errors" in no.facts else Unknown()
     if isinstance(no, IllegalMove):
         log.info("an illegal move was refused", state=no.facts.get("status"), trigger=no.facts.get("trigger"))
     if isinstance(no, PaymentDeclined) and "guidance" not in no.facts:

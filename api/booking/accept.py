@@ -230,7 +230,10 @@ async def _chosen(parts: House, caller: Caller, wish: BookingWish, now: datetime
     for name in ("offer_id", "slot_id", "lines"):
         if getattr(wish, name) is None:
             raise _broken(f"/{name}", "missing", "Needed where there is no quote_id.")
-    sale = await parts.sale(caller.tenant_id, wish.offer_id, wish.slot_id)
+    try:
+        sale = await parts.sale(caller.tenant_id, wish.offer_id, wish.slot_id)
+    except Unknown:
+        raise _unknown("/slot_id", "No such slot of such an offer.") from None
     priced, total = price(choices(wish.lines or ()), sale.variants, sale.offer.currency)
     return Chosen(sale, priced, total)
 
@@ -242,8 +245,11 @@ async def _quoted(
     for name in ("offer_id", "slot_id", "lines"):
         if getattr(wish, name) is not None:
             raise _broken(f"/{name}", "not_allowed", "The quote says this.")
-    async with parts.database.tenant(caller.tenant_id) as connection:
-        quote = await quotes.quote(connection, caller.tenant_id, quote_id)
+    try:
+        async with parts.database.tenant(caller.tenant_id) as connection:
+            quote = await quotes.quote(connection, caller.tenant_id, quote_id)
+    except Unknown:
+        raise _unknown("/quote_id", "No such quote.") from None
     if quote.expires_at <= now:
         raise QuoteOutdated("This quote is over.", quote_id=str(quote.id))
     sale = await parts.sale(caller.tenant_id, quote.offer_id, quote.slot_id)
@@ -332,6 +338,10 @@ async def _payment(
     status = PaymentStatus.FAILED if refused else PaymentStatus.PENDING
     provider = accounts[0].provider
     return PaymentAnswer(payment_id=payment_id, status=status, provider=provider, refused=refused)
+
+
+def _unknown(pointer: str, detail: str) -> Unknown:
+    return Unknown(errors=[{"pointer": pointer, "code": "unknown", "detail": detail}])
 
 
 def _broken(pointer: str, code: str, detail: str, total: Money | None = None) -> InvalidRequest:

@@ -226,6 +226,8 @@ class TestRefusals:
         assert {answer.status_code for answer in answers} == {404}
         texts = [json.loads(answer.text) | {"request_id": ""} for answer in answers]
         assert all(text == texts[0] for text in texts)
+        [error] = texts[0]["errors"]
+        assert (error["pointer"], error["code"]) == ("/slot_id", "unknown")
         assert await door.counts() == counts
 
     async def test_another_tenants_variant_is_unknown(self, door: Door) -> None:
