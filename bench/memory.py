@@ -21,8 +21,8 @@ from bench.progress import Progress
 from bench.stack import Stack, fresh
 
 WARM_UP, OPEN, AT_ONCE = 1_500, 2_000, 16
-# A worker that forgets is as large as it will be after some two thousand runs: connections, threads, arenas.
-FEW, FORGETTING, EACH, HALF = 100, 3_000, 1_000, 10
+# A worker that forgets is as large as it will be after some four thousand runs: connections, threads, arenas.
+FEW, FORGETTING, EACH, HALF = 100, 5_000, 1_000, 10
 PATIENCE_SECONDS = 300.0
 # The first step of the last runs, and then the worker's own giving back (`worker.TRIM_SECONDS`).
 REST_SECONDS = 12.0
