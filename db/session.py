@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
+from pydantic_core import from_json
 
 if TYPE_CHECKING:
     from asyncpg.connection import LoggedQuery
@@ -58,8 +59,31 @@ TOLD_AT_ONCE = 200
 # A lost connection to listen on is made anew after this long.
 LISTEN_AGAIN_SECONDS = 1.0
 
+# Types with numbers below this are the server's own, the same in every database (PostgreSQL, `transam.h`).
+OWN_TYPES = 10_000
+
+# What the server answered about its own types.
+_acquaintance: dict[frozenset[int], Any] = {}
+
+_written = json.JSONEncoder(separators=(",", ":"), default=str).encode
+
 # Of which bookings the transactions that are under way have something to tell.
 _news: dict[Connection, set[UUID]] = {}
+
+
+class Acquainted(asyncpg.Connection):
+    """A connection that knows the server's own types from those before it: the driver asks about arrays anew
+    on each connection, and each time that costs the server some ten milliseconds.
+    """
+
+    async def _introspect_types(self, typeoids: Collection[int], timeout: float) -> Any:  # noqa: ASYNC109 - so overridden
+        asked = frozenset(typeoids)
+        if asked in _acquaintance:
+            return _acquaintance[asked]
+        answer = await super()._introspect_types(typeoids, timeout)  # type: ignore[misc] # not in its stubs
+        if max(asked) < OWN_TYPES:
+            _acquaintance[asked] = answer
+        return answer
 
 
 class Database:
@@ -92,9 +116,7 @@ class Database:
         """
 
         async def prepare(connection: "asyncpg.Connection[Record]") -> None:
-            await connection.set_type_codec(
-                "jsonb", schema="pg_catalog", encoder=_written, decoder=json.loads
-            )
+            await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_written, decoder=from_json)
             if on_query is not None:
                 connection.add_query_logger(on_query)
 
@@ -102,7 +124,7 @@ class Database:
             url,
             min_size=open_at_once,
             max_size=size,
-            max_inactive_connection_lifetime=60,
+            connection_class=Acquainted,
             init=prepare,
             reset=_nothing_to_reset,
             command_timeout=answer_within,
@@ -255,7 +277,3 @@ def _drop(connection: Connection) -> None:
 
 async def _nothing_to_reset(connection: Any) -> None:
     """Settings are local to a transaction, and every transaction has ended."""
-
-
-def _written(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), default=str)

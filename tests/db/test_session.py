@@ -128,6 +128,21 @@ async def test_every_statement_is_heard_of(urls: Urls) -> None:
     assert heard[-3:] == ["begin", "select 42", "commit"]
 
 
+async def test_the_servers_own_types_are_asked_about_once(urls: Urls) -> None:
+    heard: list[str] = []
+    ids = [uuid7(), uuid7()]
+    for _ in range(2):
+        heard.clear()
+        database = await Database.connect(urls.app, size=1, on_query=lambda query: heard.append(query.query))
+        try:
+            async with database.across() as connection:
+                assert await connection.fetchval("select $1::uuid[]", ids) == ids
+        finally:
+            await database.close()
+
+    assert heard == ["begin", "select $1::uuid[]", "commit"]
+
+
 async def test_a_booking_is_four_round_trips(urls: Urls, databases: Databases) -> None:
     heard: list[str] = []
     shop = await open_shop(databases.app)
