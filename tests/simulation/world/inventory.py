@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
-from db.inventory.wait import JUDGED, STILL_OF_INTEREST
+from db.inventory.wait import FOR_JUDGE, STILL_OF_INTEREST
 from domain.booking import ENDED, AskJudge, BookingStatus, Trigger, sources
 from domain.inventory import Hold, HoldPlaces, HoldStatus, KeepPlaces, Kept, OpenPayment
 from domain.money import zero
@@ -87,7 +87,7 @@ class Inventory:
 
         def keep(booking: Booking) -> Kept:
             kept = self._keep(booking, ask.within + ask.grace, again=True)
-            waits_in, from_states = JUDGED[ask.judge]
+            waits_in, from_states = FOR_JUDGE[ask.judge]
             self._rows.move(booking, from_states, waits_in)
             self._rows.teller.ask(booking.id, ask.judge)
             return kept

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from db.inventory.wait import JUDGED
+from db.inventory.wait import FOR_JUDGE
 from domain.aftercare import AftercareRequest
 from domain.booking import MOVES, BookingRequest, BookingStatus, Judge
 from domain.ids import BookingId, NoticeId, PaymentId, TenantId, derived
@@ -30,7 +30,9 @@ from tests.simulation.fault import Faults
 from tests.simulation.provider import AtProvider, Provider, State
 
 LEGAL = {(before, after) for (before, _), after in MOVES.items()} | {
-    (BookingStatus(source), waits_in) for waits_in, from_states in JUDGED.values() for source in from_states
+    (BookingStatus(source), waits_in)
+    for waits_in, from_states in FOR_JUDGE.values()
+    for source in from_states
 }
 GIVEN_UP = (PaymentStatus.CANCELLED, PaymentStatus.EXPIRED, PaymentStatus.FAILED)
 STANDS = {FactKind.REFUNDED: RefundStatus.COMPLETED, FactKind.REFUND_FAILED: RefundStatus.FAILED}
