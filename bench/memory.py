@@ -3,12 +3,13 @@ has forgotten.
 
 Bookings are made by HTTP, as any; the worker's private memory is read before and after, once every run waits
 for its payment. What a forgotten run costs is weighed at a worker that remembers few: it is full at the first
-reading, so that each further booking makes it forget another. That one is weighed many times, and the
-lightest of the later readings is held against the lightest of the earlier ones: what is garbage at a reading
-only adds to it, and gathers over some nine thousand runs before Python looks for it.
+reading, so that each further booking makes it forget another. That one is weighed many times, and the middle
+of the later readings is held against that of the earlier ones: a reading goes up and down by what is garbage
+just then, which gathers over some nine thousand runs before Python looks for it.
 """
 
 import asyncio
+import statistics
 import time
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def measure() -> list[Figure]:
         before, after = asyncio.run(weigh(stack, WARM_UP, OPEN, times=1))
     with fresh(WORKER_CACHED_RUNS=str(FEW)) as stack:
         forgetful = asyncio.run(weigh(stack, FORGETTING, EACH, times=2 * HALF - 1))
-    forgotten = (min(forgetful[HALF:]) - min(forgetful[:HALF])) / (EACH * HALF)
+    forgotten = (statistics.median(forgetful[HALF:]) - statistics.median(forgetful[:HALF])) / (EACH * HALF)
     return [
         middle("kib_per_open_booking", [(after - before) / OPEN], "KiB", "≤ 64"),
         Figure("kib_per_evicted_booking", round(forgotten, 2), "KiB", "≤ 0"),
