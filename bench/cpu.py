@@ -14,6 +14,21 @@ STACK = ("api", "worker", "temporal", "postgres", "sandbox")
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
+class Host:
+    """What others on the same host take of this machine's processors, from now on: nothing but on a virtual
+    machine.
+    """
+
+    def __init__(self) -> None:
+        self._stolen, self._all = _ticks()
+
+    @property
+    def taken(self) -> float:
+        """Their share of all processor time since."""
+        stolen, whole = _ticks()
+        return (stolen - self._stolen) / max(whole - self._all, 1)
+
+
 class Meter:
     """Adds up what the processes of a stack, the client (this process) and those `beside` spend, by pid."""
 
@@ -43,6 +58,13 @@ class Meter:
     def _read(self) -> "Counter[str]":
         trees = _trees(self._pids)
         return Counter({**trees, "client": time.process_time()})
+
+
+def _ticks() -> tuple[int, int]:
+    """Read how much time was stolen from the processors, and how much has passed on them in all."""
+    with Path("/proc/stat").open() as file:
+        ticks = [int(each) for each in file.readline().split()[1:9]]
+    return ticks[7], sum(ticks)
 
 
 def _trees(roots: Mapping[str, int]) -> dict[str, float]:

@@ -19,7 +19,7 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
 )
 from temporalio.service import GrpcCompression
-from temporalio.worker import Worker
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from workflows import names
 
@@ -30,6 +30,7 @@ OURS = timedelta(seconds=2)
 PROVIDER_CALL, ALL_TRIES, HEARTBEAT = timedelta(seconds=25), timedelta(seconds=60), timedelta(seconds=8)
 MAIL = timedelta(seconds=20)
 STICKY = timedelta(seconds=2)  # as in `worker.py`
+STEPS = PollerBehaviorAutoscaling(minimum=5)
 
 
 @activity.defn(name="nothing")
@@ -150,7 +151,7 @@ def notice_of(subject: str) -> str:
 
 
 def workers(client: Client) -> list[Worker]:
-    """Make what works on both, on as many queues as the product's."""
+    """Make what works on both, on as many queues as the product's and with as many pollers (`worker.py`)."""
     return [
         Worker(
             client,
@@ -158,8 +159,13 @@ def workers(client: Client) -> list[Worker]:
             workflows=[NoopWorkflow, NoopNoticeWorkflow],
             activities=[nothing],
             sticky_queue_schedule_to_start_timeout=STICKY,
+            workflow_task_poller_behavior=PollerBehaviorAutoscaling(minimum=10, initial=20),
+            activity_task_poller_behavior=STEPS,
         ),
-        *(Worker(client, task_queue=queue, activities=[nothing]) for queue in (PROVIDERS, NOTICES)),
+        *(
+            Worker(client, task_queue=queue, activities=[nothing], activity_task_poller_behavior=STEPS)
+            for queue in (PROVIDERS, NOTICES)
+        ),
     ]
 
 
