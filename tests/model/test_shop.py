@@ -57,12 +57,12 @@ ENDS = {
     EndReason.EXPIRED: BookingStatus.EXPIRED,
     EndReason.FAILED: BookingStatus.FAILED,
 }
-# Statements of `db.inventory`, a guard in each, and what stands there instead.
-TWINS: dict[str, tuple[ModuleType, str, str]] = {
-    "KEEP": (wait, "($4 or expires_at > now())", "($4 or expires_at is not null)"),
-    "TAKE_BACK": (holds, "and kept_until < now()", ""),
-    "RELEASE": (holds, "and status = 'active'", ""),
-    "AWAIT_PAYMENT": (wait, "status = any($3)", "$3::text[] is not null"),
+# By what would go wrong: a statement of `db.inventory`, a guard in it, and what stands there instead.
+TWINS: dict[str, tuple[ModuleType, str, str, str]] = {
+    "keeps what is over": (wait, "WAIT", "($4 or expires_at > now())", "($4 or expires_at is not null)"),
+    "moves whatever is there": (wait, "WAIT", "b.status = any($6)", "$6::text[] is not null"),
+    "takes back too early": (holds, "TAKE_BACK", "and kept_until < now()", ""),
+    "releases what was sold": (holds, "RELEASE", "and status = 'active'", ""),
 }
 
 which = st.integers(min_value=0, max_value=5)
@@ -281,11 +281,11 @@ def test_the_shop_sells_as_the_model_says(urls: Urls) -> None:
         run_state_machine_as_test(machine, settings=some(EXAMPLES))
 
 
-@pytest.mark.parametrize("statement", TWINS)
+@pytest.mark.parametrize("wrong", TWINS)
 def test_a_statement_without_its_guard_is_found_out(
-    urls: Urls, statement: str, monkeypatch: pytest.MonkeyPatch
+    urls: Urls, wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module, guard, instead = TWINS[statement]
+    module, statement, guard, instead = TWINS[wrong]
     whole = getattr(module, statement)
     assert guard in whole
     monkeypatch.setattr(module, statement, whole.replace(guard, instead))
