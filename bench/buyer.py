@@ -1,6 +1,8 @@
 """A buyer over HTTP: books, opens a checkout, pays it at the sandbox, and waits for the tickets."""
 
+import asyncio
 import uuid
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -71,9 +73,14 @@ class Buyer:
         raise TimeoutError(f"the events of booking {booking['id']} ended without its confirmation")
 
     async def _post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
-        async with self.session.post(f"{self.stack.api}{path}", json=body, headers=headers) as answer:
-            answer.raise_for_status()
-            return dict(await answer.json())
+        """Ask, and again with the same key while the answer is still to come."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                async with self.session.post(f"{self.stack.api}{path}", json=body, headers=headers) as answer:
+                    answer.raise_for_status()
+                    if answer.status != HTTPStatus.ACCEPTED:
+                        return dict(await answer.json())
+                await asyncio.sleep(float(answer.headers["Retry-After"]))
 
 
 async def slots_with_room(stack: Stack, number: int) -> list[str]:
