@@ -60,7 +60,6 @@ ENDS = {
 # By what would go wrong: a statement of `db.inventory`, a guard in it, and what stands there instead.
 TWINS: dict[str, tuple[ModuleType, str, str, str]] = {
     "keeps what is over": (wait, "WAIT", "($4 or expires_at > now())", "($4 or expires_at is not null)"),
-    "moves whatever is there": (wait, "WAIT", "b.status = any($6)", "$6::text[] is not null"),
     "takes back too early": (holds, "TAKE_BACK", "and kept_until < now()", ""),
     "releases what was sold": (holds, "RELEASE", "and status = 'active'", ""),
 }
