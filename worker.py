@@ -209,7 +209,7 @@ def bookings(built: Parts) -> dict[str, Any]:
         "max_concurrent_workflow_tasks": 100,
         "max_concurrent_local_activities": connections,
         "max_concurrent_activities": connections,
-        # Bookings come in crowds; a task that nobody waits for costs the engine three more calls to a store.
+        # Bookings come in crowds; a task nobody waits for costs the engine three more calls to its store.
         "workflow_task_poller_behavior": PollerBehaviorAutoscaling(minimum=10, initial=20),
     }
 

@@ -102,6 +102,7 @@ async def test_another_tenants_quote_is_unknown(door: Door) -> None:
     answer = await door.ask(door.through(other) | door.user(tenant_id=other.tenant_id), quote_id=quoted["id"], offer_id=..., slot_id=..., lines=...)  # fmt: skip # noqa: E501
 
     assert answer.status_code == 404
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/quote_id"]
 
 
 async def test_what_is_not_on_sale_has_no_price(door: Door) -> None:

@@ -87,11 +87,7 @@ async def test_an_event_that_was_processed_is_replayed_without_a_second_effect(s
 @pytest.mark.row("SAG-28")
 @pytest.mark.row("ADM-12", partly="operators modify nothing of a booking yet")
 async def test_a_parked_undo_is_one_case_and_is_tried_again_by_an_operator(stack: Stack) -> None:
-    booking = await stack.book()
-    await stack.checkout(booking)
-    stack.faults.refuse("return_payment", Unknown("ordered by the test"))
-    await stack.ask_to_cancel(booking)
-    await eventually(lambda: parked(stack, booking), what="the undo to be parked")
+    booking = await parked_booking(stack)
 
     [case] = (await ask(stack, "GET", "/cases?status=open"))["items"]
     assert (case["kind"], case["cause"]) == ("step", "return_payment_parked")
@@ -116,11 +112,7 @@ async def test_a_parked_undo_is_one_case_and_is_tried_again_by_an_operator(stack
 
 @pytest.mark.row("SAG-28")
 async def test_an_undo_that_is_refused_once_more_is_a_case_once_more(stack: Stack) -> None:
-    booking = await stack.book()
-    await stack.checkout(booking)
-    stack.faults.refuse("return_payment", Unknown("ordered by the test"))
-    await stack.ask_to_cancel(booking)
-    await eventually(lambda: parked(stack, booking), what="the undo to be parked")
+    booking = await parked_booking(stack)
 
     await ask(stack, "POST", f"/sagas/{booking.id}/retry")
 
@@ -204,6 +196,16 @@ async def settled(stack: Stack, event_id: str) -> dict[str, Any] | None:
         event_id,
     )
     return rows[0] if rows else None
+
+
+async def parked_booking(stack: Stack) -> Booked:
+    """Have a booking cancelled whose payment cannot be returned."""
+    booking = await stack.book()
+    await stack.checkout(booking)
+    stack.faults.refuse("return_payment", Unknown("ordered by the test"))
+    await stack.ask_to_cancel(booking)
+    await eventually(lambda: parked(stack, booking), what="the undo to be parked")
+    return booking
 
 
 async def parked(stack: Stack, booking: Booked) -> str | None:
