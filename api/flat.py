@@ -6,6 +6,7 @@ description, the checks of parameters and the errors.
 """
 
 from collections.abc import Callable, Coroutine
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from fastapi import Request, Response
@@ -16,6 +17,9 @@ from fastapi.routing import APIRoute
 from pydantic_core import PydanticUndefined
 
 from api.body import StrictRoute
+
+# A request reads them only when they are asked for.
+_PATH, _QUERY, _HEADERS = attrgetter("path_params"), attrgetter("query_params"), attrgetter("headers")
 
 
 class Step(NamedTuple):
@@ -73,13 +77,9 @@ async def _read(of: Dependant, request: Request, body: Any, values: dict[str, An
     errors: list[Any] = []
     for name in filter(None, (of.request_param_name, of.http_connection_param_name)):
         values[name] = request
-    for fields, sent in (
-        (of.path_params, request.path_params),
-        (of.query_params, request.query_params),
-        (of.header_params, request.headers),
-    ):
+    for fields, sent in ((of.path_params, _PATH), (of.query_params, _QUERY), (of.header_params, _HEADERS)):
         if fields:
-            read, wrong = request_params_to_args(fields, sent)
+            read, wrong = request_params_to_args(fields, sent(request))
             values |= read
             errors += wrong
     if of.body_params:

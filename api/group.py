@@ -8,7 +8,7 @@ nothing waits, and who is alone is written as if there were no groups.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from db.session import may_have_happened
 
@@ -61,8 +61,11 @@ class Groups(Generic[A, T]):
         elif len(waiting) >= MOST_WAITING:
             raise TimeoutError("too much waits to be written")
         waiting.append(asked)
-        async with asyncio.timeout(self._patience):
+        patience = asyncio.get_running_loop().call_later(self._patience, _give_up, asked.told)
+        try:
             told = await asked.told
+        finally:
+            patience.cancel()
         return await self._alone(what) if told is None else told
 
     async def _work(self, lane: object) -> None:
@@ -88,6 +91,11 @@ class Groups(Generic[A, T]):
         for asked, each in zip(group, told, strict=True):
             if not asked.told.done():
                 asked.told.set_result(each)
+
+
+def _give_up(told: "asyncio.Future[Any]") -> None:
+    if not told.done():
+        told.set_exception(TimeoutError("nothing was heard in time"))
 
 
 def _tell(group: Sequence[Asked[A, T]], error: Exception) -> None:

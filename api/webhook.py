@@ -4,7 +4,7 @@ The path names the account and so the secrets; nothing unverified does. Reading 
 an event means is found out later, by the relay and by asking the provider.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Annotated
 
@@ -107,9 +107,17 @@ async def _take(request: Request, parts: Parts, now: Now, provider: str, account
     await parts.intake.store(provider, deliveries)
     if not all(delivery.ignored for delivery in deliveries):
         parts.waker.wake(TELL_FACTS)
-    for delivery in deliveries:
-        why = delivery.parked or delivery.ignored
-        log.info("webhook taken", provider=provider, kind=delivery.kind, event_id=delivery.event_id, why=why)
+    _note(provider, deliveries)
+
+
+def _note(provider: str, deliveries: Sequence[Delivery]) -> None:
+    """Have the request's own line in the log say what was told: a second one costs as much as storing it."""
+    structlog.contextvars.bind_contextvars(
+        provider=provider,
+        kind=" ".join(each.kind for each in deliveries),
+        event_id=" ".join(each.event_id for each in deliveries),
+        why=" ".join(each.parked or each.ignored for each in deliveries),
+    )
 
 
 def combined(headers: Headers) -> Mapping[str, str]:

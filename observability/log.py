@@ -18,6 +18,7 @@ from uuid import UUID
 
 import structlog
 from opentelemetry import trace
+from pydantic_core import PydanticSerializationError, to_json
 
 Line = MutableMapping[str, Any]
 
@@ -73,18 +74,15 @@ _OURS = frozenset({"at", "level", "logger", "service", "span_id", "trace_id"})
 # Nothing that is hidden is shorter, but for an address of mail.
 _SHORTEST = 11
 _ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-_HIDDEN = re.compile(
+_HIDDEN = (
     r"(?P<id>\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b)"  # kept, though digits may look like a card
     r"|(?P<card>(?<!\d)(?:[2-6](?:[ -]?\d){12,18})(?!\d))"
     r"|(?P<key>\b(?:(?:sk|rk|pk)_(?:test|live)_|whsec_|SG\.)[\w.-]{8,}|\b(?:pi|seti)_\w+_secret_\w+)"
     r"|(?P<token>\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*)"
-    r"|(?P<login>(?<=://)[^\s/@]+(?=@))"
-    r"|(?P<mail>[^\s<>\"'(),;:=@]+@[\w-]+\.[\w.-]+)",
-    re.IGNORECASE,
 )
-
-# Made once: `json.dumps` makes one for each line that is not plain ASCII.
-_JSON = json.JSONEncoder(ensure_ascii=False, default=repr)
+_WITH_AT = r"|(?P<login>(?<=://)[^\s/@]+(?=@))|(?P<mail>[^\s<>\"'(),;:=@]+@[\w-]+\.[\w.-]+)"
+# Looking for what has an @ is dear, and most texts have none.
+_WITHOUT, _WITH = re.compile(_HIDDEN, re.IGNORECASE), re.compile(_HIDDEN + _WITH_AT, re.IGNORECASE)
 
 # Their chatter holds mails, keys or addresses of people; we say ourselves what was asked and answered.
 _HUSHED = ("python_http_client", "stripe", "uvicorn.access", "aiohttp.access", "hpack", "urllib3")
@@ -146,7 +144,7 @@ def masked(text: str) -> str:
     """Hide card numbers, addresses of mail, keys, tokens and logins in a text."""
     if (len(text) < _SHORTEST and "@" not in text) or _ID.fullmatch(text):
         return text
-    return _HIDDEN.sub(_hide, text)
+    return (_WITH if "@" in text else _WITHOUT).sub(_hide, text)
 
 
 def is_card_number(text: str) -> bool:
@@ -222,7 +220,10 @@ def _rendered(pretty: bool) -> Iterable[structlog.types.Processor]:  # noqa: FBT
 
 
 def _json(line: Line, **_settings: object) -> str:
-    return _JSON.encode(line)
+    try:
+        return to_json(line, fallback=repr).decode()
+    except PydanticSerializationError:  # half a surrogate pair, which UTF-8 cannot say
+        return json.dumps(line, default=repr)
 
 
 def _traced(_logger: object, _method: str, line: Line) -> Line:

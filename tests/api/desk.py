@@ -15,7 +15,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.payment import PaymentActivities
 from activities.relay.inbox import Inbox
-from api import webhook as route
+from api import middleware
 from db.booking import confirm, end
 from db.booking.read import Booking, find
 from db.payment import attempt
@@ -124,5 +124,6 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[EventDict]:
     """Give what the door logs from now on, as it grows."""
     lines = LogCapture()
     at_info = structlog.make_filtering_bound_logger("info")  # other tests' set-up is quieter
-    monkeypatch.setattr(route, "log", structlog.wrap_logger(None, [lines], wrapper_class=at_info))
+    known = [structlog.contextvars.merge_contextvars, lines]
+    monkeypatch.setattr(middleware, "log", structlog.wrap_logger(None, known, wrapper_class=at_info))
     return lines.entries

@@ -115,6 +115,12 @@ def test_what_must_not_be_told_is_hidden_in_any_text(lines: Lines, hidden: str, 
     assert hidden not in json.dumps(lines())
 
 
+def test_a_line_is_written_also_where_a_text_is_no_unicode(lines: Lines) -> None:
+    structlog.get_logger().info("asked", said="half a pair: \ud800")
+
+    assert lines()[0]["said"] == "half a pair: \ud800"
+
+
 def test_a_login_in_an_address_is_hidden(lines: Lines) -> None:
     structlog.get_logger().info("connects", on="postgresql://holdfast_app:secret@127.0.0.1:5432/holdfast")
 
