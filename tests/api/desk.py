@@ -124,6 +124,6 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[EventDict]:
     """Give what the door logs from now on, as it grows."""
     lines = LogCapture()
     at_info = structlog.make_filtering_bound_logger("info")  # other tests' set-up is quieter
-    known = [structlog.contextvars.merge_contextvars, lines]
-    monkeypatch.setattr(middleware, "log", structlog.wrap_logger(None, known, wrapper_class=at_info))
+    log = structlog.wrap_logger(None, [structlog.contextvars.merge_contextvars, lines], wrapper_class=at_info)
+    monkeypatch.setattr(middleware, "log", log)
     return lines.entries
