@@ -19,13 +19,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import asyncpg
-
 from bench import buyer
 from bench.cpu import Meter
 from bench.figure import Figure, middle, ratio
 from bench.load import Run, press, request
-from bench.stack import ROOT, Stack, fresh
+from bench.stack import ROOT, Stack, analyzed, as_owner, fresh
 
 CONNECTIONS = 32
 SECONDS = 4.0
@@ -49,7 +47,7 @@ def measure() -> list[Figure]:
         with control(stack) as bare, stack.without("worker"):
             meter = Meter(stack, control=bare.pid)
             rates(stack, meter, bare, hot, spread)  # warms up
-            asyncio.run(analyse(stack))
+            asyncio.run(analyzed(stack))
             runs = [rates(stack, meter, bare, hot, spread) for _ in range(ROUNDS)]
         draining = press_bookings(stack, spread).rate
     bare_rates, nothing, hot_rates, spread_rates = zip(*runs, strict=True)
@@ -134,21 +132,7 @@ def control(stack: Stack) -> Iterator[Bare]:
 
 async def make_table(stack: Stack) -> None:
     """Make the table that the control writes to."""
-    await owner(stack, "create table bare (id bigserial primary key, body text not null)")
-
-
-async def analyse(stack: Stack) -> None:
-    """Give the database the statistics that one which has run for a minute has by itself."""
-    await owner(stack, "analyze")
-
-
-async def owner(stack: Stack, statement: str) -> None:
-    """Run a statement as the owner of the schema."""
-    connection = await asyncpg.connect(stack.settings["DATABASE_URL"])
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+    await as_owner(stack, "create table bare (id bigserial primary key, body text not null)")
 
 
 def wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:

@@ -10,12 +10,11 @@ import time
 from typing import Any
 
 import aiohttp
-import asyncpg
 
 from bench.buyer import Buyer, slots_with_room
 from bench.figure import Figure, middle, ratio
 from bench.memory import open_bookings
-from bench.stack import Stack, fresh
+from bench.stack import Stack, analyzed, fresh
 
 AT_ONCE, EACH = 4, 200
 ROUNDS = 5
@@ -33,7 +32,7 @@ async def compare(full: Stack, empty: Stack, number: int) -> list[Figure]:
         many, none = [Buyer(stack, session, *await slots_with_room(stack, 1)) for stack in (full, empty)]
         await open_bookings(full, many, number)
         for stack in (full, empty):
-            await analyze(stack)
+            await analyzed(stack)
         rounds = [(await p95_ms(many), await p95_ms(none)) for _ in range(ROUNDS + 1)][1:]
     with_many, with_none = zip(*rounds, strict=True)
     return [
@@ -60,12 +59,3 @@ async def p95_ms(buyer: Buyer) -> float:
     await asyncio.gather(*(book() for _ in range(AT_ONCE)))
     await asyncio.gather(*(give_up() for _ in range(AT_ONCE)))
     return statistics.quantiles(waits, n=20)[-1]
-
-
-async def analyze(stack: Stack) -> None:
-    """Let the database count its rows, as it would by itself in time."""
-    connection = await asyncpg.connect(stack.settings["DATABASE_URL"])
-    try:
-        await connection.execute("analyze")
-    finally:
-        await connection.close()

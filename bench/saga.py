@@ -23,7 +23,7 @@ from bench.buyer import Buyer, slots_with_room
 from bench.cpu import Host, Meter
 from bench.figure import Figure, middle, ratio
 from bench.progress import Progress
-from bench.stack import ROOT, Stack, fresh
+from bench.stack import ROOT, Stack, analyzed, fresh
 from devtools.say import warn
 
 # So many buyers at once, and so many bookings by them.
@@ -57,6 +57,7 @@ async def compare(stack: Stack, pid: int) -> list[Figure]:
         }
         for each in work.values():
             await rate(each)
+        await analyzed(stack)
         measured = Progress("rounds measured", ROUNDS)
         for done in range(ROUNDS):
             rounds.append({crowd: await undisturbed(work, meter, crowd) for crowd in CROWDS})

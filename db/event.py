@@ -30,10 +30,12 @@ select seq, xid, subject, n, type, data, at from events
  where tenant_id = $1 and subject = $2 and n > $3 order by n limit $4
 """
 
+# Each subject for itself: joined, all events of a tenant may be read for those of one.
 OF_SUBJECTS = """
 select e.seq, e.xid, e.subject, e.n, e.type, e.data, e.at
   from unnest($2::uuid[], $3::int[]) as known (subject, n)
-  join events e on e.tenant_id = $1 and e.subject = known.subject and e.n > known.n
+ cross join lateral (select * from events where tenant_id = $1 and subject = known.subject and n > known.n
+                      order by n limit $4) as e
  order by e.subject, e.n limit $4
 """
 
