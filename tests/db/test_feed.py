@@ -34,6 +34,21 @@ async def test_events_are_numbered_per_subject_without_a_gap(databases: Database
     assert told[-1].data == {"of": [1, None, "ü"]}
 
 
+async def test_each_follower_hears_what_is_behind_its_own_last_event(databases: Databases) -> None:
+    shop = await open_shop(databases.app)
+    one, other, unknown = sorted(uuid7() for _ in range(3))
+
+    async with databases.app.tenant(shop.tenant_id) as connection:
+        for what in "abc":
+            await event.append(connection, shop.tenant_id, Told(one, what, {}), Told(other, what, {}))
+        after = {other: 2, one: 1, unknown: 0}
+        told = await event.of_subjects(connection, shop.tenant_id, after)
+        first = await event.of_subjects(connection, shop.tenant_id, after, limit=2)
+
+    assert [(found.subject, found.type) for found in told] == [(one, "b"), (one, "c"), (other, "c")]
+    assert first == told[:2]
+
+
 async def test_nothing_appended_is_nothing_done(databases: Databases) -> None:
     shop = await open_shop(databases.app)
 
