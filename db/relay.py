@@ -111,18 +111,22 @@ select p.provider, p.account, p.amount_minor, p.currency, p.captured_minor, p.to
  where p.tenant_id = $1 and p.id = $2
 """
 
-# How long what has been due for longest waits already; each looks at the first row of an index.
+# How long what has been due for longest waits already; each looks at the first row of an index. An event that
+# waits for a person stands at infinity, from which PostgreSQL 15 and 16 subtract nothing.
 LAG = """
-select kind, greatest(extract(epoch from now() - next_at), 0)::float as seconds
-  from (select 'booking' as kind, (select next_at from bookings where saga_started_at is null
+select kind, extract(epoch from now() - next_at)::float as seconds
+  from (select 'booking' as kind, (select next_at from bookings
+                                    where saga_started_at is null and next_at < now()
                                     order by next_at limit 1) as next_at
         union all
-        select 'refund', (select next_at from refunds where told_at is null order by next_at limit 1)
+        select 'refund', (select next_at from refunds where told_at is null and next_at < now()
+                           order by next_at limit 1)
         union all
-        select 'fact', (select next_at from webhook_events where told_at is null
+        select 'fact', (select next_at from webhook_events where told_at is null and next_at < now()
                            and status in ('received', 'parked', 'failed') order by next_at limit 1)
         union all
-        select 'notice', (select next_at from notices where told_at is null order by next_at limit 1)
+        select 'notice', (select next_at from notices where told_at is null and next_at < now()
+                           order by next_at limit 1)
         union all
         select 'hold', (select kept_until from holds where status = 'active' and kept_until < now()
                          order by kept_until limit 1)) due

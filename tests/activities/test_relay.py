@@ -74,3 +74,15 @@ async def test_a_look_wakes_whoever_has_something_to_do_and_nobody_else(database
     async with databases.app.across() as connection:
         await webhook.store(connection, [event])
     assert await rung(databases) == KINDS
+
+
+async def test_what_waits_for_a_person_is_not_due_and_keeps_nothing_else_from_being_seen(
+    databases: Databases,
+) -> None:
+    parked = webhook.Delivery("stripe", "default", "evt_1", "", None, b"?", parked="unreadable")
+    async with databases.app.across() as connection:
+        await webhook.store(connection, [parked])
+    assert await rung(databases) == set()
+
+    await abandoned(databases, await open_shop(databases.app))
+    assert await rung(databases) == {"booking", "hold"}
