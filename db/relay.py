@@ -67,7 +67,7 @@ update webhook_events
 
 EVENT_PUT_OFF = """
 update webhook_events
-   set status = $2, cause = $3, next_at = now() + coalesce($4, interval '0'),
+   set status = $2, cause = $3, next_at = coalesce(now() + $4, 'infinity'),
        tries = tries || jsonb_build_object('at', now(), 'status', $2::text, 'cause', $3::text,
                                            'next_at', now() + $4)
  where id = $1 and told_at is null

@@ -15,10 +15,11 @@ from domain.ids import PaymentId, TenantId
 from domain.refusal import EventClosed, Unknown
 from domain.value import Value
 
+# What is not to be told is never due: the relay would look at all of it before what is.
 STORE = """
 insert into webhook_events
        (id, provider, account, event_id, kind, occurred_at, body, status, cause, about, next_at)
-select told.*, case when status = 'parked' then 'infinity' else now() end
+select told.*, case when status = 'received' then now() else 'infinity' end
   from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
               $7::bytea[], $8::text[], $9::text[], $10::uuid[])
        as told (id, provider, account, event_id, kind, occurred_at, body, status, cause, about)

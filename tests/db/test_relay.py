@@ -137,6 +137,13 @@ async def leased_events(databases: Databases) -> list[relay.Event]:
         return await relay.lease_events(connection, limit=10, lease=LEASE)
 
 
+async def looked_at(databases: Databases) -> int:
+    """Count the events that the relay goes through when it looks for what is due."""
+    async with superuser(databases.urls) as judge:
+        untold = "select count(*) from webhook_events where told_at is null and next_at <= now()"
+        return int(await judge.fetchval(untold))
+
+
 @pytest.mark.row("WHK-06", partly="the route and the telling")
 async def test_an_event_is_stored_once(databases: Databases) -> None:
     one, other = delivery("evt_1"), delivery("evt_2")
@@ -157,6 +164,7 @@ async def test_an_event_that_is_ignored_is_kept_and_not_due(databases: Databases
     assert await store(databases, delivery("evt_1", ignored="moves nothing")) == 1
 
     assert await leased_events(databases) == []
+    assert await looked_at(databases) == 0
 
 
 async def test_an_event_at_once_from_many_deliveries_is_one(databases: Databases) -> None:
@@ -206,6 +214,7 @@ async def test_a_parked_event_comes_back_and_a_dead_one_does_not(databases: Data
     [again] = await leased_events(databases)
     async with databases.relay.across() as connection:
         await relay.event_put_off(connection, found.id, status="dead", cause="unknown", again_in=None)
+    assert await looked_at(databases) == 0
     await run_out(databases, "webhook_events")
 
     assert again.attempts == 2
