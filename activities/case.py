@@ -1,6 +1,7 @@
 """Opens a case where a step needs a person, whatever run it is; the steps themselves know nothing of it.
 
-an undo is refused                      the run is parked there until an operator has it tried again
+an undo is refused                      once that is written the run is parked there, until an operator has it
+                                        tried again
 a step was tried `PATIENCE` times       the run goes on trying; the case is closed when it gets through
 """
 
@@ -51,7 +52,8 @@ class _Watched(ActivityInboundInterceptor):
             answer = await super().execute_activity(input)
         except ApplicationError as error:
             if error.non_retryable and step in UNDOS:
-                await self._open(About.read(input), f"{step}_parked")
+                if not await self._open(About.read(input), f"{step}_parked"):
+                    raise ApplicationError("refused, but nobody was told", type="Untold") from None
             elif not error.non_retryable and attempt >= self.cases.patience:
                 await self._open(About.read(input), f"{step}_unanswered")
             raise
@@ -59,14 +61,14 @@ class _Watched(ActivityInboundInterceptor):
             await self._close(About.read(input), f"{step} was done at try {attempt}")
         return answer
 
-    async def _open(self, about: "About", cause: str) -> None:
+    async def _open(self, about: "About", cause: str) -> bool:
         async def opened(connection: Connection, tenant_id: TenantId, subject: UUID) -> bool:
             booking_id = about.booking_id
             return await case.open_case(
                 connection, tenant_id, CaseKind.STEP, subject, cause=cause, booking_id=booking_id
             )
 
-        await self._written(about, opened)
+        return await self._written(about, opened)
 
     async def _close(self, about: "About", note: str) -> None:
         async def closed(connection: Connection, tenant_id: TenantId, subject: UUID) -> bool:
@@ -77,14 +79,17 @@ class _Watched(ActivityInboundInterceptor):
 
         await self._written(about, closed)
 
-    async def _written(self, about: "About", write: Write) -> None:
+    async def _written(self, about: "About", write: Write) -> bool:
+        """Say whether all is written that there is to write."""
         if about.tenant_id is None or about.subject is None:
-            return
+            return True
         try:
             async with self.cases.app.tenant(about.tenant_id) as connection:
                 await write(connection, about.tenant_id, about.subject)
         except Exception as error:  # noqa: BLE001 - the step's own end is what counts; a failing one comes again
             log.warning("a case could not be written", error=type(error).__name__)
+            return False
+        return True
 
 
 class About(NamedTuple):

@@ -10,6 +10,7 @@ from domain.catalog import SalesTerms
 from domain.refusal import Unknown
 from providers.token import KeyRing, UserTokens
 from tests.support.check import violations
+from tests.support.database import superuser
 from tests.support.stack import Booked, Stack, bearer
 from tests.support.wait import eventually
 from tests.workflows.test_webhook import deliver, hurried_to_its_end, labels
@@ -120,6 +121,25 @@ async def test_an_undo_that_is_refused_once_more_is_a_case_once_more(stack: Stac
     first, second = await stack.rows(CASES)
     assert first["closed_by"] == "user:grace"
     assert (second["cause"], second["closed_at"]) == ("return_payment_parked", None)
+
+
+@pytest.mark.row("SAG-28")
+async def test_a_run_is_not_parked_before_somebody_is_told(stack: Stack) -> None:
+    booking = await stack.book()
+    await stack.checkout(booking)
+    stack.faults.refuse("return_payment", Unknown("ordered by the test"))
+
+    async def parked_or_tried_again() -> bool:
+        return stack.faults.tried["return_payment"] > 1 or bool(await parked(stack, booking))
+
+    async with superuser(stack.databases.urls) as busy, busy.transaction():
+        await busy.execute("lock table cases in exclusive mode")
+        await stack.ask_to_cancel(booking)
+        await eventually(parked_or_tried_again, what="the undo to be refused")
+    await eventually(lambda: parked(stack, booking), what="the undo to be parked")
+
+    [case] = await stack.rows(CASES)
+    assert (case["cause"], case["closed_at"]) == ("return_payment_parked", None)
 
 
 async def test_nothing_is_retried_where_nothing_waits(stack: Stack) -> None:
