@@ -87,24 +87,24 @@ class BookingWorkflow:
 
     async def paid_or_given_up_or_over(self) -> None:
         while not self.checkouts.settled:
-            await self.work_or_too_long()
+            await self.wait_for(lambda: self.has_work() or self.is_too_long())
             if not self.has_work():
                 self.begin_anew()
             await self.act()
 
-    async def work_or_too_long(self) -> None:
+    async def wait_for(self, something: Callable[[], bool]) -> None:
         """Wait for something to do. What nobody could be asked about is asked about again: it may be written
         down by an asking whose answer was lost, and then no sweep tells of it anew.
         """
-        pause = ASK_AGAIN if self.payments.unanswered else None
+        pause = ASK_AGAIN if self.payments.in_doubt else None
         try:
             await workflow.wait_condition(
-                lambda: self.has_work() or self.is_too_long(),
+                something,
                 timeout=pause,
                 timeout_summary="until the provider is asked again" if pause else None,
             )
         except TimeoutError:
-            self.payments.unanswered.clear()
+            self.payments.ask_again()
 
     def has_work(self) -> bool:
         told = self.payments.news or self.payments.to_check
@@ -167,7 +167,7 @@ class BookingWorkflow:
         self.deadline.count_down(asked.left - self.request.grace)
         self.tell(f"waits for the {judge}")
         while judge not in self.verdicts:
-            await workflow.wait_condition(lambda: judge in self.verdicts or self.has_work())
+            await self.wait_for(lambda: judge in self.verdicts or self.has_work())
             await self.act_while_judged(judge)
         self.judge = None
         if not self.verdicts[judge].accepted:

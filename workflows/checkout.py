@@ -87,14 +87,12 @@ class Checkouts:
         """Ask the provider about every payment there is news of: a fact is told by anybody, money is believed
         only from the provider.
         """
-        news, self.payments.to_check = self.payments.news, [*dict.fromkeys(self.payments.to_check)]
-        asked = dict.fromkeys([*self.payments.to_check, *(fact.payment_id for fact in news)])
+        news = self.payments.news
+        asked = dict.fromkeys([*self.payments.to_check, *(fact.payment_id for fact in news)], False)
         for payment_id in asked:
-            answered = await self.check(payment_id)
+            asked[payment_id] = answered = await self.check(payment_id)
             self.payments.asked((fact for fact in news if fact.payment_id == payment_id), answered=answered)
-        self.payments.to_check = [
-            payment_id for payment_id in self.payments.to_check if payment_id not in asked
-        ]
+        self.payments.checked(asked)
 
     async def check(self, payment_id: PaymentId) -> bool:
         try:

@@ -1,6 +1,6 @@
 """What a booking's run knows of its payments: what anybody told, and what the provider has confirmed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from domain.ids import PaymentId
@@ -13,7 +13,8 @@ class Payments:
     """Facts as they were told, and reports as they were asked for.
 
     `heard` are facts about which the provider has answered, `unanswered` those about which it could not;
-    `to_check` are payments to be asked about though nobody told of them.
+    `to_check` are payments to be asked about though nobody told of them, `silent` those of them about which
+    it could not answer.
     Amounts in minor units: `secured_minor` is taken or can be taken at will.
     """
 
@@ -21,6 +22,7 @@ class Payments:
     heard: set[str] = field(default_factory=set)
     unanswered: set[str] = field(default_factory=set)
     to_check: list[PaymentId] = field(default_factory=list)
+    silent: set[PaymentId] = field(default_factory=set)
     reports: dict[PaymentId, PaymentReport] = field(default_factory=dict)
     secured_minor: int = 0
     declines: int = 0
@@ -29,7 +31,18 @@ class Payments:
         """Keep a fact; told again it is the same. News is a good moment to ask about the others again."""
         if fact is not None:  # a signal without a payload, sent by hand, is no news
             self.facts.setdefault(fact.event_id, fact)
+        self.ask_again()
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the provider could not answer about one of them."""
+        return bool(self.unanswered or self.silent)
+
+    def ask_again(self) -> None:
+        """Have it asked again about all that it could not answer about."""
         self.unanswered.clear()
+        self.to_check += sorted(self.silent)
+        self.silent.clear()
 
     @property
     def news(self) -> list[PaymentFact]:
@@ -40,6 +53,12 @@ class Payments:
     def asked(self, facts: Iterable[PaymentFact], *, answered: bool) -> None:
         """Note that the provider was asked about these facts."""
         (self.heard if answered else self.unanswered).update(fact.event_id for fact in facts)
+
+    def checked(self, answered: Mapping[PaymentId, bool]) -> None:
+        """Note which payments were asked about, and whether the provider has answered."""
+        self.silent -= answered.keys()
+        self.silent.update(each for each in self.to_check if answered.get(each) is False)
+        self.to_check = [each for each in self.to_check if each not in answered]
 
     def note(self, report: PaymentReport) -> None:
         """Note what the provider has confirmed."""

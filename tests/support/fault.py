@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from domain.refusal import Refusal
+from providers.gateway import NotExecuted
 
 
 @dataclass
@@ -37,6 +39,11 @@ class Faults(Interceptor):
     def fail(self, step: str, *, times: int, afterwards: bool = False) -> None:
         """Let the step fail so many times as a broken connection does."""
         self.ordered[step] = Fault(ConnectionError("ordered by the test"), times, afterwards)
+
+    def lose(self, step: str) -> None:
+        """Let the step have its effect once, its answer be lost, and nobody try again before its deadline."""
+        never = NotExecuted("ordered by the test", retry_after=timedelta(days=1))
+        self.ordered[step] = Fault(never, afterwards=True)
 
     def before(self, step: str, happening: Callable[[], Awaitable[object]]) -> None:
         """Let something happen once, when the step is asked for the first time."""

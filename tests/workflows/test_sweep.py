@@ -12,11 +12,13 @@ from domain.refusal import Unknown
 from domain.sweep import SweepRequest, Swept
 from tests.support.check import violations
 from tests.support.stack import Booked, Stack
+from tests.support.user import User
 from tests.support.wait import eventually
 from tests.workflows.test_late_money import in_time, pay_in_time
 from tests.workflows.test_parts import debit_in_time
 from tests.workflows.test_refund import confirmed, give_back, run_of, until
 from workflows import names
+from workflows.booking import ASK_AGAIN, BookingWorkflow
 from workflows.schedule import keep_sweeping
 from workflows.sweep import SweepWorkflow
 
@@ -105,6 +107,45 @@ async def test_where_the_provider_lists_nothing_open_payments_are_asked_about(st
     assert (swept.asked, swept.missed) == (2, 0)
     assert (await stack.read(left))["status"] == "awaiting_payment"
     assert await violations(stack) == []
+
+
+@pytest.mark.row("PAY-33")
+async def test_money_of_which_nothing_is_news_any_more_is_asked_about_again_by_the_run_itself(
+    stack: Stack,
+) -> None:
+    """F18: a stored method pays at once, the answer to the only question about it is lost. It is written
+    down: what the provider lists is known, nothing is open, and nobody but the run can find it.
+    """
+    await silence(stack)
+    shop = await stack.shop()
+    ada = User(stack, shop.tenant_id)
+    method_id = await ada.store()
+    booking = await ada.book(shop)
+    stack.faults.lose("check_payment")
+
+    assert (await ada.ask_to_pay(booking, method_id)).status_code == 201
+
+    await eventually(partial(pauses, stack, booking), what="the pause before the next question")
+    assert await stack.value("select status from payments") == "captured"
+    swept = await sweep(stack)
+    await eventually(partial(all_read, stack), what="the inbox to be read")
+    assert (swept.asked, swept.missed > 0) == (0, True)
+    assert stack.faults.tried["check_payment"] == 1
+    await stack.run_of(booking).signal(BookingWorkflow.payment_reported)  # by hand, not to wait
+    await stack.wait_for(booking, "confirmed")
+    assert await violations(stack) == []
+
+
+async def pauses(stack: Stack, booking: Booked) -> bool:
+    """Say whether the run waits to ask the provider again, for as long as it does."""
+    history = await stack.run_of(booking).fetch_history()
+    timers = [event.timer_started_event_attributes for event in history.events]
+    return ASK_AGAIN in [timer.start_to_fire_timeout.ToTimedelta() for timer in timers]
+
+
+async def all_read(stack: Stack) -> bool:
+    """Say whether the relay has read every event of the inbox."""
+    return bool(await stack.value("select bool_and(told_at is not null) from webhook_events"))
 
 
 async def test_what_the_webhooks_brought_is_no_news_to_the_sweep(stack: Stack) -> None:
