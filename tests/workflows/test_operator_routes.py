@@ -5,13 +5,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from temporalio.client import Client
 
 from domain.catalog import SalesTerms
 from domain.refusal import Unknown
 from providers.token import KeyRing, UserTokens
 from tests.support.check import violations
-from tests.support.database import superuser
-from tests.support.stack import Booked, Stack, bearer
+from tests.support.database import Databases, superuser
+from tests.support.stack import Booked, Stack, bearer, front
 from tests.support.wait import eventually
 from tests.workflows.test_webhook import deliver, hurried_to_its_end, labels
 from workflows.booking import BookingWorkflow
@@ -140,6 +141,35 @@ async def test_a_run_is_not_parked_before_somebody_is_told(stack: Stack) -> None
 
     [case] = await stack.rows(CASES)
     assert (case["cause"], case["closed_at"]) == ("return_payment_parked", None)
+
+
+@pytest.mark.row("SAG-28")
+async def test_a_case_stays_open_when_no_run_hears_the_wish_to_try_again(
+    quiet: None, databases: Databases, temporal_address: str, temporal: Client, sandbox_url: str
+) -> None:
+    """Nobody is at work: the wish gets no answer, and is not on record either."""
+    async with front(databases, temporal_address, temporal, sandbox_url, payment_answer_seconds=1) as stack:
+        async with stack.working():
+            booking = await parked_booking(stack)
+        path = f"/api/v1/admin/sagas/{booking.id}/retry"
+
+        unheard = await stack.http.post(path, headers=await operator(stack))
+
+        assert unheard.status_code == 202
+        assert [case["closed_at"] for case in await stack.rows(CASES)] == [None]
+        assert await stack.value("select count(*) from audit_entries where action = 'saga.retry'") == 0
+        stack.faults.mend()
+        async with stack.working():
+
+            async def heard() -> bool:
+                await stack.http.post(path, headers=await operator(stack))
+                return bool((await stack.read(booking))["status"] == "cancelled")
+
+            await eventually(heard, what="the undo")
+            await stack.closed(booking.workflow)
+        [case] = await stack.rows(CASES)
+        assert case["closed_at"] is not None
+        assert await violations(stack) == []
 
 
 async def test_nothing_is_retried_where_nothing_waits(stack: Stack) -> None:
