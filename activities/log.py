@@ -1,4 +1,6 @@
-"""Puts on every log line of a step which run and which booking it is about, whoever writes the line."""
+"""Puts on every log line of a step in which run it is done, for whom and about which booking, whoever writes
+the line.
+"""
 
 from typing import Any
 
@@ -19,8 +21,8 @@ class Lines(Interceptor):
 
 class _Named(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
-        ids: dict[str, object] = {"workflow_id": activity.info().workflow_id}
-        if booking_id := About.read(input).booking_id:
-            ids["booking_id"] = booking_id
-        with log.bind(**ids):
+        about = About.read(input)
+        ids = {"tenant_id": about.tenant_id, "booking_id": about.booking_id}
+        known = {name: value for name, value in ids.items() if value}
+        with log.bind(workflow_id=activity.info().workflow_id, **known):
             return await super().execute_activity(input)

@@ -24,6 +24,7 @@ from domain.booking import OPEN, BookingRequest
 from domain.payment import PaymentFact
 from domain.settlement import Standing, moves, news_of
 from domain.sweep import ListMissed, SweepRequest, Swept
+from observability import log as logs
 from providers.gateway import Gateway, Gateways, GatewayTrouble, Refused
 from workflows import steps
 
@@ -98,7 +99,8 @@ class SweepActivities:
 
         async def one(payment: OpenPayment) -> None:
             async with at_once:
-                await self._ask_about(gateway, payment)
+                with logs.bind(tenant_id=payment.tenant_id, booking_id=payment.booking_id):
+                    await self._ask_about(gateway, payment)
 
         await asyncio.gather(*map(one, found))
         return Swept(asked=len(found))

@@ -15,6 +15,7 @@ from domain.ids import TenantId
 from domain.notice import SendNotice
 from domain.payment import PaymentFact
 from domain.refund import RefundRequest
+from observability import log as logs
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +24,9 @@ AT_ONCE = 16
 LEASE = timedelta(seconds=10)
 # While Temporal is away what is due is put back, not counted as tried.
 SOON = timedelta(seconds=1)
+
+# What is on every log line about something that is told.
+IDS = ("tenant_id", "booking_id", "refund_id", "notice_id", "event_id")
 
 T = TypeVar("T")
 
@@ -70,14 +74,15 @@ async def tell_each(what: Sequence[T], tell: Callable[[T], Awaitable[None]]) -> 
 
     async def tell_one(one: T) -> None:
         async with at_once:
-            try:
-                await tell(one)
-            except OUTAGES:
-                untold.append(one)
-            except Exception:
-                log.exception("not told", kind=type(one).__name__)
-            else:
-                told.append(one)
+            with logs.bind(**_about(one)):
+                try:
+                    await tell(one)
+                except OUTAGES:
+                    untold.append(one)
+                except Exception:
+                    log.exception("not told", kind=type(one).__name__)
+                else:
+                    told.append(one)
 
     await asyncio.gather(*map(tell_one, what))
     return told, untold
@@ -89,3 +94,8 @@ def by_tenant(rows: Iterable[R]) -> list[tuple[TenantId, list[R]]]:
     for row in rows:
         found.setdefault(row.tenant_id, []).append(row)
     return list(found.items())
+
+
+def _about(one: object) -> dict[str, object]:
+    """Name what something is about, as far as it says so."""
+    return {name: value for name in IDS if (value := getattr(one, name, None))}

@@ -12,8 +12,9 @@ from activities.log import Lines
 from domain.ids import BookingId, PaymentId, TenantId
 from domain.payment import AskPayment
 
-BOOKING = BookingId(uuid4())
-ASK = AskPayment(tenant_id=TenantId(uuid4()), booking_id=BOOKING, payment_id=PaymentId(uuid4()))
+TENANT, BOOKING = TenantId(uuid4()), BookingId(uuid4())
+ASK = AskPayment(tenant_id=TENANT, booking_id=BOOKING, payment_id=PaymentId(uuid4()))
+IDS = {"tenant_id": str(TENANT), "booking_id": str(BOOKING)}
 
 
 class Step(ActivityInboundInterceptor):
@@ -26,9 +27,9 @@ class Step(ActivityInboundInterceptor):
         structlog.get_logger().warning("provider said no")
 
 
-@pytest.mark.parametrize(("args", "booking"), [([ASK], {"booking_id": str(BOOKING)}), ([], {})])
-async def test_what_a_provider_said_is_joined_to_the_run_and_its_booking(
-    args: list[AskPayment], booking: dict[str, str]
+@pytest.mark.parametrize(("args", "ids"), [([ASK], IDS), ([], {})])
+async def test_what_a_provider_said_is_joined_to_the_run_its_tenant_and_its_booking(
+    args: list[AskPayment], ids: dict[str, str]
 ) -> None:
     environment, step = ActivityEnvironment(), Step()
     ask = ExecuteActivityInput(fn=step.execute_activity, args=args, executor=None, headers={})
@@ -38,7 +39,7 @@ async def test_what_a_provider_said_is_joined_to_the_run_and_its_booking(
         await environment.run(named.execute_activity, ask)
         structlog.get_logger().warning("later")
 
-    about = {"workflow_id": environment.info.workflow_id, **booking}
+    about = {"workflow_id": environment.info.workflow_id, **ids}
     [no, later] = lines
     assert {name: no[name] for name in no if name.endswith("_id")} == about
     assert later.keys().isdisjoint(about)

@@ -1,19 +1,26 @@
 """What a provider lists is read a part at a time: the next sweep goes on where this one has ended."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 from temporalio.testing import ActivityEnvironment
 from uuid_utils.compat import uuid7
 
+from activities.relay.telling import tell_each
 from activities.sweep import SweepActivities
-from domain.ids import BookingId, PaymentId, TenantId
+from db.booking.place import place
+from domain.booking import BookingRequest
+from domain.ids import BookingId, OfferId, PaymentId, TenantId
 from domain.money import Money
-from domain.sweep import ListMissed, Swept
+from domain.payment import FactKind, PaymentFact
+from domain.sweep import ListMissed, SweepRequest, Swept
 from providers.gateway import Accounts, GatewayTrouble, Missed, NotExecuted, Order, OutcomeUnknown, Refused
 from tests.support.database import Databases, superuser
 from tests.support.dummy import Dummy
+from tests.support.shop import keep, open_shop, pay
 from tests.support.told import Told
 
 NOON = datetime(2026, 5, 14, 12, tzinfo=UTC)
@@ -37,6 +44,16 @@ class Listing(Dummy):
         return Missed(deliveries=deliveries, onward=older[most - 1] if len(older) > most else "")
 
 
+class Silent(Dummy):
+    """Says nothing of any payment."""
+
+    provider = "stripe"
+
+    async def fetch(self, payment_id: PaymentId, provider_ref: str) -> Sequence[PaymentFact]:  # noqa: ARG002 - the protocol's
+        structlog.get_logger().warning("provider said no")
+        raise OutcomeUnknown("no_answer")
+
+
 def order() -> Order:
     return Order(
         tenant_id=TenantId(uuid7()),
@@ -50,11 +67,14 @@ def order() -> Order:
     )
 
 
-async def sweep(databases: Databases, gateway: Listing, ask: ListMissed) -> Swept:
-    steps = SweepActivities(
+def steps(databases: Databases, gateway: Dummy) -> SweepActivities:
+    return SweepActivities(
         databases.app, databases.relay, Accounts(gateway), Told(), live=False, grace=timedelta(minutes=2)
     )
-    return await ActivityEnvironment().run(steps.list_missed, ask)
+
+
+async def sweep(databases: Databases, gateway: Listing, ask: ListMissed) -> Swept:
+    return await ActivityEnvironment().run(steps(databases, gateway).list_missed, ask)
 
 
 async def inbox(databases: Databases) -> list[str]:
@@ -101,3 +121,35 @@ async def test_a_list_whose_page_is_not_known_any_more_begins_again(databases: D
     swept = await sweep(databases, gateway, ASK.model_copy(update={"most": 1_000}))
 
     assert swept == Swept(missed=100)
+
+
+async def test_what_is_said_of_an_open_payment_is_joined_to_its_tenant_and_its_booking(
+    databases: Databases,
+) -> None:
+    booking = (await place(databases.app, (await open_shop(databases.app)).placement())).booking
+    await keep(databases.app, booking)
+    await pay(databases.payment, booking, kind=FactKind.PENDING)
+    asking = steps(databases, Silent()).ask_open_payments
+    every = SweepRequest(provider="stripe", account="default", every=timedelta(0))
+
+    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as lines:
+        await ActivityEnvironment().run(asking, every)
+
+    [no] = [line for line in lines if line["event"] == "provider said no"]
+    assert (no["tenant_id"], no["booking_id"]) == (str(booking.tenant_id), str(booking.id))
+
+
+async def test_what_is_said_of_a_run_that_cannot_be_begun_is_joined_to_its_tenant_and_its_booking() -> None:
+    request = BookingRequest(
+        tenant_id=TenantId(uuid7()), booking_id=BookingId(uuid7()), offer_id=OfferId(uuid7()), reference="B1"
+    )
+
+    async def stumble(_: BookingRequest) -> None:
+        structlog.get_logger().warning("a defect")
+        raise ValueError
+
+    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as lines:
+        assert await tell_each([request], stumble) == ([], [])
+
+    [defect] = [line for line in lines if line["event"] == "a defect"]
+    assert (defect["tenant_id"], defect["booking_id"]) == (str(request.tenant_id), str(request.booking_id))
