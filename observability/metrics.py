@@ -39,7 +39,7 @@ REQUEST_SECONDS = Histogram(
 )
 WEBHOOKS = Counter(
     "holdfast_webhooks",
-    "Deliveries by what became of them: stored, known, ignored, refused.",
+    "Events stored and known; deliveries refused and unverified.",
     ("provider", "outcome"),
     registry=REGISTRY,
 )
@@ -56,7 +56,7 @@ ACTIVITY_SECONDS = Histogram(
 )
 RELAY_TOLD = Counter(
     "holdfast_relay_told",
-    "What the relay told, by kind: booking, fact, notice, hold.",
+    "What the relay told, by kind: booking, refund, fact, dispute, notice, hold.",
     ("kind",),
     registry=REGISTRY,
 )
