@@ -188,7 +188,7 @@ def serving(built: Parts) -> dict[str, dict[str, Any]]:
 def bookings(built: Parts) -> dict[str, Any]:
     """Run bookings, and their steps on our own rows."""
     inventory, booking = InventoryActivities(built.app), BookingActivities(built.app)
-    aftercare = AftercareActivities(built.app, built.sagas)
+    aftercare = AftercareActivities(built.app, built.payment, built.sagas)
     # A step's deadline counts from its beginning: who would wait for a connection does not begin.
     connections = built.settings.database_pool_size
     return {
@@ -249,7 +249,7 @@ def notices(built: Parts) -> dict[str, Any]:
 def payouts(built: Parts) -> dict[str, Any]:
     """Run what moves money beside bookings, and sweeps."""
     refund = RefundActivities(built.payment, built.gateways)
-    aftercare = AftercareActivities(built.app, built.sagas)
+    aftercare = AftercareActivities(built.app, built.payment, built.sagas)
     return {
         "workflows": MONEY_WORKFLOWS,
         "activities": [refund.open_refund, aftercare.record_refund, sweeps(built).begin_lost],

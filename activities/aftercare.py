@@ -5,16 +5,19 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.teller import Teller
 from db.booking import confirm, end
+from db.refund import outcome, read as refunds
 from db.session import Database
 from domain.aftercare import AftercareRequest, HandOver, LateMoney, Settled
 from workflows import steps
 
 
 class AftercareActivities:
-    """Hands over, judges and concludes, as the booking role."""
+    """Hands over, judges and concludes, as the booking role; what it has concluded of refunds it notes as the
+    payment role.
+    """
 
-    def __init__(self, app: Database, teller: Teller) -> None:
-        self._app, self._teller = app, teller
+    def __init__(self, app: Database, payment: Database, teller: Teller) -> None:
+        self._app, self._payment, self._teller = app, payment, teller
 
     @activity.defn(name=steps.hand_over.name)
     async def hand_over(self, ask: HandOver) -> None:
@@ -44,6 +47,13 @@ class AftercareActivities:
 
     @activity.defn(name=steps.record_refund.name)
     async def record_refund(self, ask: LateMoney) -> None:
-        """Owe the buyer a notice, and let a booking be refunded whose money has all gone back."""
+        """Owe the buyer a notice, and let a booking be refunded whose money has all gone back.
+
+        Which refunds have ended is read first and noted last: who dies in between records them again.
+        """
         async with self._app.tenant(ask.tenant_id) as connection:
+            ended = await refunds.unrecorded(connection, ask.tenant_id, ask.payment_id)
             await end.record_refund(connection, ask)
+        if ended:
+            async with self._payment.tenant(ask.tenant_id) as connection:
+                await outcome.recorded(connection, ask.tenant_id, ended)

@@ -34,10 +34,11 @@ select b.tenant_id, b.id as booking_id
  order by coalesce(b.expires_at, b.created_at) limit $2
 """
 
+# What a provider has given back without us has no run to begin.
 REFUNDS = """
 select r.tenant_id, r.booking_id, r.payment_id, r.id as refund_id, r.reference, r.amount_minor, r.currency
   from refunds r left join sweeps s on s.tenant_id = r.tenant_id and s.subject = r.id
- where r.status in ('pending', 'processing')
+ where r.recorded_at is null and r.n is not null
    and coalesce(s.next_at, r.created_at + $1::interval) <= now()
  order by coalesce(s.next_at, r.created_at) limit $2
 """
@@ -85,7 +86,9 @@ async def bookings(connection: Connection, *, every: timedelta, limit: int) -> l
 
 
 async def refunds(connection: Connection, *, every: timedelta, limit: int) -> list[RefundRequest]:
-    """Take refunds of which the provider has not said the last word, the most overdue first."""
+    """Take refunds of ours of which the provider has not said the last word, or the booking not heard it, the
+    most overdue first.
+    """
     rows = await connection.fetch(REFUNDS, every, limit)
     await _looked(connection, every, [(row["tenant_id"], row["refund_id"]) for row in rows])
     return [_request(row) for row in rows]

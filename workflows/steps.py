@@ -219,7 +219,8 @@ ask_open_payments = Step[SweepRequest, Swept](
     "ask_open_payments", Swept, queue=names.PROVIDERS, start_to_close=SWEEP, schedule_to_close=SWEEP
 )
 
-# Begins the runs of bookings and refunds that are open though they should have ended, unless they run.
+# Begins the runs of bookings and refunds that are open though they should have ended, and of refunds whose
+# end their bookings do not know, unless they run.
 begin_lost = Step[SweepRequest, Swept](
     "begin_lost", Swept, queue=names.PAYOUTS, start_to_close=SWEEP, schedule_to_close=SWEEP
 )

@@ -24,8 +24,16 @@ update refunds set hindrance = $3, key_calls = 2, changed_at = now()
 ANSWERED = """
 update refunds
    set provider_ref = coalesce(provider_ref, $3), status = $4, hindrance = null, failure_code = $6,
-       changed_at = now(), processed_at = case when $4 in ('completed', 'failed') then now() end
+       changed_at = now(), processed_at = case when $4 in ('completed', 'failed') then now() end,
+       recorded_at = null
  where tenant_id = $1 and id = $2 and status = any($5)
+"""
+
+# Only what it was when it was recorded: a bank may send it back meanwhile.
+RECORDED = """
+update refunds r set recorded_at = now()
+  from unnest($2::uuid[], $3::text[]) as seen (id, status)
+ where r.tenant_id = $1 and r.id = seen.id and r.status = seen.status
 """
 
 ADD_UP = """
@@ -101,6 +109,12 @@ async def answered(
             await owe.release(connection, tenant_id, before)
     await connection.execute(ADD_UP, tenant_id, before.payment_id)
     return moved == "UPDATE 1"
+
+
+async def recorded(connection: Connection, tenant_id: TenantId, ended: Sequence[read.Ended]) -> None:
+    """Note that the booking of these refunds knows how they ended, so that the sweep need not see to it."""
+    ids, statuses = [each.id for each in ended], [each.status for each in ended]
+    await connection.execute(RECORDED, tenant_id, ids, statuses)
 
 
 async def record(

@@ -44,6 +44,19 @@ select coalesce(sum(amount_minor), 0)::bigint from refunds
 """
 
 
+UNRECORDED = """
+select id, status from refunds
+ where tenant_id = $1 and payment_id = $2 and status in ('completed', 'failed') and recorded_at is null
+"""
+
+
+class Ended(NamedTuple):
+    """How a refund has ended, as far as anybody knows today."""
+
+    id: RefundId
+    status: str
+
+
 class Refund(NamedTuple):
     """A refund as it stands: `provider_ref` is the provider's reference, `payment_ref` its payment's, as it
     was when the refund was asked for in `original_ref`. `n` is none for the provider's own; `portions` say
@@ -110,6 +123,11 @@ async def find(connection: Connection, tenant_id: TenantId, refund_id: RefundId)
 async def of_payment(connection: Connection, tenant_id: TenantId, payment_id: PaymentId) -> list[Refund]:
     """List the refunds of a payment, the first first."""
     return [_refund(row) for row in await connection.fetch(OF_PAYMENT, tenant_id, payment_id)]
+
+
+async def unrecorded(connection: Connection, tenant_id: TenantId, payment_id: PaymentId) -> list[Ended]:
+    """List the refunds of a payment that have ended, and of which nobody has noted that the booking knows."""
+    return [Ended(**row) for row in await connection.fetch(UNRECORDED, tenant_id, payment_id)]
 
 
 async def covers(connection: Connection, tenant_id: TenantId, payment_id: PaymentId, minor: int) -> bool:

@@ -195,7 +195,8 @@ class Refund(TenantRow, table=True):
 
     `original_ref` and `provider_ref` are the provider's references of what was paid and of what went back.
     `calls` counts how often the provider was asked for it, `key_calls` of them under the `key_n`-th key since
-    `keyed_at`. Until `told_at` is set nobody has told Temporal; the relay asks again from `next_at`.
+    `keyed_at`. Until `told_at` is set nobody has told Temporal; the relay asks again from `next_at`. Since
+    `recorded_at` the booking knows how it ended.
     """
 
     __tablename__ = "refunds"
@@ -212,7 +213,11 @@ class Refund(TenantRow, table=True):
         Index("ix_refunds_tenant_id_booking_id", "tenant_id", "booking_id"),
         Index(None, "tenant_id", "status"),
         Index("ix_refunds_untold", "next_at", postgresql_where=text("told_at is null")),
-        Index("ix_refunds_open", "created_at", postgresql_where=text("status in ('pending', 'processing')")),
+        Index(
+            "ix_refunds_unrecorded",
+            "created_at",
+            postgresql_where=text("recorded_at is null and n is not null"),
+        ),
         Index(
             "uq_refunds_provider_ref",
             "tenant_id",
@@ -246,6 +251,7 @@ class Refund(TenantRow, table=True):
     created_at: Stamped
     changed_at: Stamped
     processed_at: MaybeInstant
+    recorded_at: MaybeInstant
     told_at: MaybeInstant
     next_at: Stamped
     tellings: Tally

@@ -5,16 +5,22 @@ from datetime import timedelta
 import pytest
 from uuid_utils.compat import uuid7
 
+from activities.aftercare import AftercareActivities
 from db import sweep
 from db.booking.place import place
 from db.booking.read import Booking
-from db.refund import intent, outcome
+from db.payment import fold
+from db.refund import intent, outcome, read as refunds
+from db.refund.read import Refund
+from domain.aftercare import LateMoney
 from domain.ids import PaymentId, RefundId
+from domain.money import Money
 from domain.payment import FactKind
 from domain.refund import RefundPayment, RefundStatus
 from domain.sweep import gaps
 from tests.support.database import Databases, superuser
-from tests.support.shop import keep, let_time_pass, open_shop, pay
+from tests.support.shop import fact_of, keep, let_time_pass, open_shop, pay
+from tests.support.told import Told
 
 EVERY = timedelta(minutes=1)
 
@@ -83,29 +89,95 @@ async def test_a_booking_is_overdue_when_its_time_is_over_and_it_is_still_open(d
     assert await overdue() == []
 
 
-async def test_a_refund_is_looked_at_until_the_provider_has_said_the_last_word(databases: Databases) -> None:
-    booking, payment_id = await open_payment(databases, FactKind.CAPTURED)
+async def refunded(databases: Databases, booking: Booking, payment_id: PaymentId, minor: int) -> Refund:
     wish = RefundPayment(
         tenant_id=booking.tenant_id,
         booking_id=booking.id,
         payment_id=payment_id,
         refund_id=RefundId(uuid7()),
-        amount=None,
+        amount=Money(minor=minor, currency="EUR"),
         cause="by_hand",
     )
     async with databases.payment.tenant(booking.tenant_id) as connection:
-        asked = await intent.ask(connection, wish)
+        return await intent.ask(connection, wish)
 
-    async def open_refunds() -> list[RefundId]:
-        async with databases.relay.across() as connection:
-            return [each.refund_id for each in await sweep.refunds(connection, every=EVERY, limit=10)]
 
-    assert await open_refunds() == []
-    await age(databases, "1 minute")
-    assert await open_refunds() == [asked.id]
+async def answer(databases: Databases, booking: Booking, refund: Refund, status: RefundStatus) -> None:
     async with databases.payment.tenant(booking.tenant_id) as connection:
         await outcome.answered(
-            connection, booking.tenant_id, asked.id, status=RefundStatus.COMPLETED, provider_ref="re_1"
+            connection, booking.tenant_id, refund.id, status=status, provider_ref=f"re_{refund.id}"
         )
+
+
+async def record(databases: Databases, booking: Booking, payment_id: PaymentId) -> None:
+    """Write what the refunds mean for the booking, as the runs of refunds do."""
+    steps = AftercareActivities(databases.app, databases.payment, Told())
+    await steps.record_refund(
+        LateMoney(tenant_id=booking.tenant_id, booking_id=booking.id, payment_id=payment_id)
+    )
+
+
+async def refunds_due(databases: Databases) -> list[RefundId]:
+    async with databases.relay.across() as connection:
+        return [each.refund_id for each in await sweep.refunds(connection, every=EVERY, limit=10)]
+
+
+async def test_a_refund_is_looked_at_until_its_booking_knows_how_it_ended(databases: Databases) -> None:
+    booking, payment_id = await open_payment(databases, FactKind.CAPTURED)
+    asked = await refunded(databases, booking, payment_id, 2_500)
+
+    assert await refunds_due(databases) == []
+    await age(databases, "1 minute")
+    await record(databases, booking, payment_id)  # its run does so first
+    assert await refunds_due(databases) == [asked.id]
+    for status in (RefundStatus.COMPLETED, RefundStatus.FAILED):  # a bank may send it back
+        await record(databases, booking, payment_id)
+        await answer(databases, booking, asked, status)
+        await age(databases, "1 day")
+        assert await refunds_due(databases) == [asked.id]
+        await record(databases, booking, payment_id)
+        await age(databases, "1 day")
+        assert await refunds_due(databases) == []
+
+
+async def test_a_refund_that_came_back_while_its_arrival_was_recorded_is_looked_at(
+    databases: Databases,
+) -> None:
+    booking, payment_id = await open_payment(databases, FactKind.CAPTURED)
+    asked = await refunded(databases, booking, payment_id, 2_500)
+    await answer(databases, booking, asked, RefundStatus.COMPLETED)
+    async with databases.app.tenant(booking.tenant_id) as connection:
+        ended = await refunds.unrecorded(connection, booking.tenant_id, payment_id)
+    await answer(databases, booking, asked, RefundStatus.FAILED)
+
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        await outcome.recorded(connection, booking.tenant_id, ended)
+
+    await age(databases, "1 minute")
+    assert ended == [refunds.Ended(asked.id, "completed")]
+    assert await refunds_due(databases) == [asked.id]
+
+
+async def test_only_the_refunds_of_the_payment_that_was_recorded_are_left_alone(databases: Databases) -> None:
+    booking, payment_id = await open_payment(databases, FactKind.CAPTURED)
+    other_id = await pay(databases.payment, booking)
+    done = await refunded(databases, booking, payment_id, 1_000)
+    left = await refunded(databases, booking, other_id, 1_000)
+    await answer(databases, booking, done, RefundStatus.COMPLETED)
+    await answer(databases, booking, left, RefundStatus.COMPLETED)
+
+    await record(databases, booking, payment_id)
+
+    await age(databases, "1 minute")
+    assert await refunds_due(databases) == [left.id]
+
+
+async def test_what_was_given_back_without_us_has_no_run_to_begin(databases: Databases) -> None:
+    booking, payment_id = await open_payment(databases, FactKind.CAPTURED)
+    at_the_desk = fact_of(booking, payment_id, FactKind.REFUNDED)
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        await fold.record(connection, booking.tenant_id, payment_id, [at_the_desk])
+
     await age(databases, "1 day")
-    assert await open_refunds() == []
+
+    assert await refunds_due(databases) == []

@@ -5,6 +5,7 @@ from functools import partial
 from uuid import uuid4
 
 import pytest
+from temporalio import activity
 from temporalio.service import RPCError
 
 from domain.catalog import SalesTerms
@@ -268,5 +269,27 @@ async def test_a_refund_that_nobody_runs_and_nobody_tells_of_is_seen_through(sta
 
     await until(stack, refund, "completed")
     await stack.wait_for(booking, "refunded")
+    assert len(await stack.sandbox.refunds()) == 1
+    assert await violations(stack) == []
+
+
+async def test_a_refund_that_is_done_when_its_run_is_lost_is_written_into_its_booking(stack: Stack) -> None:
+    """The step ends late: the row says the last word, and nobody would tell the booking."""
+    booking, payment_id = await confirmed(stack)
+    await silence(stack, lists_nothing=True)
+
+    async def lose() -> None:
+        await stack.temporal.get_workflow_handle(activity.info().workflow_id or "").terminate("by hand")
+
+    stack.faults.before("refund_payment", lose)
+    refund = await give_back(stack, payment_id)
+    await until(stack, refund, "completed")
+    assert (await stack.read(booking))["status"] == "refunding"
+
+    swept = await sweep(stack)
+
+    await stack.wait_for(booking, "refunded")
+    await run_of(stack, refund).result()
+    assert (swept.begun, (await sweep(stack)).begun) == (1, 0)
     assert len(await stack.sandbox.refunds()) == 1
     assert await violations(stack) == []
