@@ -203,7 +203,7 @@ class BookingWorkflow:
         if not self.saga.trouble:
             await self.checkouts.close_left()
         most = self.checkouts.hold.total.minor if self.checkouts.hold else 0
-        for payment_id in self.payments.surplus(most) if not self.saga.trouble else ():
+        for payment_id in self.payments.for_aftercare(most) if not self.saga.trouble else ():
             kept = self.asking.kept_for_nothing(payment_id, workflow.now())
             await self.saga.cross(steps.hand_over, self.asking.handing_over(kept))
         while unused := self.unused:

@@ -91,6 +91,27 @@ class Payments:
         """Unheard facts that could still move money."""
         return [fact for fact in self.unheard if moves_after_the_end(fact, self.reports.get(fact.payment_id))]
 
+    @property
+    def doubtful(self) -> list[PaymentId]:
+        """List the payments of which somebody has told, but the provider has not said that they are taken."""
+        told = {*self.silent, *self.to_check, *(fact.payment_id for fact in self.unused)}
+        return sorted(each for each in told if not self._is_taken(each))
+
+    def _is_taken(self, payment_id: PaymentId) -> bool:
+        report = self.reports.get(payment_id)
+        return report is not None and report.status is PaymentStatus.CAPTURED
+
+    def for_aftercare(self, most: int) -> list[PaymentId]:
+        """List the payments that may keep money though `most` is paid without them.
+
+        With one in doubt these are all that keep any: its money may be written down though its answer was
+        lost, and then it pays for the booking instead of one that we know of.
+        """
+        if not self.doubtful:
+            return self.surplus(most)
+        keeping = [report.payment_id for report in self.reports.values() if report.kept_minor > 0]
+        return [*dict.fromkeys([*self.doubtful, *keeping])]
+
     def surplus(self, most: int) -> list[PaymentId]:
         """List the payments that keep money though `most` is paid without them."""
         kept, found = 0, list[PaymentId]()

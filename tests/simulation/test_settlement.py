@@ -5,16 +5,23 @@ acts on. The others are judged over rows by `tests/activities/test_settlement.py
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from domain.booking import BookingStatus
+from domain.ids import PaymentId
+from domain.payment import AskPayment, PaymentReport, PaymentStatus, StartPayment
 from tests.simulation.engine import Run
 from tests.simulation.fault import Fault
 from tests.simulation.people import Manner
-from tests.simulation.provider import State
+from tests.simulation.provider import ACCOUNT, PROVIDER, State
+from tests.simulation.step import Outage
 from tests.simulation.story import Plot, Story
+from tests.simulation.world.payment import Payments, Pieces
 from workflows import names
+from workflows.aftercare import AftercareWorkflow
+from workflows.payment import Payments as Asked
 
 # The bank is asked within a minute, and decides behind the end of the hold, before the wait is over.
 BEHIND_THE_END = timedelta(seconds=910)
@@ -93,7 +100,7 @@ def test_a_payment_about_which_nobody_could_be_asked_is_asked_about_again_before
 
 def by_the_buyer(story: Story, run: Run) -> None:
     """Let the buyer say that it is paid."""
-    (payment,) = story.booking.payments
+    payment, *_ = story.booking.payments
     story.engine.update(run, "check_payment", "check:1", payment.id, lambda _: None)
 
 
@@ -118,6 +125,85 @@ def test_what_nobody_could_be_asked_about_is_asked_about_again_though_nobody_tel
         story.clock.run(timedelta(minutes=5))
 
     assert {story.booking.status for story in untold} == {BookingStatus.CONFIRMED}
+
+
+def aftercares(story: Story) -> set[str]:
+    """Name the runs that looked after payments once the booking had ended."""
+    return {run.id for run in story.engine.all if run.kind is AftercareWorkflow}
+
+
+def test_what_is_said_of_money_that_is_known_is_no_reason_to_look_at_it_again() -> None:
+    payment_id, other_id = PaymentId(UUID(int=1)), PaymentId(UUID(int=2))
+    paid = PaymentReport(
+        payment_id=payment_id,
+        status=PaymentStatus.CAPTURED,
+        currency="EUR",
+        asked_minor=2_500,
+        captured_minor=2_500,
+    )
+    known, unknown = Asked(to_check=[payment_id]), Asked(to_check=[other_id])
+
+    for payments in (known, unknown):
+        payments.note(paid)
+
+    assert (known.for_aftercare(2_500), unknown.for_aftercare(2_500)) == ([], [other_id, payment_id])
+
+
+class Losing:
+    """Does what is asked about a payment, and loses the answers as long as the booking's own run waits."""
+
+    def __init__(self, story: Story, payment_id: PaymentId) -> None:
+        self._story, self._payment_id = story, payment_id
+        self._payments = Payments(story.world)
+
+    def check_payment(self, ask: AskPayment) -> Pieces[PaymentReport]:
+        """Ask the provider, and write what it says."""
+        report = yield from self._payments.check_payment(ask)
+        if ask.payment_id == self._payment_id and self._story.relay.owns(self._story.booking.id):
+            raise Outage(Fault.ANSWER_LOST)
+        return report
+
+
+def by_the_provider(story: Story, run: Run) -> None:
+    """Leave it to the webhook that is on its way."""
+
+
+@pytest.mark.parametrize("asked", [by_the_buyer, by_the_provider])
+@pytest.mark.parametrize("seed", range(5))
+def test_of_two_payments_one_goes_back_though_the_run_never_learned_of_the_first(
+    seed: int, asked: Callable[[Story, Run], None]
+) -> None:
+    """A page that was closed is paid after all. What is asked about it is written down, the answer is lost:
+    the rows say that the first has paid for the booking, the run believes that it was the second.
+    """
+    story = Story(seed, Plot((), Manner.LEAVES, 1, 1))
+    story.begin()
+    story.clock.run(timedelta(minutes=1))
+    run = story.engine.open(names.booking(story.booking.id))
+    assert run
+    wish = StartPayment(
+        payment_id=PaymentId(UUID(int=seed)),
+        provider=PROVIDER,
+        account=ACCOUNT,
+        amount=story.booking.due,
+        return_url="",
+    )
+    story.engine.update(run, "start_payment", names.payment_update(wish.payment_id), wish, lambda _: None)
+    story.clock.run(timedelta(seconds=10))
+    closed, left = story.world.provider.checkouts.values()
+    assert (closed.state, left.state) == (State.EXPIRED, State.OPEN)
+
+    story.steps.doers.insert(0, Losing(story, closed.payment_id))
+    story.world.provider.decide(closed.ref, yes=True)
+    asked(story, run)
+    story.clock.run(timedelta(minutes=2))
+    story.world.provider.pay(left.ref)
+    story.clock.run()
+
+    story.look()
+    assert story.booking.status is BookingStatus.CONFIRMED
+    assert (closed.kept, left.kept) == (closed.charged, 0)
+    assert aftercares(story) == {names.aftercare(each.payment_id) for each in (closed, left)}
 
 
 def asked_of_a_partner(seed: int) -> Story:
