@@ -112,12 +112,13 @@ async def _take(request: Request, parts: Parts, now: Now, provider: str, account
 
 def _note(provider: str, deliveries: Sequence[Delivery]) -> None:
     """Have the request's own line in the log say what was told: a second one costs as much as storing it."""
-    structlog.contextvars.bind_contextvars(
-        provider=provider,
-        kind=" ".join(each.kind for each in deliveries),
-        event_id=" ".join(each.event_id for each in deliveries),
-        why=" ".join(each.parked or each.ignored for each in deliveries),
-    )
+    told = {
+        "provider": provider,
+        "kind": " ".join(each.kind for each in deliveries),
+        "event_id": " ".join(each.event_id for each in deliveries),
+        "why": " ".join(filter(None, (each.parked or each.ignored for each in deliveries))),
+    }
+    structlog.contextvars.bind_contextvars(**{name: value for name, value in told.items() if value})
 
 
 def combined(headers: Headers) -> Mapping[str, str]:

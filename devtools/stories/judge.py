@@ -57,7 +57,7 @@ DRAWER = """
 """
 
 HEARD = """
-    select kind from webhook_events
+    select kind, event_id from webhook_events
     where payment_id in (select id from payments where booking_id = $1) order by received_at
 """
 
@@ -187,9 +187,17 @@ class Judge:
         return {row["account"]: int(row["minor"]) for row in rows}
 
     async def heard(self, booking: Mapping[str, Any]) -> list[str]:
-        """Answer the types of the webhooks about a booking's payments that have arrived."""
+        """Answer the types of the events about a booking's payments that the provider has sent itself; others
+        of the inbox were asked for, by the sweep.
+        """
         rows = await self.db.fetch(HEARD, uuid.UUID(booking["id"]))
-        return [row["kind"] for row in rows]
+        return [row["kind"] for row in rows if await self._sent(row["event_id"])]
+
+    async def _sent(self, event_id: str) -> bool:
+        url = f"{self.settings['SANDBOX_URL']}/_sandbox/deliveries"
+        async with self.http.get(url, params={"event": event_id}) as answer:
+            answer.raise_for_status()
+            return any(delivery["attempts"] for delivery in await answer.json())
 
     async def mail(self, reference: str, begins: str = "") -> list[str]:
         """Answer the subjects of the mails about a booking, once there is one; Wrong when none comes.
