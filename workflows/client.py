@@ -8,6 +8,7 @@ with the same ids finds the answer).
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -51,6 +52,10 @@ T = TypeVar("T")
 # Beyond these a caller is better served by being asked to come back.
 TELLING = timedelta(seconds=2)
 
+# A run whose task was thrown away as a wish came, because more came in the same moment, is asked again after
+# these many seconds; one that is not ready then has something to be mended.
+READY_AGAIN_SECONDS = (0.1, 0.4)
+
 # Temporal is away, or went away in the midst of the call (which the transport calls unknown or internal); or
 # it has enough to do for one run: ten wishes at once, two thousand in all.
 NOT_NOW = (
@@ -60,7 +65,6 @@ NOT_NOW = (
     RPCStatusCode.DEADLINE_EXCEEDED,
     RPCStatusCode.CANCELLED,
     RPCStatusCode.RESOURCE_EXHAUSTED,
-    RPCStatusCode.FAILED_PRECONDITION,
 )
 
 
@@ -68,6 +72,10 @@ class Away(ConnectionError):
     """Raised when Temporal, or the provider behind the wish, cannot be reached; nothing is lost, and the same
     call may be made again.
     """
+
+
+class NotReady(Away):
+    """Raised when a run has thrown away its task and the wish with it: nothing of it was done."""
 
 
 class ProviderAway(Away):
@@ -319,6 +327,18 @@ class Sagas:
         }
 
     async def _wish(self, request: BookingRequest, update: Any, ask: Any, update_id: str) -> Any:
+        try:
+            # The SDK's own deadline is for each of its calls; it makes many, and connects before the first.
+            async with asyncio.timeout(self.answer_within.total_seconds()):
+                for pause in READY_AGAIN_SECONDS:
+                    with suppress(NotReady):
+                        return await self._wish_once(request, update, ask, update_id)
+                    await asyncio.sleep(pause)
+                return await self._wish_once(request, update, ask, update_id)
+        except TimeoutError as error:
+            raise Unanswered from error
+
+    async def _wish_once(self, request: BookingRequest, update: Any, ask: Any, update_id: str) -> Any:
         start = WithStartWorkflowOperation(
             BookingWorkflow.run, request, id=names.booking(request.booking_id), **self._booking(request)
         )
@@ -326,19 +346,15 @@ class Sagas:
         begun = asyncio.ensure_future(start.workflow_handle())
         begun.add_done_callback(_heard)
         try:
-            # The SDK's own deadline is for each of its calls; it makes many, and connects before the first.
-            async with asyncio.timeout(self.answer_within.total_seconds()):
-                return await _reached(
-                    self.client.execute_update_with_start_workflow(
-                        update,
-                        args=asked,
-                        start_workflow_operation=start,
-                        id=update_id,
-                        rpc_timeout=self.answer_within,
-                    )
+            return await _reached(
+                self.client.execute_update_with_start_workflow(
+                    update,
+                    args=asked,
+                    start_workflow_operation=start,
+                    id=update_id,
+                    rpc_timeout=self.answer_within,
                 )
-        except TimeoutError as error:
-            raise Unanswered from error
+            )
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise Unanswered from error
         except WorkflowAlreadyStartedError as error:
@@ -361,6 +377,8 @@ async def _reached(call: Awaitable[T]) -> T:
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise BookingEnded("This booking has ended.") from error  # the run closed while it was asked
+        if error.status is RPCStatusCode.FAILED_PRECONDITION:
+            raise NotReady from error
         if error.status in NOT_NOW:
             raise Away from error
         raise
