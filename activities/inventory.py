@@ -23,6 +23,10 @@ class InventoryActivities:
 
         Refuses SoldOut, SalesClosed, HoldEnded, BookingEnded.
         """
+        async with self._app.looking(ask.tenant_id) as connection:
+            adopted = await wait.adopted_hold(connection, ask)
+        if adopted is not None:
+            return adopted
         async with self._app.tenant(ask.tenant_id) as connection:
             return await wait.hold_places(connection, ask)
 

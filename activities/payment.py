@@ -73,7 +73,8 @@ class PaymentActivities:
         row, gateway, opened = found
         if _is_declined(opened):
             await self._declined(ask, row, opened)
-        async with self._payment.tenant(ask.tenant_id) as connection:
+        lend = self._payment.tenant if opened.facts else self._payment.looking
+        async with lend(ask.tenant_id) as connection:
             written = await attempt.opened(
                 connection, ask.tenant_id, opened.provider_ref, _checkout(ask, row, opened)
             )
@@ -205,7 +206,7 @@ class PaymentActivities:
             del self._opened[next(iter(self._opened))]
 
     async def _row(self, tenant_id: TenantId, booking_id: BookingId, payment_id: PaymentId) -> Attempt:
-        async with self._payment.tenant(tenant_id) as connection:
+        async with self._payment.looking(tenant_id) as connection:
             row = await attempt.find(connection, tenant_id, payment_id)
         if row.booking_id != booking_id:
             raise Unknown("This booking has no such payment.")

@@ -204,11 +204,11 @@ def house(
             await relay.wake(connection, works)
 
     async def events(tenant_id: TenantId, after: Mapping[UUID, int]) -> list[Event]:
-        async with database.tenant(tenant_id) as connection:
+        async with database.looking(tenant_id) as connection:
             return await event.of_subjects(connection, tenant_id, after)
 
     async def sale(named: tuple[TenantId, OfferId, SlotId]) -> Sale:
-        async with database.tenant(named[0]) as connection:
+        async with database.looking(named[0]) as connection:
             return await sales.sale(connection, *named)
 
     return House(

@@ -212,7 +212,7 @@ async def answered(
         stored = Stored(response.status_code, bytes(response.body))
     else:
         stored = Stored(201, shown(parts, checkout).model_dump_json().encode())
-    async with parts.payments.tenant(tenant_id) as connection:
+    async with parts.payments.looking(tenant_id) as connection:
         await idempotency.answer(connection, tenant_id, wished.key, stored)
     return problem.replayed(stored)
 

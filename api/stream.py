@@ -78,7 +78,7 @@ async def follow_booking(
     of this booking are open that nobody needs one more.
     """
     heard = parts.feed.heard
-    async with parts.database.tenant(caller.tenant_id) as connection:
+    async with parts.database.looking(caller.tenant_id) as connection:
         found = await theirs(connection, caller, Permission.READ_BOOKING, booking)
         news = await of_subject(connection, found.tenant_id, found.id, after=last_event_id)
     if found.status not in OPEN and not news:

@@ -5,26 +5,42 @@
 The tenant is set in the round trip that begins the transaction and ends with it; nothing is left behind on a
 connection, so a pooler in transaction mode may stand between, and the pool asks for no reset. Without a
 tenant, row-level security shows no row.
+
+Statements that need no transaction together are asked with `looking` instead, in one round trip each and not
+three. Its connections keep the tenant that they last looked for, are used for nothing else, and are not there
+behind a pooler (`docs/decisions/0025-looks-need-no-transaction.md`).
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from time import perf_counter
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 import asyncpg
 from pydantic_core import from_json
 
 if TYPE_CHECKING:
-    from asyncpg.connection import LoggedQuery
     from asyncpg.pool import Pool, PoolConnectionProxy
 
+T = TypeVar("T")
 Record: TypeAlias = asyncpg.Record
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
-QueryLogger: TypeAlias = "Callable[[LoggedQuery], None]"
+
+
+class Statement(NamedTuple):
+    """A statement that was answered or failed, and how long that took (seconds)."""
+
+    query: str
+    elapsed: float
+    exception: BaseException | None
+
+
+Watch: TypeAlias = Callable[[Statement], None]
 
 OUTAGES: tuple[type[Exception], ...] = (
     OSError,
@@ -46,8 +62,9 @@ _UNDONE = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg
 # More than we have; each is parsed and planned once per connection.
 STATEMENTS = 300
 
-# Neither takes parameters. The value is 32 hexadecimal digits, whatever the caller passes.
-BEGIN_AS_TENANT = "begin; set local app.tenant_id = '{tenant_id.hex}'"
+# None takes parameters. The value is 32 hexadecimal digits, whatever the caller passes.
+BEGIN_AS_TENANT = "begin; set local app.tenant_id = '{tenant_id.int:032x}'"
+LOOK_AS_TENANT = "set app.tenant_id = '{tenant_id.int:032x}'"
 AS_PLATFORM = "select set_config('app.platform', 'on', true)"
 SHOW = "select set_config('app.shown', $1, true)"
 
@@ -72,9 +89,48 @@ _news: dict[Connection, set[UUID]] = {}
 
 
 class Acquainted(asyncpg.Connection):
-    """A connection that knows the server's own types from those before it: the driver asks about arrays anew
-    on each connection, and each time that costs the server some ten milliseconds.
+    """A connection that knows the server's own types from those before it (the driver asks about arrays anew
+    on each connection, and each time that costs the server some ten milliseconds), tells who watches of each
+    statement (as the driver does, in a tenth of the time), and remembers whom it looks for.
     """
+
+    watch: Watch | None = None
+    looks_for: UUID | None = None
+
+    async def look_for(self, tenant_id: UUID) -> None:
+        """See the rows of this tenant from now on, outside of transactions as well."""
+        if self.looks_for != tenant_id:
+            self.looks_for = None  # whatever becomes of this
+            await self.execute(LOOK_AS_TENANT.format(tenant_id=tenant_id))
+            self.looks_for = tenant_id
+
+    async def execute(self, query: str, *args: Any, **how: Any) -> str:
+        """As the driver does."""
+        return await self._watched(query, super().execute(query, *args, **how))
+
+    async def fetch(self, query: str, *args: Any, **how: Any) -> Any:
+        """As the driver does."""
+        return await self._watched(query, super().fetch(query, *args, **how))
+
+    async def fetchrow(self, query: str, *args: Any, **how: Any) -> Any:
+        """As the driver does."""
+        return await self._watched(query, super().fetchrow(query, *args, **how))
+
+    async def fetchval(self, query: str, *args: Any, **how: Any) -> Any:
+        """As the driver does."""
+        return await self._watched(query, super().fetchval(query, *args, **how))
+
+    async def _watched(self, query: str, answer: Awaitable[T]) -> T:
+        if self.watch is None:
+            return await answer
+        begun, failure = perf_counter(), None
+        try:
+            return await answer
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            self.watch(Statement(query, perf_counter() - begun, failure))
 
     async def _introspect_types(self, typeoids: Collection[int], timeout: float) -> Any:  # noqa: ASYNC109 - so overridden
         asked = frozenset(typeoids)
@@ -86,11 +142,81 @@ class Acquainted(asyncpg.Connection):
         return answer
 
 
+class _Transaction(AbstractAsyncContextManager["Connection"]):
+    """A connection, lent for one transaction. Written out, for every step and request opens some: as a
+    generator each would cost a good deal more.
+    """
+
+    def __init__(self, pool: "Pool[Record]", patience: float, begin: str) -> None:
+        self._pool, self._patience, self._begin = pool, patience, begin
+
+    async def __aenter__(self) -> Connection:
+        self._connection = connection = await self._pool.acquire(timeout=self._patience)
+        try:
+            await connection.execute(self._begin)
+        except BaseException as error:
+            await self._fail(error)
+            raise
+        return connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            try:
+                await self._connection.execute(_commit(self._connection))
+            except BaseException as failure:
+                await self._fail(failure)
+                raise
+            await self._give_back()
+        else:
+            await self._fail(error)
+
+    async def _fail(self, error: BaseException) -> None:
+        try:
+            if isinstance(error, asyncpg.InternalClientError):
+                _drop(self._connection)  # the driver has lost its place: nothing it says counts any more
+            else:
+                await _undo(self._connection)
+        finally:
+            await self._give_back()
+
+    async def _give_back(self) -> None:
+        _news.pop(self._connection, None)
+        await self._pool.release(self._connection)
+
+
+class _Look(AbstractAsyncContextManager["Connection"]):
+    """A connection, lent for statements that are each a transaction of their own, of one tenant's rows."""
+
+    def __init__(self, pool: "Pool[Record]", patience: float, tenant_id: UUID) -> None:
+        self._pool, self._patience, self._tenant_id = pool, patience, tenant_id
+
+    async def __aenter__(self) -> Connection:
+        self._connection = connection = await self._pool.acquire(timeout=self._patience)
+        try:
+            await connection.look_for(self._tenant_id)  # type: ignore[attr-defined] # of `Acquainted`
+        except BaseException:
+            await self._pool.release(connection)
+            raise
+        return connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, asyncpg.InternalClientError):
+            _drop(self._connection)
+        await self._pool.release(self._connection)
+
+
 class Database:
     """The database as one role sees it."""
 
-    def __init__(self, pool: "Pool[Record]", *, patience: float) -> None:
-        self.pool = pool
+    def __init__(
+        self, pool: "Pool[Record]", *, patience: float, lookers: "Pool[Record] | None" = None
+    ) -> None:
+        """Lend connections of `pool`, and for looks those of `lookers`, where there are any."""
+        self.pool, self.lookers = pool, lookers
         self.patience = patience
         # References drawn ahead, by tenant (`db/reference.py`).
         self.references: dict[UUID, Iterator[str]] = {}
@@ -105,9 +231,10 @@ class Database:
         open_at_once: int = 1,
         patience: float = 5,
         answer_within: float = 5,
-        on_query: "QueryLogger | None" = None,
+        on_query: Watch | None = None,
     ) -> "Database":
-        """Open a pool of at most `size` connections for the role in `url`, `open_at_once` of them now.
+        """Open a pool of at most `size` connections for the role in `url`, `open_at_once` of them now, and
+        one of half as many for looks, which are short, none of them now.
 
         `patience` is how many seconds a caller waits for a free connection, `answer_within` how many for the
         answer to a statement, before TimeoutError: the roles' own limits need a server that can be reached.
@@ -118,25 +245,34 @@ class Database:
         async def prepare(connection: "asyncpg.Connection[Record]") -> None:
             await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_written, decoder=from_json)
             if on_query is not None:
-                connection.add_query_logger(on_query)
+                connection.watch = on_query  # type: ignore[attr-defined] # of `Acquainted`
 
-        pool = await asyncpg.create_pool(
-            url,
-            min_size=open_at_once,
-            max_size=size,
-            connection_class=Acquainted,
-            init=prepare,
-            reset=_nothing_to_reset,
-            command_timeout=answer_within,
-            statement_cache_size=STATEMENTS if statement_cache else 0,
-        )
-        return cls(pool, patience=patience)
+        async def pool(most: int, open_now: int = 0) -> "Pool[Record]":
+            return await asyncpg.create_pool(
+                url,
+                min_size=open_now,
+                max_size=most,
+                connection_class=Acquainted,
+                init=prepare,
+                reset=_nothing_to_reset,
+                command_timeout=answer_within,
+                statement_cache_size=STATEMENTS if statement_cache else 0,
+            )
 
-    @asynccontextmanager
-    async def tenant(self, tenant_id: UUID) -> AsyncIterator[Connection]:
+        lookers = await pool(max(1, size // 2)) if statement_cache else None
+        return cls(await pool(size, open_at_once), patience=patience, lookers=lookers)
+
+    def tenant(self, tenant_id: UUID) -> AbstractAsyncContextManager[Connection]:
         """Run a transaction that sees and writes the rows of one tenant; it is undone by any exception."""
-        async with self._transaction(BEGIN_AS_TENANT.format(tenant_id=UUID(int=tenant_id.int))) as connection:
-            yield connection
+        return self._transaction(BEGIN_AS_TENANT.format(tenant_id=tenant_id))
+
+    def looking(self, tenant_id: UUID) -> AbstractAsyncContextManager[Connection]:
+        """Lend a connection for statements that see and write the rows of one tenant, each in a transaction
+        of its own: for one statement, or for several that may each see the world of another moment.
+        """
+        if self.lookers is None:
+            return self.tenant(tenant_id)
+        return _Look(self.lookers, self.patience, tenant_id)
 
     @asynccontextmanager
     async def operator(self, tenant_id: UUID, *, platform: bool) -> AsyncIterator[Connection]:
@@ -160,27 +296,12 @@ class Database:
                 await connection.execute(SHOW, shown)
             yield connection
 
-    @asynccontextmanager
-    async def _transaction(self, begin: str) -> AsyncIterator[Connection]:
-        async with self.pool.acquire(timeout=self.patience) as connection:
-            try:
-                await connection.execute(begin)
-                yield connection
-                await connection.execute(_commit(connection))
-            except asyncpg.InternalClientError:
-                _drop(connection)  # the driver has lost its place: nothing it says counts any more
-                raise
-            except BaseException:
-                await _undo(connection)
-                raise
-            finally:
-                _news.pop(connection, None)
+    def _transaction(self, begin: str) -> AbstractAsyncContextManager[Connection]:
+        return _Transaction(self.pool, self.patience, begin)
 
-    @asynccontextmanager
-    async def alone(self) -> AsyncIterator[Connection]:
+    def alone(self) -> AbstractAsyncContextManager[Connection]:
         """Lend a connection for statements that are each a transaction of their own, of no tenant."""
-        async with self.pool.acquire(timeout=self.patience) as connection:
-            yield connection
+        return self.pool.acquire(timeout=self.patience)
 
     async def ping(self) -> None:
         """Ask the database for an answer; raises what went wrong."""
@@ -188,11 +309,12 @@ class Database:
             await connection.execute("select 1")
 
     async def close(self) -> None:
-        """Close the pool when its transactions are done, at the latest after ten seconds."""
-        try:
-            await asyncio.wait_for(self.pool.close(), 10)
-        except TimeoutError:
-            self.pool.terminate()
+        """Close the pools when their transactions are done, at the latest after ten seconds."""
+        for pool in filter(None, (self.pool, self.lookers)):
+            try:
+                await asyncio.wait_for(pool.close(), 10)
+            except TimeoutError:
+                pool.terminate()
 
 
 def tell(connection: Connection, bookings: Collection[UUID]) -> None:

@@ -55,7 +55,7 @@ def of_sagas(endpoint: str) -> list[TracingInterceptor]:
 
 
 class StatementWatch:
-    """Measures every statement of a connection: `connection.add_query_logger(StatementWatch("app"))`.
+    """Measures every statement of a connection: `Database.connect(…, on_query=StatementWatch("app"))`.
 
     Of a statement only its first word is told: its text is long, and its values may be somebody's. Cost: some
     microseconds, after the answer.
@@ -65,7 +65,7 @@ class StatementWatch:
         self._role = role
 
     def __call__(self, record: Any) -> None:
-        """Take asyncpg's record of one statement (a LoggedQuery); runs in the context that asked."""
+        """Take a `db.session.Statement`; runs in the context that asked."""
         verb = _verb(record.query)
         _seconds(self._role, verb).observe(record.elapsed)
         if trace.get_current_span().is_recording():

@@ -129,7 +129,7 @@ class Inbox:
         tenant_id, fact = await self._labelled(read.tenant_id, fact)
         if tenant_id is None:
             return UNKNOWN
-        async with self.database.tenant(tenant_id) as connection:
+        async with self.database.looking(tenant_id) as connection:
             payment = await due.heard(connection, tenant_id, fact, grace=self.grace)
             if payment is None or (payment.provider, payment.account) != (fact.provider, fact.account):
                 return UNKNOWN

@@ -65,7 +65,7 @@ async def list_bookings(
     own = None if caller.reaches_all(Permission.LIST_BOOKINGS) else caller.user_id
     if own is not None and wanted.user not in (None, own):
         raise Unknown
-    async with parts.database.tenant(caller.tenant_id) as connection:
+    async with parts.database.looking(caller.tenant_id) as connection:
         found = await page(
             connection,
             caller.tenant_id,

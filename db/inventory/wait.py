@@ -87,6 +87,15 @@ async def hold_places(connection: Connection, request: HoldPlaces) -> Hold:
     it) and BookingEnded.
     """
     standing = await where_it_stands(connection, request.tenant_id, request.booking_id)
+    return _adopted(standing) or await _take(connection, request, standing)
+
+
+async def adopted_hold(connection: Connection, request: HoldPlaces) -> Hold | None:
+    """Adopt the hold that there is, as `hold_places` does; nothing where one has to be taken."""
+    return _adopted(await where_it_stands(connection, request.tenant_id, request.booking_id))
+
+
+def _adopted(standing: Record) -> Hold | None:
     status = BookingStatus(standing["status"])
     if status in ENDED or status in (BookingStatus.CANCELLING, BookingStatus.REFUNDING):
         raise BookingEnded("This booking has ended.", status=status.value)
@@ -94,7 +103,7 @@ async def hold_places(connection: Connection, request: HoldPlaces) -> Hold:
         nothing = zero(standing["currency"])
         return Hold(left=None, expires_at=standing["expires_at"], due=nothing, total=nothing)
     if not standing["rows"]:
-        return await _take(connection, request, standing)
+        return None
     hold = _hold(standing, standing["expires_at"])
     over = standing["active"] < standing["rows"] or _passed(standing["kept_until"], standing["at"])
     if over and not hold.open_payments:

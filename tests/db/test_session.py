@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -206,3 +207,74 @@ async def _answers_again(database: Database) -> None:
             return await database.ping()
         except TimeoutError:
             continue  # a machine that stands still for a second is no fault of the pool's
+
+
+async def looked_for(connection: Any) -> Any:
+    return await connection.fetchval("select current_tenant()")
+
+
+async def test_a_look_sees_the_tenant_it_is_for(single: Database) -> None:
+    first, second = uuid7(), uuid7()
+
+    for tenant_id in (first, first, second, first):
+        async with single.looking(tenant_id) as connection:
+            assert await looked_for(connection) == tenant_id
+
+
+async def test_who_does_not_look_sees_nothing_of_what_is_looked_for(single: Database) -> None:
+    async with single.looking(uuid7()) as connection:
+        await looked_for(connection)
+
+    async with single.alone() as connection:
+        assert await looked_for(connection) is None
+    async with single.across() as connection:
+        assert await looked_for(connection) is None
+
+
+async def test_a_tenant_that_could_not_be_looked_for_is_asked_for_anew(
+    single: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what the one before was looking for would be shown as its own."""
+    before, after = uuid7(), uuid7()
+    await _look(single, before)
+    with monkeypatch.context() as failing:
+        failing.setattr(session, "LOOK_AS_TENANT", f"{session.LOOK_AS_TENANT}; select 1 / 0")
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await _look(single, after)
+
+    async with single.looking(after) as connection:
+        assert await looked_for(connection) == after
+
+
+async def _look(database: Database, tenant_id: UUID) -> None:
+    async with database.looking(tenant_id) as connection:
+        await looked_for(connection)
+
+
+async def test_a_look_is_one_round_trip(urls: Urls) -> None:
+    heard: list[str] = []
+    database = await Database.connect(urls.app, size=1, on_query=lambda query: heard.append(query.query))
+    tenant_id = uuid7()
+    try:
+        for _ in range(2):
+            heard.clear()
+            async with database.looking(tenant_id) as connection:
+                await connection.fetchval("select 42")
+    finally:
+        await database.close()
+
+    assert heard == ["select 42"]
+
+
+async def test_behind_a_pooler_a_look_is_a_transaction(urls: Urls) -> None:
+    heard: list[str] = []
+    database = await Database.connect(
+        urls.app, size=1, statement_cache=False, on_query=lambda query: heard.append(query.query)
+    )
+    try:
+        async with database.looking(uuid7()) as connection:
+            await connection.fetchval("select 42")
+    finally:
+        await database.close()
+
+    assert [words.split(";")[0] for words in heard[-3:]] == ["begin", "select 42", "commit"]

@@ -21,8 +21,12 @@ SQL = re.compile(
 )
 ASKING = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "cursor", "prepare", "copy_to_table"}
 
-# Neither `begin` nor `notify` takes parameters: ids go in as 32 hexadecimal digits, from UUIDs.
-KNOWN = {("db/session.py", "BEGIN_AS_TENANT.format"), ("db/session.py", "COMMIT_AND_TELL.format")}
+# Neither `begin` nor `set` nor `notify` takes parameters: ids go in as 32 hexadecimal digits, from UUIDs.
+KNOWN = {
+    ("db/session.py", "BEGIN_AS_TENANT.format"),
+    ("db/session.py", "COMMIT_AND_TELL.format"),
+    ("db/session.py", "LOOK_AS_TENANT.format"),
+}
 
 
 def said(node: ast.AST) -> str:
