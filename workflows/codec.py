@@ -10,6 +10,7 @@ under it is past the retention time. Whoever runs, asks or replays workflows nee
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -20,6 +21,7 @@ from temporalio.converter import (
     DataConverter,
     DefaultFailureConverterWithEncodedAttributes,
     PayloadCodec,
+    SerializationContext,
 )
 
 SEALED = b"binary/encrypted"
@@ -36,8 +38,10 @@ class SealedPayloads(PayloadCodec):
     def __init__(self, keys: str) -> None:
         """Read `name:key` pairs, separated by commas; a key is 32 bytes in hexadecimal."""
         pairs = [pair.strip().partition(":") for pair in keys.split(",")]
-        self._keys = {name: AESGCM(bytes.fromhex(key)) for name, _, key in pairs}
-        self._first = pairs[0][0]
+        self._keys = {name.encode(): AESGCM(bytes.fromhex(key)) for name, _, key in pairs}
+        self._first = pairs[0][0].encode()
+        # Copied for each payload: to write metadata costs more than to seal.
+        self._envelope = Payload(metadata={"encoding": SEALED, "key-id": self._first})
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Seal payloads."""
@@ -48,17 +52,19 @@ class SealedPayloads(PayloadCodec):
         return _each(payloads, self._open)
 
     def _seal(self, plain: Payload) -> Payload:
-        name, nonce = self._first.encode(), os.urandom(NONCE_BYTES)
-        sealed = self._keys[self._first].encrypt(nonce, plain.SerializeToString(), name)
-        return Payload(metadata={"encoding": SEALED, "key-id": name}, data=nonce + sealed)
+        nonce, sealed = os.urandom(NONCE_BYTES), Payload()
+        sealed.CopyFrom(self._envelope)
+        text = self._keys[self._first].encrypt(nonce, plain.SerializeToString(), self._first)
+        sealed.data = nonce + text
+        return sealed
 
     def _open(self, sealed: Payload) -> Payload:
         if sealed.metadata.get("encoding") != SEALED:
             return sealed
-        name = sealed.metadata.get("key-id", b"")
-        nonce, text = sealed.data[:NONCE_BYTES], sealed.data[NONCE_BYTES:]
+        name, data = sealed.metadata.get("key-id", b""), sealed.data
         try:
-            return Payload.FromString(self._keys[name.decode()].decrypt(nonce, text, name))
+            plain = self._keys[name].decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], name)
+            return Payload.FromString(plain)
         except (KeyError, ValueError, InvalidTag) as error:
             raise Unreadable("No key of ours opens this payload.") from error
 
@@ -70,11 +76,15 @@ class Payloads(CompositePayloadConverter):
     again, and keeps them as long as the run is remembered. Those of all our runs are learnt once.
     """
 
-    _learnt = tuple(PydanticPayloadConverter().converters.values())
+    _learnt = PydanticPayloadConverter().converters
 
     def __init__(self) -> None:
         """Take what has been learnt."""
-        super().__init__(*self._learnt)
+        self.converters = self._learnt
+
+    def with_context(self, context: SerializationContext) -> Self:
+        """Give itself: a value is written the same wherever it goes. The SDK asks for each payload."""
+        return self
 
 
 IN_CLEAR = DataConverter(payload_converter_class=Payloads)
