@@ -26,14 +26,26 @@ class _Beating(ActivityInboundInterceptor):
         silence = activity.info().heartbeat_timeout
         if silence is None:
             return await super().execute_activity(input)
-        beating = asyncio.create_task(_beat(silence.total_seconds() / BEATS))
+        pulse = _Pulse(silence.total_seconds() / BEATS)
         try:
             return await super().execute_activity(input)
         finally:
-            beating.cancel()
+            pulse.end()
 
 
-async def _beat(every: float) -> None:
-    while True:
-        await asyncio.sleep(every)
+class _Pulse:
+    """Beats every so many seconds until it is ended: a timer, for most steps are done before the first."""
+
+    def __init__(self, every: float) -> None:
+        self._every = every
+        self._wait()
+
+    def end(self) -> None:
+        self._next.cancel()
+
+    def _wait(self) -> None:
+        self._next = asyncio.get_running_loop().call_later(self._every, self._beat)
+
+    def _beat(self) -> None:
         activity.heartbeat()
+        self._wait()

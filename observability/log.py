@@ -10,8 +10,8 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable, MutableMapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TextIO
 from uuid import UUID
@@ -125,9 +125,15 @@ class _Out(structlog.WriteLogger):
         self.name = name
 
 
-def bind(**ids: object) -> AbstractContextManager[None]:
+@contextmanager
+def bind(**ids: object) -> Iterator[None]:
     """Put ids on every line that is written inside, in this task and those it starts."""
-    return structlog.contextvars.bound_contextvars(**{name: str(value) for name, value in ids.items()})
+    # structlog's own `bound_contextvars` copies the whole context first, for what these put back.
+    before = structlog.contextvars.bind_contextvars(**{name: str(value) for name, value in ids.items()})
+    try:
+        yield
+    finally:
+        structlog.contextvars.reset_contextvars(**before)
 
 
 def clean(_logger: object, _method: str, line: Line) -> Line:

@@ -45,6 +45,30 @@ async def test_a_long_step_beats_until_it_is_done() -> None:
     assert await done(long, silence=timedelta(milliseconds=3), heard=beats.release) == "done"
 
 
+async def test_a_step_that_is_done_beats_no_more() -> None:
+    first, second = [], asyncio.Semaphore(0)
+    begun = asyncio.Event()
+
+    async def until_the_first_beat() -> str:
+        await begun.wait()
+        return "done"
+
+    def beat() -> None:
+        first.append(1)
+        begun.set()
+
+    async def for_three_beats() -> str:
+        for _ in range(3):
+            await second.acquire()
+        return "done"
+
+    await done(until_the_first_beat, silence=timedelta(milliseconds=3), heard=beat)
+    heard = len(first)
+    await done(for_three_beats, silence=timedelta(milliseconds=6), heard=second.release)
+
+    assert len(first) == heard
+
+
 async def test_a_short_step_costs_no_message() -> None:
     heard = []
 
