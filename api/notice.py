@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
 from api.deps import BASE, OPEN, Now, Parts
-from api.webhook import MAIN_ACCOUNT, NOS, UNREADABLE, Name, Received, combined
+from api.flat import FlatRoute
+from api.webhook import MAIN_ACCOUNT, NOS, RECEIVED, UNREADABLE, Name, Received, combined
 from db.relay import TELL_FACTS
 from db.webhook import Delivery
 from domain.refusal import Unknown
@@ -21,19 +22,21 @@ from providers.mail.event import SENDGRID, MailEvent, parse
 
 log = structlog.get_logger(__name__)
 
-router = APIRouter(prefix=f"{BASE}/webhooks/{SENDGRID}", tags=["webhooks"], dependencies=[OPEN])
+router = APIRouter(
+    route_class=FlatRoute, prefix=f"{BASE}/webhooks/{SENDGRID}", tags=["webhooks"], dependencies=[OPEN]
+)
 
 
-@router.post("", responses=NOS)
-async def receive_mail_events(request: Request, parts: Parts, now: Now) -> Received:
+@router.post("", responses=NOS, response_model=Received)
+async def receive_mail_events(request: Request, parts: Parts, now: Now) -> Response:
     """Take SendGrid's events for the main account: 200 once all are stored, also when known already."""
     return await receive_mail_events_for_account(request, parts, now, MAIN_ACCOUNT)
 
 
-@router.post("/{account}", responses=NOS)
+@router.post("/{account}", responses=NOS, response_model=Received)
 async def receive_mail_events_for_account(
     request: Request, parts: Parts, now: Now, account: Name
-) -> Received:
+) -> Response:
     """Take SendGrid's events: 200 once all of them are stored, also when they are known already.
 
     400: not signed by SendGrid, or too long ago. 503: they could not be stored; send them again.
@@ -52,8 +55,8 @@ async def receive_mail_events_for_account(
     await parts.intake.store(SENDGRID, deliveries)
     if not all(delivery.ignored for delivery in deliveries):
         parts.waker.wake(TELL_FACTS)
-    log.info("webhook taken", provider=SENDGRID, events=len(deliveries))
-    return Received()
+    structlog.contextvars.bind_contextvars(provider=SENDGRID, events=len(deliveries))
+    return Response(RECEIVED, media_type="application/json")
 
 
 def _deliveries(account: str, raw: bytes) -> Sequence[Delivery]:

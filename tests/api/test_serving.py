@@ -9,6 +9,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import httpx2
 import pytest
@@ -16,10 +17,12 @@ import pytest
 from devtools.paths import ROOT
 from devtools.ports import any_free
 from tests.support.card import shows_card
+from tests.support.mail import event, signed
 from tests.support.stack import Stack, bearer, publishable_key
 from tests.support.wait import eventually
 
 CARD = "4242 4242 4242 4242"
+MAIL_EVENTS = "/api/v1/webhooks/sendgrid"
 
 
 @asynccontextmanager
@@ -68,6 +71,8 @@ async def test_the_log_says_which_request_tenant_and_booking_and_no_person(idle_
             await stack.read(booking)
             await stack.ask_to_book(shop, contact={"name": CARD, "email": "eve@example.com"})
             await http.get(f"/nowhere/{CARD}")
+            events = json.dumps([event("open", name) for name in ("e1", "e2")]).encode()
+            await http.post(MAIL_EVENTS, content=events, headers=signed(events, datetime.now(UTC)))
         server.send_signal(signal.SIGTERM)
         written, complaints = await server.communicate()
 
@@ -78,6 +83,8 @@ async def test_the_log_says_which_request_tenant_and_booking_and_no_person(idle_
         assert (line["tenant_id"], line["booking_id"]) == (str(shop.tenant_id), str(booking.id))
         assert line["request_id"]
     assert "booking_id" not in answered["none", 404]
+    taken = answered[MAIL_EVENTS, 200]
+    assert (taken["provider"], taken["events"]) == ("sendgrid", 2)
     told = (written + complaints).decode()
     assert not shows_card(told)
     for secret in ("Ada", "ada@", "eve@", booking.token, publishable_key(shop)):
