@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import JsonValue
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from api import problem
 from api.access import Named, theirs
@@ -86,11 +89,34 @@ async def follow_booking(
     parts.feed.refuse_crowd(found.id)
     follower = Follower(found.tenant_id, found.id, last_event_id, heard)
     follower.tell(news)
-    return StreamingResponse(
+    return Stream(
         told(parts.feed, follower),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
     )
+
+
+class Stream(StreamingResponse):
+    """Written by the request's own task, until all is told or the client has gone: Starlette's has a group of
+    tasks for that, which costs more than to write.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        there = asyncio.timeout(None)
+        watching = asyncio.create_task(self._watch(receive, there))
+        try:
+            async with there:
+                await self.stream_response(send)
+        except TimeoutError:
+            if not there.expired():
+                raise
+        finally:
+            watching.cancel()
+
+    async def _watch(self, receive: Receive, there: asyncio.Timeout) -> None:
+        with suppress(HTTPException):  # a body that nobody asked for, and that does not come
+            await self.listen_for_disconnect(receive)
+        there.reschedule(asyncio.get_running_loop().time())
 
 
 async def told(feed: Feed, follower: Follower) -> AsyncIterator[bytes]:
@@ -99,7 +125,8 @@ async def told(feed: Feed, follower: Follower) -> AsyncIterator[bytes]:
         yield format_sse_event(retry=COME_BACK)
         while True:
             try:
-                news = await asyncio.wait_for(follower.news.get(), PING_SECONDS)
+                async with asyncio.timeout(PING_SECONDS):
+                    news = await follower.news.get()
             except TimeoutError:
                 yield KEEPALIVE_COMMENT
                 continue

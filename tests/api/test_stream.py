@@ -6,9 +6,12 @@ from contextlib import AsyncExitStack
 from uuid import uuid4
 
 import pytest
+from starlette.exceptions import HTTPException
+from starlette.types import Message
 
 from api.deps import House
 from api.feed import MOST_OF_ONE, Follower
+from api.stream import Stream
 from db.event import Told, append
 from domain.event import BOOKING_CANCELLED
 from tests.api.conftest import Door
@@ -132,3 +135,46 @@ async def _has_heard(house: House, n: int) -> bool:
 
 async def _all(stack: Stack, booking: Booked, after: int | None = None) -> list[tuple[int, str]]:
     return [event async for event in heard(stack, booking, after)]
+
+
+@pytest.mark.parametrize("end", [{"type": "http.disconnect"}, HTTPException(408)])
+async def test_a_stream_ends_when_its_client_has_gone_or_its_body_does_not_come(
+    end: Message | Exception,
+) -> None:
+    ended = asyncio.Event()
+
+    async def told() -> AsyncIterator[bytes]:
+        try:
+            await asyncio.Event().wait()
+            yield b""
+        finally:
+            ended.set()
+
+    async def receive() -> Message:
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+    async def send(_: Message) -> None:
+        pass
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await Stream(told())({"type": "http"}, receive, send)
+
+    assert ended.is_set()
+
+
+async def test_a_stream_that_breaks_does_not_count_as_one_whose_client_has_gone() -> None:
+    async def told() -> AsyncIterator[bytes]:
+        yield b""
+        raise TimeoutError
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        return {}
+
+    async def send(_: Message) -> None:
+        pass
+
+    with pytest.raises(TimeoutError):
+        await Stream(told())({"type": "http"}, receive, send)
