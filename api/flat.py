@@ -1,8 +1,9 @@
 """Routes that are asked thousands of times a second: what they need is put in order once, not each time.
 
 FastAPI walks the tree of a route's dependencies at every request, each node as often as it is named; for
-those that carry the load that cost more than their work. Declarations stay FastAPI's own, and so do the
-description, the checks of parameters and the errors.
+those that carry the load that cost more than their work. It opens two exit stacks for what dependencies want
+done afterwards, and catches what the application catches as well. Declarations stay FastAPI's own, and so do
+the description, the checks of parameters and the errors.
 """
 
 from collections.abc import Callable, Coroutine
@@ -15,6 +16,7 @@ from fastapi.dependencies.utils import request_body_to_args, request_params_to_a
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic_core import PydanticUndefined
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.body import StrictRoute
 
@@ -33,6 +35,10 @@ class FlatRoute(APIRoute):
     """A route whose endpoint gives a Response, and whose dependencies are coroutines that depend on nothing
     but parameters, the request and each other.
     """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **declared: Any) -> None:
+        super().__init__(path, endpoint, **declared)
+        self.app = _answering(self.get_route_handler())
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Make the handler."""
@@ -58,6 +64,14 @@ class FlatRoute(APIRoute):
 
 class StrictFlatRoute(StrictRoute, FlatRoute):
     """Read strictly, and with its needs in order."""
+
+
+def _answering(handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await handle(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    return answer
 
 
 def _flatten(of: Dependant, steps: list[Step]) -> int:
