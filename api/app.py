@@ -90,23 +90,20 @@ from workflows.codec import SealedPayloads
 
 # In the order in which they are asked about a request: first what is asked for most.
 PARTS = (
-    *(accept, notice, webhook),
+    *(accept, notice, webhook, payment, look, stream),
     *(
         alias,
         flight,
         claim,
-        look,
         decide,
         checkout,
         passenger,
         consent,
-        payment,
         intent,
         authorization,
         method,
         link,
         transaction,
-        stream,
         catalog,
         pricing,
         ticket,
