@@ -133,7 +133,8 @@ class Limits:
     def client(self, request: Request) -> str:
         """Give the address that a request came from: the last one that no proxy of ours wrote."""
         peer = request.client.host if request.client else ""
-        forwarded = [each.strip() for each in request.headers.get("x-forwarded-for", "").split(",")]
+        written = request.headers.get("x-forwarded-for")
+        forwarded = [each.strip() for each in written.split(",")] if written else []
         while forwarded and self._is_ours(peer) and is_address(forwarded[-1]):
             peer = forwarded.pop()
         return peer
@@ -170,9 +171,10 @@ class RateLimitFields:
 
 def network(client: str) -> str:
     """Give what counts as one address: of IPv6 the network that a household or machine has."""
-    if not is_address(client):
+    try:
+        address: IPv4Address | IPv6Address = ip_address(client)
+    except ValueError:
         return client
-    address: IPv4Address | IPv6Address = ip_address(client)
     if isinstance(address, IPv4Address):
         return str(address)
     if address.ipv4_mapped is not None:
