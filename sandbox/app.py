@@ -18,6 +18,8 @@ from sandbox.adyen import modification
 from sandbox.adyen.door import AdyenDoor
 from sandbox.adyen.face import AdyenFace
 from sandbox.control import bank, batch, buyer, desk, look, operate
+from sandbox.control.buyer import Buyer
+from sandbox.control.door import ControlDoor
 from sandbox.control.operate import Operate
 from sandbox.pages import mailbox, overview, pay
 from sandbox.paypal import payout
@@ -60,7 +62,7 @@ async def unreadable(_: Request, error: Any) -> Response:
 
 
 class Sandbox:
-    """The ASGI application: providers' doors by the first step of the path, everything else by FastAPI."""
+    """The ASGI application: providers' doors by the first step of the path, then all the rest."""
 
     def __init__(
         self,
@@ -97,12 +99,13 @@ class Sandbox:
             overview.routes(operator),
         ):
             self.web.include_router(router)
+        self.control = ControlDoor(Buyer(world), self.web)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         door = self.doors.get(scope["path"].split("/", 2)[1]) if scope["type"] == "http" else None
         if door is None:
-            await self.web(scope, receive, send)
+            await self.control(scope, receive, send)
             return
         response = await door(Request(scope, receive))
         await response(scope, receive, send)
