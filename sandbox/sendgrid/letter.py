@@ -43,9 +43,10 @@ def send(call: Call) -> Answer:
 
 
 def keep(work: Work, body: Json) -> str:
-    """Put a message per personalization into the mailbox and return the id they share."""
+    """Put a message per personalization into the mailbox, send them on, and return the id they share."""
     message_id = work.account.next_id(work.world.seed, "", length=22)
     passed_by = suppression.bypassed(body.get("mail_settings", {}))
+    under_way: list[Recipient] = []
     for position, each in enumerate(body["personalizations"]):
         mail = Mail(
             id=message_id if position == 0 else f"{message_id}.{position}",
@@ -65,7 +66,11 @@ def keep(work: Work, body: Json) -> str:
         )
         work.add(mail)
         for address in _addresses(mail):
-            _process(work, mail, address, passed_by)
+            recipient = _processed(work, mail, address, passed_by)
+            if recipient.status != "dropped":
+                under_way.append(recipient)
+    for recipient in under_way:  # once all are processed, as if each had to wait for the queue
+        _carry(work, recipient)
     return message_id
 
 
@@ -73,7 +78,7 @@ def _addresses(mail: Mail) -> Iterator[str]:
     return (each["email"] for each in (*mail.to, *mail.cc, *mail.bcc))
 
 
-def _process(work: Work, mail: Mail, email: str, passed_by: frozenset[str]) -> None:
+def _processed(work: Work, mail: Mail, email: str, passed_by: frozenset[str]) -> Recipient:
     """Begin the way of a mail to one of its recipients, or drop it there."""
     recipient = Recipient(
         id=work.new_id("recipient"), account=work.account.id, created=work.now, mail=mail.id, email=email
@@ -86,13 +91,16 @@ def _process(work: Work, mail: Mail, email: str, passed_by: frozenset[str]) -> N
         recipient.status, recipient.reason = "dropped", why
     work.add(recipient)
     work.tell(f"mail.{recipient.status}", recipient)
-    if why is None:
-        work.later(JOB, recipient.id, work.now)
+    return recipient
 
 
 def carry(work: Work, recipient_id: str) -> None:
+    """Bring a mail to its recipient's server once more."""
+    _carry(work, work.get(Recipient, recipient_id))
+
+
+def _carry(work: Work, recipient: Recipient) -> None:
     """Bring a mail to its recipient's server, which says what it likes."""
-    recipient = work.get(Recipient, recipient_id)
     name = _name(recipient.email)
     if name in ENDS:
         status, group, reason, code = ENDS[name]
