@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-import stripe
+from stripe import Charge
 
 from sandbox.bank import BankAccount
 from sandbox.card import Card
@@ -23,7 +23,7 @@ def render(work: Work, attempt: Attempt) -> Json:
     pending = attempt.status == "pending"
     refunded = attempt.amount if attempt.released else attempt.refunded
     return filled(
-        stripe.Charge,
+        Charge,
         id=attempt.id,
         object="charge",
         created=attempt.created,
@@ -70,14 +70,11 @@ def _details(work: Work, attempt: Attempt, method: Method) -> Json:
 def _later(work: Work, attempt: Attempt, plan: Later) -> Json:
     if plan.name == "klarna":
         shown = filled(
-            stripe.Charge.PaymentMethodDetails.Klarna,
-            payment_method_category="pay_later",
-            preferred_locale="en-US",
+            Charge.PaymentMethodDetails.Klarna, payment_method_category="pay_later", preferred_locale="en-US"
         )
         return {"klarna": shown, "type": "klarna"}
     shown = filled(
-        stripe.Charge.PaymentMethodDetails.AfterpayClearpay,
-        order_id=work.secret("order", attempt.id, length=12),
+        Charge.PaymentMethodDetails.AfterpayClearpay, order_id=work.secret("order", attempt.id, length=12)
     )
     return {"afterpay_clearpay": shown, "type": "afterpay_clearpay"}
 
@@ -85,7 +82,7 @@ def _later(work: Work, attempt: Attempt, plan: Later) -> Json:
 def _account(work: Work, attempt: Attempt, method: Method, account: BankAccount) -> Json:
     due = datetime.fromtimestamp(attempt.collects_at or attempt.created, UTC)
     return filled(
-        stripe.Charge.PaymentMethodDetails.SepaDebit,
+        Charge.PaymentMethodDetails.SepaDebit,
         bank_code=account.bank_code,
         branch_code="",
         country=account.country,
@@ -100,7 +97,7 @@ def _card(work: Work, attempt: Attempt, method: Method, card: Card) -> Json:
     checks = {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"}
     secured = {"authentication_flow": "challenge", "result": "authenticated", "version": "2.2.0"}
     return filled(
-        stripe.Charge.PaymentMethodDetails.Card,
+        Charge.PaymentMethodDetails.Card,
         amount_authorized=attempt.amount if attempt.authorized else None,
         brand=card.brand,
         capture_before=attempt.hold_ends,
@@ -124,7 +121,7 @@ def _outcome(attempt: Attempt, method: Method) -> Json:
     blocked = method.behaviour.name in ("radarBlock", "riskLevelHighest")
     if attempt.status == "pending":
         return filled(
-            stripe.Charge.Outcome,
+            Charge.Outcome,
             network_status="approved_by_network",
             type="authorized",
             risk_level="not_assessed",
@@ -133,7 +130,7 @@ def _outcome(attempt: Attempt, method: Method) -> Json:
     if attempt.status == "succeeded":
         elevated = method.behaviour.name == "riskLevelElevated"
         return filled(
-            stripe.Charge.Outcome,
+            Charge.Outcome,
             network_status="approved_by_network",
             type="authorized",
             risk_level="elevated" if elevated else "normal",
@@ -141,7 +138,7 @@ def _outcome(attempt: Attempt, method: Method) -> Json:
             seller_message="Payment complete.",
         )
     return filled(
-        stripe.Charge.Outcome,
+        Charge.Outcome,
         network_status="not_sent_to_network" if blocked else "declined_by_network",
         type="blocked" if blocked else "issuer_declined",
         risk_level="highest" if blocked else "normal",

@@ -1,6 +1,6 @@
 """Payment intents: a neutral payment in Stripe's words, and all calls on it."""
 
-import stripe
+from stripe import PaymentIntent
 
 from sandbox import payment as payments
 from sandbox.payment import Method, MethodType, Payment
@@ -38,7 +38,7 @@ def render(work: Work, payment: Payment) -> Json:
     """Return the payment intent of a payment."""
     about, held = payment.about, payment.status == "authorized"
     return filled(
-        stripe.PaymentIntent,
+        PaymentIntent,
         id=payment.id,
         object="payment_intent",
         created=payment.created,
@@ -87,7 +87,7 @@ def _last_error(work: Work, payment: Payment) -> Json | None:
     method = payment_method.render(work, work.get(Method, decline["method"]))
     authentication = decline["code"] == "payment_intent_authentication_failure"
     return filled(
-        stripe.PaymentIntent.LastPaymentError,
+        PaymentIntent.LastPaymentError,
         code=decline["code"],
         decline_code=decline["reason"],
         message=decline["message"],
