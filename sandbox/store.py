@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS accounts (
     id TEXT PRIMARY KEY, provider TEXT NOT NULL, key TEXT NOT NULL, created INTEGER NOT NULL,
     offset REAL NOT NULL, counter INTEGER NOT NULL, UNIQUE (provider, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS records (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
     account TEXT NOT NULL, parent TEXT, created INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS records_of_account ON records (account, kind, seq);
 CREATE INDEX IF NOT EXISTS records_of_parent ON records (parent, kind, seq) WHERE parent IS NOT NULL;
@@ -40,7 +40,8 @@ CREATE TABLE IF NOT EXISTS answers (
 CREATE TABLE IF NOT EXISTS entries (
     seq INTEGER PRIMARY KEY, account TEXT NOT NULL, movement TEXT NOT NULL, book TEXT NOT NULL,
     currency TEXT NOT NULL, amount INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS entries_of_account ON entries (account, currency, book);
+DROP INDEX IF EXISTS entries_of_account;
+CREATE INDEX IF NOT EXISTS entries_in_account ON entries (account);
 CREATE TABLE IF NOT EXISTS jobs (
     seq INTEGER PRIMARY KEY, account TEXT NOT NULL, kind TEXT NOT NULL, ref TEXT NOT NULL,
     due REAL, note TEXT);
