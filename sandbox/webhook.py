@@ -8,8 +8,9 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ import aiohttp
 from sandbox.event import Endpoint, Event
 from sandbox.identifier import derive
 from sandbox.record import Json, NotFound
-from sandbox.work import Teller, World
+from sandbox.work import Packer, Teller, World
 
 log = logging.getLogger("sandbox.webhook")
 
@@ -33,6 +34,7 @@ class Deliverer:
         self.world, self.retry_seconds = world, retry_seconds
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
         self._flying: dict[int, asyncio.Task[None]] = {}
+        self._rests_until: dict[str, float] = {}  # by endpoint, on the wall clock
 
     def wake(self) -> None:
         """Look again for what is due."""
@@ -62,25 +64,33 @@ class Deliverer:
             "SELECT * FROM deliveries WHERE status = 'pending' ORDER BY due, seq LIMIT ?", (2 * AT_ONCE + 1,)
         ).fetchall()
         waiting = [row for row in rows if row["seq"] not in self._flying]
+        next_at, resting = math.inf, False
         for row in waiting:
             if row["due"] > now:
+                next_at = min(next_at, row["due"])
                 break
             if row["seq"] in self._flying:
                 continue  # it goes out with one before it
             if len(self._flying) >= AT_ONCE:
                 return None  # a delivery that ends wakes us
-            together = self._together(row, [each for each in waiting if each["due"] <= now])
-            task = asyncio.create_task(self._deliver(http, together))
-            for each in together:
-                self._flying[each["seq"]] = task
-                task.add_done_callback(partial(self._landed, each["seq"]))
-        else:
-            if not self._flying:
-                self._idle.set()
-            return None
-        if not self._flying:
+            packer = self._packer(row)
+            rests_until = 0.0 if packer is None else self._rests_until.get(row["endpoint"], 0.0)
+            if rests_until > now:
+                next_at, resting = min(next_at, rests_until), True
+                continue
+            if packer is not None:
+                self._rests_until[row["endpoint"]] = now + packer.company_seconds
+            together = self._together(row, packer, [each for each in waiting if each["due"] <= now])
+            self._start(self._deliver(http, together), together)
+        if not self._flying and not resting:
             self._idle.set()
-        return max(0.0, float(row["due"]) - now)
+        return None if next_at == math.inf else max(0.0, next_at - now)
+
+    def _start(self, delivery: Coroutine[Any, Any, None], rows: Sequence[Json]) -> None:
+        task = asyncio.create_task(delivery)
+        for row in rows:
+            self._flying[row["seq"]] = task
+            task.add_done_callback(partial(self._landed, row["seq"]))
 
     async def _wait(self, seconds: float | None) -> None:
         with contextlib.suppress(TimeoutError):
@@ -96,11 +106,15 @@ class Deliverer:
             self.world.store.db.execute("UPDATE deliveries SET status = 'broken' WHERE seq = ?", (seq,))
         self._wake.set()
 
-    def _together(self, first: sqlite3.Row, due: Sequence[sqlite3.Row]) -> list[Json]:
-        """Return what goes out with a delivery: more for the same endpoint, where the provider packs."""
-        account = self.world.account_by_id(first["account"])
+    def _packer(self, row: sqlite3.Row) -> Packer | None:
+        """Return the provider that sends a delivery with others, None if it goes alone."""
+        account = self.world.account_by_id(row["account"])
         packer = None if account is None else self.world.packers.get(account.provider)
-        if packer is None or _is_forged(first) or not packer.packs(first["type"]):
+        return None if packer is None or _is_forged(row) or not packer.packs(row["type"]) else packer
+
+    def _together(self, first: sqlite3.Row, packer: Packer | None, due: Sequence[sqlite3.Row]) -> list[Json]:
+        """Return what goes out with a delivery: more for the same endpoint, where the provider packs."""
+        if packer is None:
             return [dict(first)]
         alike = [
             each

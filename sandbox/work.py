@@ -63,6 +63,7 @@ class Packer(Teller, Protocol):
     """A teller that sends several events at once, and signs them in the text itself."""
 
     most_at_once: int
+    company_seconds: float  # how long after a delivery what happens next waits for more
 
     def packs(self, event_type: str, /) -> bool:
         """Return whether events of this type are sent with others."""

@@ -30,6 +30,7 @@ class AdyenFace:
         1, 2, 4, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 28_800, 28_800,
     )  # fmt: skip
     most_at_once = 6
+    company_seconds = 0.0
 
     def spelled(self, kind: str, letters: str, /) -> str:
         """Return a pspReference, or a session's or webhook's id."""

@@ -53,6 +53,7 @@ class SendGridFace:
     # SendGrid goes on for a day.
     retry_seconds: tuple[float, ...] = (2, 10, 60, 600, 3600, 6 * 3600, 12 * 3600)
     most_at_once = 100
+    company_seconds = 0.1
 
     def spelled(self, _kind: str, letters: str, /) -> str:
         """Return the letters as they are."""
