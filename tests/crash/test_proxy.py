@@ -20,10 +20,13 @@ def ordered(moment: Moment, *words: str) -> Cut:
     return Cut(Seen(LINK, words), moment, strike=lambda: None)
 
 
+@pytest.mark.parametrize("ask", ["execute", "fetchrow"])
 @pytest.mark.parametrize("end", ["commit", "commit; notify listeners, 'news'", ""])
 @pytest.mark.parametrize("moment", Moment)
-async def test_a_commit_is_cut(cluster: Cluster, urls: Urls, moment: Moment, end: str) -> None:
-    """Also one with which something else is asked, and that of a statement without a transaction."""
+async def test_a_commit_is_cut(cluster: Cluster, urls: Urls, moment: Moment, end: str, ask: str) -> None:
+    """Also one with which something else is asked, and that of a statement without a transaction, which may
+    be asked for one row alone.
+    """
     cut = ordered(moment, "commit", "insert into marks", "the mark")
     cuts = Cuts()
     proxy = Proxy(LINK, cluster.server.port, Postgres, cuts)
@@ -38,7 +41,7 @@ async def test_a_commit_is_cut(cluster: Cluster, urls: Urls, moment: Moment, end
             try:
                 if end:
                     await connection.execute("begin")
-                await connection.execute("insert into marks values ($1)", "the mark")
+                await getattr(connection, ask)("insert into marks values ($1) returning mark", "the mark")
                 if end:
                     await connection.execute(end)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):

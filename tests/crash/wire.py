@@ -81,6 +81,10 @@ def _length_of_message(data: bytes) -> int | None:
     return size if len(data) >= size else None
 
 
+# A statement is done, or has given as many rows as were asked for.
+ENDS = (b"C", b"s")
+
+
 class Postgres(Dialect):
     """PostgreSQL's protocol 3 without TLS: a COMMIT bears the statements of its transaction, and a statement
     that is one by itself bears the same words.
@@ -138,9 +142,9 @@ class Postgres(Dialect):
         self._answering += data
         while (size := _length_after(self._answering, 1)) is not None:
             message, self._answering = self._answering[:size], self._answering[size:]
-            committed = message[:1] == b"C" and (self._alone or message[5:] == b"COMMIT\0")
-            yield Piece(message, self._committing if committed else None)
-            self._alone = self._alone and message[:1] not in (b"C", b"Z")
+            ended = message[:1] in ENDS and (self._alone or message[5:] == b"COMMIT\0")
+            yield Piece(message, self._committing if ended else None)
+            self._alone = self._alone and message[:1] not in (*ENDS, b"Z")
 
 
 def _length_after(data: bytes, start: int) -> int | None:
