@@ -3,6 +3,7 @@ accounts at payment providers. Only worker.py and api/app.py import it.
 """
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -37,6 +38,16 @@ UNREACHABLE: tuple[type[Exception], ...] = (*OUTAGES, RuntimeError)
 SOON_AWAY = RetryConfig(
     initial_interval_millis=50, max_interval_millis=200, max_elapsed_time_millis=1500, max_retries=5
 )
+
+
+def keep_what_exists() -> None:
+    """Tell the collector of garbage that what was built lives as long as the process: no collection looks at
+    it again, and the young are looked at a tenth as often, all else as ever.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.collect()  # else garbage gathers until it is a quarter of all that was frozen
+    gc.set_threshold(7_000, 5, 1)
 
 
 async def patiently(who: str, connect: Callable[[], Awaitable[T]]) -> T:

@@ -8,7 +8,6 @@ One process may do it all; each queue may as well have processes of its own.
 import argparse
 import asyncio
 import ctypes
-import gc
 import logging
 import os
 import signal
@@ -378,10 +377,7 @@ async def main(settings: Settings, queues: Collection[str]) -> None:
         ):
             if names.PAYOUTS in queues:
                 await sweeping(built)
-            gc.collect()
-            gc.freeze()  # what exists by now lives as long as the process: no collection looks at it again
-            gc.collect()  # else garbage gathers until it is a quarter of all that was frozen
-            gc.set_threshold(7_000, 5, 1)  # what is young is looked at a tenth as often, all else as ever
+            wiring.keep_what_exists()
             log.info("working", queues=sorted(queues))
             await stop.wait()
             log.info("stopping")

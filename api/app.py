@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import gc
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
@@ -339,9 +338,7 @@ def __getattr__(name: str) -> Any:
     logs.set_up("api", level=settings.log_level, pretty=settings.holdfast_env == "development")
     trace.set_up("api", environment=settings.holdfast_env, endpoint=settings.otel_exporter_otlp_endpoint)
     app = create_app(settings)
-    gc.collect()
-    gc.freeze()  # what exists by now lives as long as the process: no collection looks at it again
-    gc.set_threshold(7_000, 5, 1)  # what is young is looked at a tenth as often, all else as ever
+    wiring.keep_what_exists()
     return app
 
 

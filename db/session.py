@@ -142,71 +142,80 @@ class Acquainted(asyncpg.Connection):
         return answer
 
 
-class _Transaction(AbstractAsyncContextManager["Connection"]):
-    """A connection, lent for one transaction. Written out, for every step and request opens some: as a
-    generator each would cost a good deal more.
+class _Lent(AbstractAsyncContextManager["Connection"]):
+    """A connection, lent. Written out, for every step and request borrows some: as a generator each would
+    cost a good deal more.
     """
 
-    def __init__(self, pool: "Pool[Record]", patience: float, begin: str) -> None:
-        self._pool, self._patience, self._begin = pool, patience, begin
+    def __init__(self, pool: "Pool[Record]", patience: float) -> None:
+        self._pool, self._patience = pool, patience
 
     async def __aenter__(self) -> Connection:
-        self._connection = connection = await self._pool.acquire(timeout=self._patience)
+        self._connection = await self._pool.acquire(timeout=self._patience)
         try:
-            await connection.execute(self._begin)
+            await self._begin(self._connection)
         except BaseException as error:
-            await self._fail(error)
+            await self._end(error)
             raise
-        return connection
+        return self._connection
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            try:
-                await self._connection.execute(_commit(self._connection))
-            except BaseException as failure:
-                await self._fail(failure)
-                raise
-            await self._give_back()
-        else:
-            await self._fail(error)
+        try:
+            if error is None:
+                await self._finish(self._connection)
+        except BaseException as failure:
+            await self._end(failure)
+            raise
+        await self._end(error)
 
-    async def _fail(self, error: BaseException) -> None:
+    async def _begin(self, connection: Connection) -> None:
+        """Make it ready."""
+
+    async def _finish(self, connection: Connection) -> None:
+        """Keep what was done."""
+
+    async def _undo(self, connection: Connection) -> None:
+        """Leave nothing of what was done."""
+
+    async def _end(self, error: BaseException | None) -> None:
         try:
             if isinstance(error, asyncpg.InternalClientError):
                 _drop(self._connection)  # the driver has lost its place: nothing it says counts any more
-            else:
-                await _undo(self._connection)
+            elif error is not None:
+                await self._undo(self._connection)
         finally:
-            await self._give_back()
-
-    async def _give_back(self) -> None:
-        _news.pop(self._connection, None)
-        await self._pool.release(self._connection)
+            _news.pop(self._connection, None)
+            await self._pool.release(self._connection)
 
 
-class _Look(AbstractAsyncContextManager["Connection"]):
-    """A connection, lent for statements that are each a transaction of their own, of one tenant's rows."""
+class _Transaction(_Lent):
+    """For one transaction."""
+
+    def __init__(self, pool: "Pool[Record]", patience: float, begin: str) -> None:
+        super().__init__(pool, patience)
+        self._words = begin
+
+    async def _begin(self, connection: Connection) -> None:
+        await connection.execute(self._words)
+
+    async def _finish(self, connection: Connection) -> None:
+        await connection.execute(_commit(connection))
+
+    async def _undo(self, connection: Connection) -> None:
+        await _undo(connection)
+
+
+class _Look(_Lent):
+    """For statements that are each a transaction of their own, of one tenant's rows."""
 
     def __init__(self, pool: "Pool[Record]", patience: float, tenant_id: UUID) -> None:
-        self._pool, self._patience, self._tenant_id = pool, patience, tenant_id
+        super().__init__(pool, patience)
+        self._tenant_id = tenant_id
 
-    async def __aenter__(self) -> Connection:
-        self._connection = connection = await self._pool.acquire(timeout=self._patience)
-        try:
-            await connection.look_for(self._tenant_id)  # type: ignore[attr-defined] # of `Acquainted`
-        except BaseException:
-            await self._pool.release(connection)
-            raise
-        return connection
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, asyncpg.InternalClientError):
-            _drop(self._connection)
-        await self._pool.release(self._connection)
+    async def _begin(self, connection: Connection) -> None:
+        await connection.look_for(self._tenant_id)  # type: ignore[attr-defined] # of `Acquainted`
 
 
 class Database:

@@ -75,7 +75,9 @@ class Away(ConnectionError):
 
 
 class NotReady(Away):
-    """Raised when a run has thrown away its task and the wish with it: nothing of it was done."""
+    """Raised when a run's task was thrown away and the wish with it: what was done of it is done anew, by the
+    same call.
+    """
 
 
 class ProviderAway(Away):

@@ -251,6 +251,32 @@ async def _look(database: Database, tenant_id: UUID) -> None:
         await looked_for(connection)
 
 
+@pytest.mark.parametrize("lost_as_it_is_lent", [True, False])
+async def test_a_look_whose_driver_has_lost_its_place_leaves_its_connection(
+    single: Database, monkeypatch: pytest.MonkeyPatch, *, lost_as_it_is_lent: bool
+) -> None:
+    async def lost(*_: object) -> None:
+        raise asyncpg.InternalClientError("got result for unknown protocol state")
+
+    async def look() -> None:
+        async with single.looking(uuid7()):
+            await lost()
+
+    before = await _backend(single)
+    with monkeypatch.context() as broken:
+        if lost_as_it_is_lent:
+            broken.setattr(session.Acquainted, "look_for", lost)
+        with pytest.raises(asyncpg.InternalClientError):
+            await look()
+
+    assert await _backend(single) != before
+
+
+async def _backend(database: Database) -> int:
+    async with database.looking(uuid7()) as connection:
+        return int(await connection.fetchval("select pg_backend_pid()"))
+
+
 async def test_a_look_is_one_round_trip(urls: Urls) -> None:
     heard: list[str] = []
     database = await Database.connect(urls.app, size=1, on_query=lambda query: heard.append(query.query))
