@@ -189,23 +189,8 @@ class Sagas:
         """Tell a fact to whoever owns the payment: the booking's run, begun if it is lost, or, the booking
         having `ended`, the payment's aftercare. Raises Away.
         """
-        if not ended:
-            try:
-                await _reached(
-                    self.client.start_workflow(
-                        BookingWorkflow.run,
-                        request,
-                        id=names.booking(request.booking_id),
-                        start_signal="payment_reported",
-                        start_signal_args=[fact],
-                        rpc_timeout=TELLING,
-                        **self._booking(request),
-                    )
-                )
-            except WorkflowAlreadyStartedError:
-                pass  # the run closed a moment ago, or somebody terminated it: aftercare settles
-            else:
-                return
+        if not ended and (await self._signalled(fact, request) or await self._begun_with(fact, request)):
+            return
         care = AftercareRequest(
             tenant_id=request.tenant_id,
             booking_id=request.booking_id,
@@ -213,6 +198,32 @@ class Sagas:
             reference=request.reference,
         )
         await self.after(fact, care)
+
+    async def _signalled(self, fact: PaymentFact, request: BookingRequest) -> bool:
+        """Tell the run if one is open: the server does less for it than where it may have to begin one."""
+        run = self.client.get_workflow_handle_for(BookingWorkflow.run, names.booking(request.booking_id))
+        try:
+            await _reached(run.signal(BookingWorkflow.payment_reported, fact, rpc_timeout=TELLING))
+        except BookingEnded:
+            return False
+        return True
+
+    async def _begun_with(self, fact: PaymentFact, request: BookingRequest) -> bool:
+        try:
+            await _reached(
+                self.client.start_workflow(
+                    BookingWorkflow.run,
+                    request,
+                    id=names.booking(request.booking_id),
+                    start_signal="payment_reported",
+                    start_signal_args=[fact],
+                    rpc_timeout=TELLING,
+                    **self._booking(request),
+                )
+            )
+        except WorkflowAlreadyStartedError:
+            return False  # the run closed a moment ago, or somebody terminated it: aftercare settles
+        return True
 
     async def after(self, fact: PaymentFact, request: AftercareRequest) -> None:
         """Tell a fact to the aftercare of its payment, which is started if none runs. Raises Away."""
