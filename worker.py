@@ -71,8 +71,10 @@ RELAY = "relay"
 QUEUES = (*names.QUEUES, RELAY)
 ACCOUNT = "default"
 
-WORKFLOWS = [BookingWorkflow, AftercareWorkflow, MethodWorkflow, NoticeWorkflow]
+BOOKING_WORKFLOWS = [BookingWorkflow, AftercareWorkflow, MethodWorkflow]
 MONEY_WORKFLOWS = [DisputeWorkflow, RefundWorkflow, SweepWorkflow]
+NOTICE_WORKFLOWS = [NoticeWorkflow]
+WORKFLOWS = [*BOOKING_WORKFLOWS, *MONEY_WORKFLOWS, *NOTICE_WORKFLOWS]
 # Nothing stands between a run and its code: rules and replays hold that it is deterministic (decision 0014).
 RUNNER = UnsandboxedWorkflowRunner()
 # Shorter than a platform waits before it kills.
@@ -191,7 +193,7 @@ def bookings(built: Parts) -> dict[str, Any]:
     # A step's deadline counts from its beginning: who would wait for a connection does not begin.
     connections = built.settings.database_pool_size
     return {
-        "workflows": WORKFLOWS,
+        "workflows": BOOKING_WORKFLOWS,
         "activities": [
             inventory.hold_places,
             inventory.keep_places,
@@ -239,10 +241,16 @@ def providers(built: Parts) -> dict[str, Any]:
 
 
 def notices(built: Parts) -> dict[str, Any]:
-    """Hand letters over."""
+    """Run letters, and hand them over: on one queue, so that the step rides on the task that asks for it."""
     addressees = Addressees(built.settings.booking_token_secret)
     notice = NoticeActivities(built.app, built.post, addressees, built.tickets, built.links)
-    return {"activities": [notice.send_notice]}
+    return {
+        "workflows": NOTICE_WORKFLOWS,
+        "activities": [notice.send_notice],
+        "workflow_runner": RUNNER,
+        "max_cached_workflows": built.settings.worker_cached_runs,
+        "workflow_task_poller_behavior": PollerBehaviorAutoscaling(minimum=5),
+    }
 
 
 def payouts(built: Parts) -> dict[str, Any]:

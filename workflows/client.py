@@ -291,7 +291,7 @@ class Sagas:
                     NoticeWorkflow.run,
                     notice,
                     id=names.notice(notice.notice_id),
-                    task_queue=f"{self.prefix}{names.BOOKINGS}",
+                    task_queue=f"{self.prefix}{names.NOTICES}",
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     rpc_timeout=TELLING,

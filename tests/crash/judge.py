@@ -170,7 +170,7 @@ def _strangers(buyer: Patient) -> list[str]:
 async def unplayable(histories: Sequence[WorkflowHistory]) -> list[str]:
     """List the runs whose history does not replay on the present code (I10)."""
     replayer = Replayer(
-        workflows=[*worker.WORKFLOWS, *worker.MONEY_WORKFLOWS],
+        workflows=worker.WORKFLOWS,
         workflow_runner=worker.RUNNER,
         data_converter=pydantic_data_converter,
         debug_mode=True,  # a machine that stands still for two seconds is no saga that blocks

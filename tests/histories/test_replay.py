@@ -78,7 +78,7 @@ SANDBOX = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_
 def replayer() -> Replayer:
     """Replay inside the sandbox, which refuses clocks, chance, files and networks."""
     return Replayer(
-        workflows=[*worker.WORKFLOWS, *worker.MONEY_WORKFLOWS],
+        workflows=worker.WORKFLOWS,
         workflow_runner=SANDBOX,
         data_converter=pydantic_data_converter,
         debug_mode=True,  # a machine that stands still for two seconds is no saga that blocks
