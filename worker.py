@@ -374,7 +374,7 @@ async def main(settings: Settings, queues: Collection[str]) -> None:
     async with parts(settings, runtime) as built:
         checks: dict[str, Check] = {
             "temporal": built.temporal.service_client.check_health,
-            "postgres": built.app.ping,
+            "database": built.app.ping,
         }
         async with (
             told_on(

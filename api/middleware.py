@@ -76,10 +76,11 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         # `OPTIONS *` has no path: no route and no body.
-        left = next((cap for path, cap in self.caps.items() if scope["path"].startswith(path)), 0)
+        cap = next((cap for path, cap in self.caps.items() if scope["path"].startswith(path)), 0)
+        left, too_much = cap, f"This takes at most {cap} bytes."
         announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isdigit() and int(announced) > left:
-            await problem.of_status(Request(scope), 413)(scope, receive, send)
+        if announced.isdigit() and int(announced) > cap:
+            await problem.of_status(Request(scope), 413, too_much)(scope, receive, send)
             return
 
         whole, until = False, asyncio.get_running_loop().time() + self.seconds
@@ -96,7 +97,7 @@ class BodyLimit:
             whole = not message.get("more_body", False)
             left -= len(message.get("body", b""))
             if left < 0:
-                raise HTTPException(413)
+                raise HTTPException(413, too_much)
             return message
 
         await self.app(scope, counted, send)

@@ -17,7 +17,7 @@ from workflows import names
 ACCOUNTS = ("stripe/default", "adyen/default", "paypal/default", "sendgrid/default")
 READY = {
     "status": "ready",
-    "checks": {"temporal": "ok", "postgres": "ok"},
+    "checks": {"temporal": "ok", "database": "ok"},
     "circuits": dict.fromkeys(ACCOUNTS, "closed"),
 }
 
