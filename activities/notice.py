@@ -49,25 +49,24 @@ class NoticeActivities:
         """Hand a notice over once. No mail service knows repeats, so whoever finds it claimed by somebody
         leaves it: it may have been sent. Nothing goes to an address that bounced or complained.
         """
-        async with self._app.tenant(ask.tenant_id) as connection:
+        async with self._app.looking(ask.tenant_id) as connection:
             about = await letters.about(connection, ask)
             occasion = await self._occasion(connection, about)
             needless = _needless(about, occasion)
             addressee = None if needless else self._addressees.of(ask.tenant_id, occasion.email)
             result = await notices.claim(connection, ask, addressee) or needless
-            if result is not None:
-                return await self._settled(connection, ask, about.booking, result)
-        written = await asyncio.to_thread(letter.write, occasion)
-        result, message_id = await self._handed_over(ask, written)
-        async with self._app.tenant(ask.tenant_id) as connection:
-            return await self._settled(connection, ask, about.booking, result, message_id)
+        message_id = None
+        if result is None:
+            written = await asyncio.to_thread(letter.write, occasion)
+            result, message_id = await self._handed_over(ask, written)
+        return await self._settled(ask, about.booking, result, message_id)
 
     async def _handed_over(self, ask: SendNotice, written: Letter) -> tuple[SendResult, str | None]:
         """Give the letter to the mail service; one that surely was not sent may be claimed again."""
         try:
             message_id = await self._post.send(written, notice_id=ask.notice_id, tenant_id=ask.tenant_id)
         except NotExecuted:
-            async with self._app.tenant(ask.tenant_id) as connection:
+            async with self._app.looking(ask.tenant_id) as connection:
                 await notices.give_back(connection, ask)
             raise
         except OutcomeUnknown:
@@ -77,19 +76,19 @@ class NoticeActivities:
         return SendResult.ACCEPTED, message_id
 
     async def _settled(
-        self,
-        connection: Connection,
-        ask: SendNotice,
-        booking: Booking,
-        result: SendResult,
-        message_id: str | None = None,
+        self, ask: SendNotice, booking: Booking, result: SendResult, message_id: str | None
     ) -> Sent:
-        written = await notices.settle(connection, ask, result, message_id)
-        if written in NEEDS_PERSON:
-            kind, cause = CaseKind.NOTICE, NEEDS_PERSON[written]
-            await case.open_case(
-                connection, ask.tenant_id, kind, ask.notice_id, cause=cause, booking_id=booking.id
-            )
+        """Write what became of it, and have a person look at what needs one, which an accepted letter never
+        does.
+        """
+        lend = self._app.looking if result is SendResult.ACCEPTED else self._app.tenant
+        async with lend(ask.tenant_id) as connection:
+            written = await notices.settle(connection, ask, result, message_id)
+            if written in NEEDS_PERSON:
+                kind, cause = CaseKind.NOTICE, NEEDS_PERSON[written]
+                await case.open_case(
+                    connection, ask.tenant_id, kind, ask.notice_id, cause=cause, booking_id=booking.id
+                )
         if written is not None:
             LETTERS.labels(written.value).inc()
         return Sent(result=written or result)
