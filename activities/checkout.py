@@ -65,7 +65,8 @@ class Checkouts:
 
     async def _begun(self, ask: CreatePayment) -> _Begun | Checkout:
         """Choose who is to be asked, and count the call."""
-        async with self._payment.tenant(ask.tenant_id) as connection:
+        lend = self._payment.tenant if self._may_say_no(ask) else self._payment.looking
+        async with lend(ask.tenant_id) as connection:
             row, counted = await attempt.create(connection, ask)
             if row.checkout is not None:
                 return row.checkout
@@ -73,6 +74,19 @@ class Checkouts:
             stored, portions = await _stored(connection, ask), await _divided(connection, ask, row, gateway)
             keeps_for = await _keeps_for(connection, ask, gateway)
             return _Begun(row, gateway, calls, stored, keeps_for, portions)
+
+    def _may_say_no(self, ask: CreatePayment) -> bool:
+        """Say whether what is written for a call may have to be undone: whoever is asked first is away, or
+        not there, or a stored method may be good for nothing.
+        """
+        gateway = self._gateways.of(ask.wish.provider, ask.wish.account)
+        if gateway is None or ask.wish.method_id is not None:
+            return True
+        try:
+            gateway.refuse_if_away()
+        except CircuitOpen:
+            return True
+        return False
 
     async def _present(
         self, connection: Connection, ask: CreatePayment, row: Attempt, counted: int

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from db import event, split
-from db.event import Told
+from db import split
 from db.session import Connection, Record
 from domain import event as types
 from domain.ids import BookingId, PaymentId, TenantId
@@ -14,18 +13,25 @@ from domain.refusal import PaymentMismatch, Unknown
 from domain.route import AccountName
 from domain.split import Portion
 
-# A new row counts the call that it is written for.
+# A new row counts the call that it is written for, and nothing was told of it before.
 WRITE = """
-insert into payments (tenant_id, id, booking_id, provider, account, method, hosted, return_url, amount_minor,
-                      currency, status, transaction_reference, resource_type, resource_id, booking_reference,
-                      merchant_reference, user_id, ip_address, user_agent, metadata, manual, settles_seconds,
-                      review, create_calls)
-select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending',
-       'PAY-' || lpad(nextval('payment_numbers')::text, 10, '0'), 'booking', $3, $11, $2::text,
-       wish.user_id, wish.ip_address, wish.user_agent, coalesce(wish.metadata, '{}'), $12, $13, $14, 1
-  from (select) one left join payment_wishes wish on wish.tenant_id = $1 and wish.payment_id = $2
-on conflict (tenant_id, id) do nothing
-returning id, booking_id, provider, account, amount_minor, currency, status, provider_ref, checkout, portions
+with written as (
+    insert into payments (tenant_id, id, booking_id, provider, account, method, hosted, return_url,
+                          amount_minor, currency, status, transaction_reference, resource_type, resource_id,
+                          booking_reference, merchant_reference, user_id, ip_address, user_agent, metadata,
+                          manual, settles_seconds, review, create_calls)
+    select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending',
+           'PAY-' || lpad(nextval('payment_numbers')::text, 10, '0'), 'booking', $3, $11, $2::text,
+           wish.user_id, wish.ip_address, wish.user_agent, coalesce(wish.metadata, '{}'), $12, $13, $14, 1
+      from (select) one left join payment_wishes wish on wish.tenant_id = $1 and wish.payment_id = $2
+    on conflict (tenant_id, id) do nothing
+    returning id, booking_id, provider, account, amount_minor, currency, status, provider_ref, checkout,
+              portions
+),
+told as (
+    insert into events (tenant_id, subject, n, type, data) select $1, written.id, 1, $15, $16 from written
+)
+select * from written
 """
 
 FIND = """
@@ -113,7 +119,8 @@ async def find(connection: Connection, tenant_id: TenantId, payment_id: PaymentI
 
 
 async def create(connection: Connection, request: CreatePayment) -> tuple[Attempt, int]:
-    """Write the row of an attempt before the provider hears of it; a repeat gives the row as it stands.
+    """Write the row of an attempt before the provider hears of it, and tell of it; a repeat gives the row as
+    it stands.
 
     Gives, too, how many calls have been counted by this: one for a new row, else none (`count_create`).
     Refuses PaymentMismatch when the id stands for a payment of another booking or amount.
@@ -135,10 +142,10 @@ async def create(connection: Connection, request: CreatePayment) -> tuple[Attemp
         wish.manual,
         None if wish.settles_within is None else int(wish.settles_within.total_seconds()),
         wish.review,
+        types.PAYMENT_CREATED,
+        {"booking_id": str(request.booking_id), "amount": wish.amount.model_dump()},
     )
     if row is not None:
-        data = {"booking_id": str(request.booking_id), "amount": wish.amount.model_dump()}
-        await event.append(connection, request.tenant_id, Told(wish.payment_id, types.PAYMENT_CREATED, data))
         return _attempt(row), 1
     there = await find(connection, request.tenant_id, wish.payment_id)
     if (there.booking_id, there.amount) != (request.booking_id, wish.amount):

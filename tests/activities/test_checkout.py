@@ -11,9 +11,9 @@ from uuid_utils.compat import uuid7
 
 from activities.payment import PaymentActivities
 from db.booking.place import place
-from domain.ids import PaymentId
+from domain.ids import MethodId, PaymentId
 from domain.payment import CreatePayment, StartPayment
-from domain.refusal import BookingEnded
+from domain.refusal import BookingEnded, Unknown
 from domain.route import AccountName
 from providers.gateway import (
     Accounts,
@@ -135,6 +135,19 @@ async def test_where_all_are_away_nothing_is_written(databases: Databases) -> No
     buyer = await payer(databases, Scripted(FIRST, away=True), Scripted(SECOND, away=True))
 
     with pytest.raises(CircuitOpen):
+        await buyer.create()
+
+    assert await buyer.row() is None
+
+
+@pytest.mark.parametrize("changed", [{"method_id": MethodId(uuid7())}, {"account": "closed"}])
+async def test_a_wish_that_cannot_be_met_leaves_nothing_written(
+    databases: Databases, changed: dict[str, Any]
+) -> None:
+    buyer = await payer(databases, Scripted(FIRST))
+    buyer.ask = buyer.ask.model_copy(update={"wish": buyer.ask.wish.model_copy(update=changed)})
+
+    with pytest.raises((Unknown, Refused)):
         await buyer.create()
 
     assert await buyer.row() is None
