@@ -2,12 +2,10 @@
 
 from temporalio import activity
 
-from db import checkout
 from db.inventory import hold as holds, wait
 from db.session import Database
 from domain.booking import AskJudge
 from domain.inventory import Hold, HoldPlaces, KeepPlaces, Kept
-from domain.refusal import InvalidRequest
 from workflows import steps
 
 
@@ -37,10 +35,7 @@ class InventoryActivities:
         Refuses HoldEnded, BookingEnded, PriceChanged, InvalidRequest (a passenger or consent is missing).
         """
         async with self._app.tenant(ask.tenant_id) as connection:
-            kept = await wait.keep_places(connection, ask)
-            if not ask.again and (lacks := await checkout.missing(connection, ask.tenant_id, ask.booking_id)):
-                raise InvalidRequest("Something is missing before it can be paid.", errors=lacks)
-            return kept
+            return await wait.keep_places(connection, ask)
 
     @activity.defn(name=steps.ask_judge.name)
     async def ask_judge(self, ask: AskJudge) -> Kept:

@@ -32,6 +32,11 @@ class Given(Value):
     consents: frozenset[str]
 
 
+def asks_for_more(terms: SalesTerms) -> bool:
+    """Say whether anything has to be there before a payment starts."""
+    return terms.passengers is not PassengerRule.NOBODY or bool(terms.consents)
+
+
 def missing(terms: SalesTerms, given: Given) -> list[JsonValue]:
     """List what has to be there before a payment starts and is not, with JSON pointers; empty: nothing."""
     return [*_missing_people(terms, given), *_missing_consents(terms, given)]

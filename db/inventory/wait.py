@@ -4,17 +4,19 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from db import case, event, step
+from db import case, checkout, event, step
 from db.inventory.hold import check_on_sale, hold, wanted_by
 from db.inventory.standing import where_it_stands
-from db.session import Connection, Record, clock
+from db.session import Connection, Record
 from domain.booking import ENDED, AskJudge, BookingStatus, Judge, Trigger, sources
 from domain.case import CaseKind
+from domain.catalog import SalesTerms
+from domain.checkout import asks_for_more
 from domain.event import INVENTORY_RESERVED, PARTNER_ASKED, REVIEW_ASKED
-from domain.ids import PaymentId, TenantId
+from domain.ids import PaymentId
 from domain.inventory import Hold, HoldPlaces, KeepPlaces, Kept, OpenPayment
 from domain.money import Money, zero
-from domain.refusal import BookingEnded, HoldEnded, PriceChanged
+from domain.refusal import BookingEnded, HoldEnded, InvalidRequest, PriceChanged
 
 HELD = """
 update bookings set status = 'held', expires_at = $4 where tenant_id = $1 and id = $2 and status = any($3)
@@ -23,9 +25,12 @@ update bookings set status = 'held', expires_at = $4 where tenant_id = $1 and id
 STILL_OF_INTEREST = {"pending", "processing", "requires_action", "authorized", "captured", "conflicted"}
 
 # Keeps the places behind their deadline, or behind now, and moves the booking if its hold is still whole. A
-# row says that it was; from then on nobody chooses anew.
+# row says that it was; from then on nobody chooses anew. Answered before: that answer, and nothing is done.
 WAIT = """
-with latest as (
+with answered as (
+    select answer from step_answers where tenant_id = $1 and key = $7
+),
+latest as (
     select count(*) as claims from holds
      where tenant_id = $1 and booking_id = $2
        and n = (select max(n) from holds where tenant_id = $1 and booking_id = $2)
@@ -35,16 +40,20 @@ kept as (
        set kept_until = case when expires_at is not null
                              then greatest(kept_until, case when $4 then now() else expires_at end + $3) end
      where tenant_id = $1 and booking_id = $2 and status = 'active' and ($4 or expires_at > now())
+       and not exists (select from answered)
     returning coalesce(kept_until, now() + $3) as kept_until
 ),
 whole as (
     select min(kept_until) as kept_until
       from kept having count(*) > 0 and count(*) = (select claims from latest)
+),
+waiting as (
+    update bookings b set status = $5
+      from whole
+     where b.tenant_id = $1 and b.id = $2 and b.status = any($6)
+    returning b.due_minor, b.total_minor, b.currency, b.terms, whole.kept_until
 )
-update bookings b set status = $5
-  from whole
- where b.tenant_id = $1 and b.id = $2 and b.status = any($6)
-returning b.due_minor, b.total_minor, b.currency, whole.kept_until, now() as at
+select waiting.*, answered.answer, now() as at from waiting full join answered on false
 """
 
 # A statement sees what was there when it began: a hold that it waited for and that is gone by then may have a
@@ -114,17 +123,20 @@ def _adopted(standing: Record) -> Hold | None:
 async def keep_places(connection: Connection, request: KeepPlaces) -> Kept:
     """Keep the places a grace behind the deadline (with `again`, behind now); the booking awaits payment.
 
-    A repeat for the same payment answers the same instant. Refuses Unknown, HoldEnded, BookingEnded, and
-    PriceChanged when something else is due than the payment was reckoned from.
+    A repeat for the same payment answers the same instant. Refuses Unknown, HoldEnded, BookingEnded,
+    PriceChanged when something else is due than the payment was reckoned from, and InvalidRequest when a
+    passenger or consent is missing.
     """
     key = f"keep_places:{request.payment_id}:{request.again}"
-    if first := await _kept_before(connection, request.tenant_id, key):
-        return first
     longer = request.grace + (request.settles_within or timedelta(0))
-    kept = await _wait(connection, request, longer, FOR_PAYMENT, from_now=request.again > 0)
+    kept = await _wait(connection, request, key, longer, FOR_PAYMENT, from_now=request.again > 0)
+    if kept["answer"] is not None:
+        return _first(kept)
     due = Money(minor=kept["due_minor"], currency=kept["currency"])
     if request.due not in (None, due):
         raise PriceChanged("Something else was chosen meanwhile.", due=due.model_dump())
+    if not request.again:
+        await _refuse_incomplete(connection, request, SalesTerms.model_validate(kept["terms"]))
     answer = Kept(
         left=kept["kept_until"] - kept["at"],
         kept_until=kept["kept_until"],
@@ -140,10 +152,10 @@ async def ask_judge(connection: Connection, request: AskJudge) -> Kept:
     A repeat answers the same instant. Refuses Unknown, HoldEnded and BookingEnded.
     """
     key = f"ask_judge:{request.booking_id}:{request.judge}"
-    if first := await _kept_before(connection, request.tenant_id, key):
-        return first
     keeping, waiting = request.within + request.grace, FOR_JUDGE[request.judge]
-    kept = await _wait(connection, request, keeping, waiting, from_now=True)
+    kept = await _wait(connection, request, key, keeping, waiting, from_now=True)
+    if kept["answer"] is not None:
+        return _first(kept)
     until = kept["at"] + keeping
     asked = event.Told(request.booking_id, ASKED[request.judge], {"until": until.isoformat()})
     await event.append(connection, request.tenant_id, asked)
@@ -201,22 +213,31 @@ def _hold(standing: Record, expires_at: datetime | None) -> Hold:
     )
 
 
-async def _kept_before(connection: Connection, tenant_id: TenantId, key: str) -> Kept | None:
-    first = await step.first_answer(connection, tenant_id, key, Kept)
-    if first is None:
-        return None
-    return first.model_copy(update={"left": first.kept_until - await clock(connection)})
+def _first(kept: Record) -> Kept:
+    """Read the first answer, with what is left of it."""
+    first = Kept.model_validate(kept["answer"])
+    return first.model_copy(update={"left": first.kept_until - kept["at"]})
+
+
+async def _refuse_incomplete(connection: Connection, request: KeepPlaces, terms: SalesTerms) -> None:
+    """Refuse InvalidRequest when the terms ask for what is not there; from here on it may not change."""
+    if not asks_for_more(terms):
+        return
+    if lacks := await checkout.missing(connection, request.tenant_id, request.booking_id):
+        raise InvalidRequest("Something is missing before it can be paid.", errors=lacks)
 
 
 async def _wait(
     connection: Connection,
     request: KeepPlaces | AskJudge,
+    key: str,
     longer: timedelta,
     waiting: Waiting,
     *,
     from_now: bool,
 ) -> Record:
-    """Keep the hold that is active now: who chose anew while we waited has put another in its place.
+    """Keep the hold that is active now: who chose anew while we waited has put another in its place. Or find
+    the answer that was kept under the key before.
 
     Refuses Unknown, BookingEnded and HoldEnded.
     """
@@ -229,6 +250,7 @@ async def _wait(
             from_now,
             waiting.state.value,
             waiting.sources,
+            key,
         ):
             return kept
     standing = await where_it_stands(connection, request.tenant_id, request.booking_id)

@@ -234,6 +234,8 @@ async def test_a_deadline_is_put_off_once_per_asking(databases: Databases) -> No
 
     assert timedelta(seconds=60) < kept.left <= timedelta(minutes=2)
     assert repeated.kept_until == kept.kept_until
+    async with superuser(databases.urls) as judge:
+        assert await judge.fetchval("select kept_until from holds") == kept.kept_until
 
 
 async def test_nothing_is_kept_after_the_deadline(databases: Databases) -> None:
