@@ -58,10 +58,19 @@ async def append(connection: Connection, tenant_id: TenantId, *events: Told) -> 
     """Append events in this order, in the transaction that makes them true; who follows a booking is told
     once it is committed.
     """
-    rows = [{"subject": str(told.subject), "type": told.type, "data": told.data} for told in events]
-    if rows:
-        await connection.execute(APPEND, tenant_id, rows)
-        session.tell(connection, {told.subject for told in events if told.type in OF_BOOKING})
+    if events:
+        await connection.execute(APPEND, tenant_id, rows(events))
+        tell(connection, events)
+
+
+def rows(events: Sequence[Told]) -> list[dict[str, Any]]:
+    """Write events as a statement that appends them takes them."""
+    return [{"subject": str(told.subject), "type": told.type, "data": told.data} for told in events]
+
+
+def tell(connection: Connection, events: Sequence[Told]) -> None:
+    """Have who follows a booking told of events that were appended, once they are committed."""
+    session.tell(connection, {told.subject for told in events if told.type in OF_BOOKING})
 
 
 async def of_subject(

@@ -2,21 +2,34 @@
 
 from collections.abc import Sequence
 
+from db import event
+from db.event import Told
 from db.session import Connection
 from domain.ids import TenantId
 from domain.ledger import Posting
 
+# And tells what it makes true, as `event.APPEND` does.
 POST = """
 with posted as (
     insert into ledger_transactions (tenant_id, source, external_ref) values ($1, $2, $3)
     on conflict (tenant_id, source, external_ref) do nothing
     returning id
+),
+entered as (
+    insert into ledger_entries (tenant_id, transaction_id, position, account, amount_minor, currency)
+    select $1, posted.id, side.position, side.account, side.amount_minor, side.currency
+      from posted,
+           unnest($4::text[], $5::bigint[], $6::text[]) with ordinality
+               as side (account, amount_minor, currency, position)
 )
-insert into ledger_entries (tenant_id, transaction_id, position, account, amount_minor, currency)
-select $1, posted.id, side.position, side.account, side.amount_minor, side.currency
-  from posted,
-       unnest($4::text[], $5::bigint[], $6::text[]) with ordinality
-           as side (account, amount_minor, currency, position)
+insert into events (tenant_id, subject, n, type, data)
+select $1, told.subject,
+       coalesce((select max(n) from events where tenant_id = $1 and subject = told.subject), 0)
+           + row_number() over (partition by told.subject order by told.place),
+       told.type, told.data
+  from rows from (jsonb_to_recordset($7) as (subject uuid, type text, data jsonb))
+       with ordinality as told (subject, type, data, place)
+ order by told.place
 """
 
 # The same transaction the other way round, under a source of its own.
@@ -51,9 +64,12 @@ select account, currency, sum(amount_minor)::bigint as minor
 """
 
 
-async def post(connection: Connection, tenant_id: TenantId, posting: Posting) -> None:
-    """Post a transaction; a repeat of its (source, external_ref) changes nothing, nor does an empty one."""
+async def post(connection: Connection, tenant_id: TenantId, posting: Posting, *events: Told) -> None:
+    """Post a transaction, and append events in the same round trip. A repeat of its (source, external_ref)
+    changes nothing in the books, nor does an empty one; the events are appended all the same.
+    """
     if not posting.entries:
+        await event.append(connection, tenant_id, *events)
         return
     await connection.execute(
         POST,
@@ -63,7 +79,9 @@ async def post(connection: Connection, tenant_id: TenantId, posting: Posting) ->
         [entry.account for entry in posting.entries],
         [entry.amount.minor for entry in posting.entries],
         [entry.amount.currency for entry in posting.entries],
+        event.rows(events),
     )
+    event.tell(connection, events)
 
 
 async def reverse(connection: Connection, tenant_id: TenantId, source: str, *, under: str) -> None:

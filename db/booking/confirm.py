@@ -273,25 +273,25 @@ async def _cross(
         raise IllegalMove("This booking has moved on.", status=booking["status"], trigger="tickets_issued")
     if booking["status"] in ACCEPTED:
         await case.close(connection, tenant_id, booking["id"], closed_by="holdfast", note="accepted")
-    earned = await _book_earnings(connection, tenant_id, booking, paid) if paid else []
     tickets = await ticket.issue(connection, tenant_id, booking["id"], units)
-    await event.append(
-        connection,
-        tenant_id,
-        *earned,
+    news = [
         Told(booking["id"], types.BOOKING_CONFIRMED, {"reference": booking["reference"]}),
         *(Told(made, types.TICKET_GENERATED, {"booking_id": str(booking["id"])}) for made in tickets),
-    )
+    ]
+    if paid:
+        await _book_earnings(connection, tenant_id, booking, paid, news)
+    else:
+        await event.append(connection, tenant_id, *news)
     return Confirmed(tickets=len(tickets))
 
 
 async def _book_earnings(
-    connection: Connection, tenant_id: TenantId, booking: Record, paid: list[Payment]
-) -> list[Told]:
-    """Write who has earned it; beyond the price nothing is earned. Gives what is to be told of it."""
+    connection: Connection, tenant_id: TenantId, booking: Record, paid: list[Payment], news: list[Told]
+) -> None:
+    """Write who has earned it, and tell of it before the `news`; beyond the price nothing is earned."""
     earned = min(booking["total_minor"], sum(payment.minor for payment in paid))
     amount = Money(minor=earned, currency=booking["currency"])
     shares = SalesTerms.model_validate(booking["terms"]).shares
     posting = books.booking_confirmed(booking["id"], amount, booking["fee_basis_points"], shares)
-    await ledger.post(connection, tenant_id, posting)
-    return [Told(booking["id"], types.PAYMENT_PROCESSED, {"amount": amount.model_dump()})]
+    processed = Told(booking["id"], types.PAYMENT_PROCESSED, {"amount": amount.model_dump()})
+    await ledger.post(connection, tenant_id, posting, processed, *news)

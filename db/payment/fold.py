@@ -4,7 +4,7 @@ Status and sums are the fold of all stored facts (`domain.payment.fold`), so fac
 any number of times. A payment's row is locked before anything is added.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import structlog
 
@@ -17,6 +17,7 @@ from domain import event as types, ledger as books, payment as rules
 from domain.case import CaseKind
 from domain.ids import LinkId, PaymentId, TenantId, derived
 from domain.instrument import instrument
+from domain.ledger import Posting
 from domain.money import Money
 from domain.payment import FactKind, PaymentFact, PaymentReport, PaymentState, PaymentStatus
 from domain.refusal import Unknown
@@ -110,7 +111,11 @@ async def record(
     known = [_fact(payment_id, fact) for fact in await connection.fetch(OPERATIONS, tenant_id, payment_id)]
     whole, to_capture = asked(row)
     state = rules.fold(whole, known, to_capture=to_capture)
-    await _post_captures(connection, tenant_id, payment_id, row, known)
+    news = _news(payment_id, row, state)
+    for posting in _captures(payment_id, row, known):
+        await ledger.post(connection, tenant_id, posting, *news)
+        news = []
+    await event.append(connection, tenant_id, *news)
     await outcome.record(connection, tenant_id, row["booking_id"], known)
     await _update(connection, tenant_id, payment_id, row, state, known)
     return await read.report(connection, tenant_id, row["booking_id"], payment_id)
@@ -140,19 +145,27 @@ def about(fact: PaymentFact) -> str:
     return fact.operation or (fact.event_id if fact.kind is FactKind.DECLINED else fact.provider_ref)
 
 
-async def _post_captures(
-    connection: Connection,
-    tenant_id: TenantId,
-    payment_id: PaymentId,
-    row: Record,
-    facts: Iterable[PaymentFact],
-) -> None:
+def _captures(payment_id: PaymentId, row: Record, facts: Iterable[PaymentFact]) -> Iterator[Posting]:
     clearing = books.provider_clearing(row["provider"], row["account"])
     for fact in facts:
         if fact.kind is FactKind.CAPTURED and fact.amount:
             divided = in_proportion(fact.amount, split.read(row["portions"]) or ())
-            posting = books.payment_captured(payment_id, fact.operation, clearing, fact.amount, divided)
-            await ledger.post(connection, tenant_id, posting)
+            yield books.payment_captured(payment_id, fact.operation, clearing, fact.amount, divided)
+
+
+def _news(payment_id: PaymentId, row: Record, state: PaymentState) -> list[Told]:
+    """List what is to be told of a payment, now that it is in this state."""
+    news, data = list[Told](), {"booking_id": str(row["booking_id"])}
+    if len(state.declines) > row["declines"]:
+        news.append(Told(payment_id, types.PAYMENT_FAILED, {**data, "decline_code": state.decline_code}))
+    if state.status.value == row["status"]:
+        return news
+    if state.status in EVENTS:
+        news.append(Told(payment_id, EVENTS[state.status], data))
+    if state.status is PaymentStatus.CAPTURED:
+        amount = Money(minor=state.captured_minor, currency=state.asked.currency).model_dump()
+        news.append(Told(payment_id, types.PAYMENT_COMPLETED, {**data, "amount": amount}))
+    return news
 
 
 async def _update(
@@ -176,22 +189,12 @@ async def _update(
         *instrument(facts).model_dump().values(),
         state.captured_currency,
     )
-    data = {"booking_id": str(row["booking_id"])}
     if len(state.declines) > row["declines"]:
-        declined = Told(payment_id, types.PAYMENT_FAILED, {**data, "decline_code": state.decline_code})
-        await event.append(connection, tenant_id, declined)
         log.info("a payment was declined", payment_id=str(payment_id), decline_code=state.decline_code)
         again = LinkId(derived(payment_id, f"declined:{len(state.declines)}"))
         await link.offer_again(connection, tenant_id, row["booking_id"], again)
-    if state.status.value == row["status"]:
-        return
-    if state.status in EVENTS:
-        told = [Told(payment_id, EVENTS[state.status], data)]
-        if state.status is PaymentStatus.CAPTURED:
-            amount = Money(minor=state.captured_minor, currency=state.asked.currency).model_dump()
-            told.append(Told(payment_id, types.PAYMENT_COMPLETED, {**data, "amount": amount}))
-        await event.append(connection, tenant_id, *told)
-    if state.status is PaymentStatus.CONFLICTED and may_mean(News.CONFLICTED, Consequence.ASK_A_PERSON):
+    conflicted = state.status is PaymentStatus.CONFLICTED and state.status.value != row["status"]
+    if conflicted and may_mean(News.CONFLICTED, Consequence.ASK_A_PERSON):
         kind, booking_id = CaseKind.PAYMENT, row["booking_id"]
         await case.open_case(
             connection, tenant_id, kind, payment_id, cause="conflicted", booking_id=booking_id

@@ -1,14 +1,18 @@
 """The event feed: no gap per subject, and nothing passed over by a reader of the whole."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 from uuid_utils.compat import uuid7
 
-from db import event
+from db import event, ledger
 from db.event import Told
-from db.session import FOLLOWERS, listen
+from db.session import FOLLOWERS, Connection, listen
 from domain.event import BOOKING_CONFIRMED, PAYMENT_CREATED
+from domain.ids import TenantId
+from domain.ledger import Entry, Posting
+from domain.money import Money
 from tests.support.database import Databases
 from tests.support.shop import open_shop
 from tests.support.wait import PATIENCE_SECONDS
@@ -17,15 +21,29 @@ from tests.support.wait import PATIENCE_SECONDS
 BY_SEQ = "select seq, type from events where seq > $1 order by seq"
 
 
-async def test_events_are_numbered_per_subject_without_a_gap(databases: Databases) -> None:
+Write = Callable[..., Awaitable[None]]
+
+
+async def post(connection: Connection, tenant_id: TenantId, *events: Told) -> None:
+    entries = tuple(
+        Entry(account=account, amount=Money(minor=minor, currency="EUR"))
+        for account, minor in (("a", 500), ("b", -500))
+    )
+    posting = Posting(source=f"test:{uuid7()}", external_ref="1", entries=entries)
+    await ledger.post(connection, tenant_id, posting, *events)
+
+
+EACH_WAY = pytest.mark.parametrize("write", [event.append, post])
+
+
+@EACH_WAY
+async def test_events_are_numbered_per_subject_without_a_gap(databases: Databases, write: Write) -> None:
     shop = await open_shop(databases.app)
     one, other = uuid7(), uuid7()
 
     async with databases.app.tenant(shop.tenant_id) as connection:
-        await event.append(
-            connection, shop.tenant_id, Told(one, "a", {}), Told(other, "b", {}), Told(one, "c", {})
-        )
-        await event.append(connection, shop.tenant_id, Told(one, "d", {"of": [1, None, "ü"]}))
+        await write(connection, shop.tenant_id, Told(one, "a", {}), Told(other, "b", {}), Told(one, "c", {}))
+        await write(connection, shop.tenant_id, Told(one, "d", {"of": [1, None, "ü"]}))
         told = await event.of_subject(connection, shop.tenant_id, one)
         later = await event.of_subject(connection, shop.tenant_id, one, after=2)
 
@@ -86,8 +104,9 @@ async def test_a_reader_passes_over_nothing_that_a_slower_writer_commits_later(d
     assert [row["type"] for row in [*by_seq, *by_seq_later]] == ["quick"], "by `seq` alone one is lost"
 
 
+@EACH_WAY
 async def test_followers_are_told_of_bookings_that_something_was_committed_about(
-    databases: Databases,
+    databases: Databases, write: Write
 ) -> None:
     shop = await open_shop(databases.app)
     undone, done, told = uuid7(), uuid7(), asyncio.Queue[str]()
@@ -96,14 +115,14 @@ async def test_followers_are_told_of_bookings_that_something_was_committed_about
 
     async def told_and_undone() -> None:
         async with databases.app.tenant(shop.tenant_id) as connection:
-            await event.append(connection, shop.tenant_id, Told(undone, BOOKING_CONFIRMED, {}))
+            await write(connection, shop.tenant_id, Told(undone, BOOKING_CONFIRMED, {}))
             raise LookupError
 
     with pytest.raises(LookupError):
         await told_and_undone()
     async with databases.app.tenant(shop.tenant_id) as connection:
         payment = Told(uuid7(), PAYMENT_CREATED, {})
-        await event.append(connection, shop.tenant_id, payment, Told(done, BOOKING_CONFIRMED, {}))
+        await write(connection, shop.tenant_id, payment, Told(done, BOOKING_CONFIRMED, {}))
 
     async with asyncio.timeout(PATIENCE_SECONDS):
         assert await told.get() == done.hex

@@ -160,6 +160,24 @@ async def test_facts_in_any_order_end_the_same(databases: Databases) -> None:
         }
 
 
+async def test_what_is_told_with_several_postings_is_told_once(databases: Databases) -> None:
+    booking = await held(databases)
+    ask = wished(booking)
+    await create(databases, ask)
+    half = booking.due.minor // 2
+    facts = [
+        fact_of(booking, ask.payment_id, FactKind.DECLINED),
+        fact_of(booking, ask.payment_id, FactKind.CAPTURED, minor=half, operation="ch_1"),
+        fact_of(booking, ask.payment_id, FactKind.CAPTURED, minor=half, operation="ch_2"),
+    ]
+
+    async with databases.payment.tenant(booking.tenant_id) as connection:
+        await fold.record(connection, booking.tenant_id, ask.payment_id, facts)
+
+    assert sum(map(abs, (await balances(databases, booking)).values())) == 4 * half
+    assert await told(databases, booking, ask.payment_id) == ["payment.created", "payment.failed"]
+
+
 async def test_declines_of_all_attempts_are_counted_together(databases: Databases) -> None:
     booking = await held(databases)
     attempts = [await pay(databases.payment, booking, kind=FactKind.DECLINED) for _ in range(2)]
