@@ -12,7 +12,6 @@ from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from uuid_utils.compat import uuid7
 
 from api import problem
 from api.access import Named, theirs
@@ -25,7 +24,7 @@ from api.shape import Answer, Instant
 from db import idempotency
 from db.booking.read import Booking
 from db.idempotency import Key, Stored
-from db.payment.attempt import Asker, note
+from db.payment.attempt import Asker, use_key
 from db.payment.read import Payment
 from db.session import Connection
 from domain.bank import BankTransfer
@@ -162,7 +161,14 @@ async def claimed(connection: Connection, request: Request, parts: House, wished
     stored with it already. In a transaction of the payment role: who is refused has wished for nothing.
     """
     found, wish = wished.booking, wished.wish
-    claim = await idempotency.claim(connection, found.tenant_id, wished.key, uuid7())
+    claim = await use_key(
+        connection,
+        found.tenant_id,
+        wished.key,
+        wished.asker,
+        user_id=wished.user_id,
+        metadata=wished.metadata,
+    )
     if claim.answer is not None:
         return claim.answer
     method = await stored_method(connection, found.tenant_id, wished.user_id, wish)
@@ -176,14 +182,6 @@ async def claimed(connection: Connection, request: Request, parts: House, wished
         connection, request, found.tenant_id, payment_id, wished.user_id
     )
     tried = await tried_before(connection, found)
-    await note(
-        connection,
-        found.tenant_id,
-        payment_id,
-        wished.asker,
-        user_id=wished.user_id,
-        metadata=wished.metadata,
-    )
     return Attempt(payment_id, accounts, tried, suspicious)
 
 

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from db import split
+from uuid_utils.compat import uuid7
+
+from db import idempotency, split
+from db.idempotency import Claim, Key
 from db.session import Connection, Record
 from domain import event as types
 from domain.ids import BookingId, PaymentId, TenantId
@@ -37,6 +40,18 @@ select * from written
 FIND = """
 select id, booking_id, provider, account, amount_minor, currency, status, provider_ref, checkout, portions
   from payments where tenant_id = $1 and id = $2
+"""
+
+# A key that is new, and who shows it.
+WISH = """
+with claimed as (
+    insert into idempotency_keys (tenant_id, caller, route, key, fingerprint, subject)
+    values ($1, $2, $3, $4, $5, $6)
+    on conflict do nothing
+    returning subject
+)
+insert into payment_wishes (tenant_id, payment_id, user_id, ip_address, user_agent, metadata)
+select $1, claimed.subject, $7, $8, $9, $10 from claimed
 """
 
 NOTE = """
@@ -93,6 +108,40 @@ class Asker(NamedTuple):
 
     ip_address: str | None = None
     user_agent: str | None = None
+
+
+async def use_key(
+    connection: Connection,
+    tenant_id: TenantId,
+    key: Key,
+    asker: Asker,
+    *,
+    user_id: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> Claim:
+    """Use a key for a new payment and note who asks for it, or learn what the key was used for: see
+    `idempotency.claim` and `note`. Refuses KeyReused for another body.
+    """
+    payment_id = uuid7()
+    while True:
+        written = await connection.execute(
+            WISH,
+            tenant_id,
+            key.caller,
+            key.route,
+            key.key,
+            key.fingerprint,
+            payment_id,
+            user_id,
+            asker.ip_address,
+            asker.user_agent,
+            metadata or {},
+        )
+        if written == "INSERT 0 1":
+            return Claim(payment_id, None, fresh=True)
+        found = await idempotency.find(connection, tenant_id, key)
+        if found is not None:  # else freed a moment ago by whoever had used it
+            return found
 
 
 async def note(
