@@ -34,7 +34,8 @@ select n.id, n.booking_id, n.kind, n.version, n.sending, n.status, n.delivery, n
  where n.tenant_id = $1 and n.id = $2
 """
 
-# What was heard of was sent, whatever we thought. Answers how the notice was found.
+# What was heard of was sent, whatever we thought: a question that only $6 may settle. Answers how the notice
+# was found.
 HEAR = """
 with found as (
     select id, booking_id, status, delivery from notices where tenant_id = $1 and id = $2 for update
@@ -44,7 +45,7 @@ update notices n
        delivered_at = coalesce(n.delivered_at, $5),
        status = case when n.status = 'unknown' then 'accepted' else n.status end
   from found
- where n.tenant_id = $1 and n.id = found.id
+ where n.tenant_id = $1 and n.id = found.id and ($6 or found.status <> 'unknown')
 returning found.booking_id, found.status, found.delivery
 """
 
@@ -104,14 +105,14 @@ class News(NamedTuple):
     settled: bool
 
 
-async def hear(connection: Connection, fact: DeliveryFact) -> News | None:
+async def hear(connection: Connection, fact: DeliveryFact, *, settling: bool = True) -> News | None:
     """Write down what was told of a letter, and suppress its address if need be; nothing for a notice that
-    is not there.
+    is not there, or whose letter may not have been sent, unless that may be settled.
     """
     key = (fact.tenant_id, fact.notice_id)
     arrived = fact.occurred_at if fact.state is DeliveryState.DELIVERED else None
     lighter = [state.value for state in fact.state.lighter]
-    row = await connection.fetchrow(HEAR, *key, fact.state.value, lighter, arrived)
+    row = await connection.fetchrow(HEAR, *key, fact.state.value, lighter, arrived, settling)
     if row is None:
         return None
     if fact.state.suppresses:

@@ -29,16 +29,25 @@ class MailNews:
         fact = told[0].fact if told else None
         if fact is None:
             return Verdict("ignored", "moves_nothing")
-        async with self.database.tenant(fact.tenant_id) as connection:
-            news = await delivery.hear(connection, fact)
-            if news is not None:
-                await _tell_people(connection, fact, news)
+        news = await self._heard(fact)
         if news is None:
             return Verdict("parked", "unknown_reference", again=True)
         if not news.heavier:
             return Verdict("ignored", "known", owner=fact.tenant_id)
         LETTERS.labels(fact.state.value).inc()
         return Verdict("processed", "", owner=fact.tenant_id)
+
+    async def _heard(self, fact: DeliveryFact) -> News | None:
+        """Write it down, and with it what people are told: mostly nothing, so that is tried first."""
+        if not fact.state.needs_person:
+            async with self.database.looking(fact.tenant_id) as connection:
+                if news := await delivery.hear(connection, fact, settling=False):
+                    return news
+        async with self.database.tenant(fact.tenant_id) as connection:
+            news = await delivery.hear(connection, fact)
+            if news is not None:
+                await _tell_people(connection, fact, news)
+            return news
 
 
 async def _tell_people(connection: Connection, fact: DeliveryFact, news: News) -> None:
