@@ -149,7 +149,7 @@ async def create_refund(
     """
     payment = await _payment(parts, caller, Permission.REFUND, PaymentId(payment_id), closed=True)
     if wish.amount and (wish.amount.currency != payment.captured_currency or not wish.amount.minor):
-        raise _not_this_amount(payment)
+        raise _not_this_amount(wish.amount, payment)
     used = Key(
         caller=caller.name, route=ROUTE, key=key, fingerprint=fingerprint(f"{ROUTE} {payment_id}", wish)
     )
@@ -221,10 +221,9 @@ async def _payment(
     return payment
 
 
-def _not_this_amount(payment: Payment) -> InvalidRequest:
-    error: JsonValue = {
-        "pointer": "/amount",
-        "code": "not_allowed",
-        "detail": f"More than nothing, in {payment.captured_currency}.",
-    }
+def _not_this_amount(amount: MoneyShape, payment: Payment) -> InvalidRequest:
+    pointer, detail = "/amount", "It has to be more than nothing."
+    if amount.currency != payment.captured_currency:
+        pointer, detail = "/amount/currency", f"This payment was made in {payment.captured_currency}."
+    error: JsonValue = {"pointer": pointer, "code": "not_allowed", "detail": detail}
     return InvalidRequest("This amount cannot be given back.", errors=[error])

@@ -190,7 +190,8 @@ def _refuse_uncancelled(booking: Booking) -> None:
         raise IllegalMove(
             "This booking is confirmed already.", status=booking.status.value, trigger="cancelled_unpaid"
         )
-    refuse_unpayable(booking)
+    if booking.status is not BookingStatus.FAILED:  # whose attempts to pay are not what is asked for
+        refuse_unpayable(booking)
     raise BookingEnded("This booking has ended.", status=booking.status.value)
 
 

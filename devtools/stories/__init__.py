@@ -33,5 +33,17 @@ PROVIDERS = {
     "cash": "",  # a drawer of our own: nobody else keeps books of it
 }
 
-# Over which providers a story is told, where it is not over all of them.
-TOLD_OVER = {"3ds": ("stripe", "adyen")}
+# Over which providers a story is told, where it is not over all of them: what it breaks, or pays too late, is
+# Stripe's in most, and what the others let happen to a closed page is not what it tells.
+TOLD_OVER = {
+    "declined": ("stripe", "adyen"),
+    "3ds": ("stripe", "adyen"),
+    "expired": ("stripe", "adyen"),
+    "cancelled": ("stripe", "paypal"),
+    "double-paid": ("stripe",),
+    "late-refunded": ("stripe", "adyen"),
+    "late-reacquired": ("stripe",),
+    "dispute-opened": ("stripe",),
+    "deposit": ("stripe", "adyen"),
+    "webhook-lost": ("stripe",),
+}

@@ -161,7 +161,10 @@ class TestCancel:
     async def test_what_is_over_is_not_cancelled(self, door: Door, status: str, code: str) -> None:
         booking = await door.book()
         await door.judge.execute(
-            "update bookings set status = $1, confirmed_at = case when $1 = 'confirmed' then now() end",
+            """
+            update bookings set status = $1, confirmed_at = case when $1 = 'confirmed' then now() end,
+                                cause = case when $1 = 'failed' then 'attempts_exhausted' else '' end
+            """,
             status,
         )
         counts = await door.counts()

@@ -111,7 +111,7 @@ async def test_a_persons_words_do_not_reach_the_feed(door: Door) -> None:
     ("body", "pointer"),
     [
         ({"minor": 0}, "/amount"),
-        ({"minor": 100, "currency": "USD"}, "/amount"),
+        ({"minor": 100, "currency": "USD"}, "/amount/currency"),
         ({"minor": -1}, "/amount/minor"),
         ({"minor": None, "amount": {"minor": "5", "currency": "EUR"}}, "/amount/minor"),
         ({"reason": ""}, "/reason"),
