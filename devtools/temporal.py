@@ -38,7 +38,7 @@ QUICK_HOPS = (
     # Measured: one server needs no partitions of its queues, and a quarter less CPU without.
     "matching.numTaskqueueReadPartitions=1",
     "matching.numTaskqueueWritePartitions=1",
-    # Measured: a queue goes through all that it did since its last checkpoint whenever something new comes in,
+    # Measured: a queue goes through all that it did since its last checkpoint whenever something comes in,
     # which in the thirty seconds that are the rule grows to a third of what a booking costs the server.
     'history.transferProcessorUpdateAckInterval="1s"',
     'history.visibilityProcessorUpdateAckInterval="1s"',

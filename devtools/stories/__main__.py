@@ -73,7 +73,8 @@ async def play(name: str, provider: str) -> bool:
     except Refused as refused:
         print(f"\n✘ {name}: the API refused with {refused.status}: {dict(refused.problem)}\n", flush=True)
     except (OSError, asyncpg.PostgresError, aiohttp.ClientError) as error:
-        print(f"\n✘ {name}: the stack does not answer ({error}): `./dev up` starts it, `./dev status` shows it\n", flush=True)
+        way_out = "`./dev up` starts it, `./dev status` shows it"
+        print(f"\n✘ {name}: the stack does not answer ({error}): {way_out}\n", flush=True)
     else:
         print(f"\n✔ {name}: {verdict}.\n", flush=True)
         return True
