@@ -55,6 +55,11 @@ class Meter:
             if seconds * 1000 / self._done[work] >= 0.01
         ]
 
+    def share(self, work: str, name: str) -> float:
+        """Give what part of all that a kind of work took was taken by one process."""
+        spent = self._spent[work]
+        return spent[name] / sum(spent.values())
+
     def _read(self) -> "Counter[str]":
         trees = _trees(self._pids)
         return Counter({**trees, "client": time.process_time()})
