@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     )
     database_relay_url: DatabaseUrl = Field(description="role holdfast_relay: what is due, across tenants")
     database_readonly_url: DatabaseUrl = Field(description="role holdfast_readonly: reports and checks")
-    database_pool_size: int = Field(8, ge=1, le=200, description="connections per role, and half for looks")
+    database_pool_size: int = Field(4, ge=1, le=200, description="connections per role, and half for looks")
     database_statement_cache: bool = Field(default=True, description="false behind a transaction-mode pooler")
 
     temporal_address: str = Field("127.0.0.1:7233", pattern=r"^[^:/\s]+:\d+$", description="host:port")

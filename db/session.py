@@ -235,7 +235,7 @@ class Database:
         cls,
         url: str,
         *,
-        size: int = 8,
+        size: int = 4,
         statement_cache: bool = True,
         open_at_once: int = 1,
         patience: float = 5,
