@@ -90,7 +90,7 @@ STEPS = (
         "S3",
         "tell the waiting run that it is paid",
         "paid",
-        Seen(WORKER_TEMPORAL, ("WithStart", "payment_reported")),
+        Seen(WORKER_TEMPORAL, ("SignalWorkflowExecution", "payment_reported")),
         committed(WORKER_POSTGRES, relay.EVENT_TOLD, "processed"),
     ),
     Step(
