@@ -3,11 +3,12 @@
 import asyncpg
 import httpx2
 import pytest
+from hpack import Encoder
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from tests.crash.proxy import Cut, Cuts, Moment, Proxy, Seen
-from tests.crash.wire import Grpc, Http, Postgres
+from tests.crash.wire import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, Grpc, Http, Postgres
 from tests.support.database import Cluster, Urls
 from tests.support.sandbox import Account
 from tests.support.stack import Stack
@@ -92,3 +93,26 @@ async def test_a_call_of_temporal_is_cut(temporal_address: str, moment: Moment) 
 
     assert cut.struck.is_set()
     assert ("not found" in str(no.value)) or moment is not Moment.REPORTED
+
+
+def test_a_call_is_made_before_its_side_is_ended() -> None:
+    """A server may answer as soon as it has the message: the answer is this call's, and what is to be cut
+    before the effect is cut before the message.
+    """
+    wire = Grpc()
+    path = Encoder().encode([(":path", "/Service/Signal")])
+    message = b"\0" + len(b"the mark").to_bytes(4, "big") + b"the mark"
+
+    made = [*wire.asked(PREFACE + frame(HEADERS, END_HEADERS, path) + frame(DATA, 0, message))]
+    answered = [*wire.answered(frame(HEADERS, END_HEADERS | END_STREAM, b""))]
+    ended = [*wire.asked(frame(DATA, END_STREAM, b""))]
+
+    call = "/Service/Signal\nthe mark"
+    assert [piece.words for piece in made] == [None, None, call]
+    assert [piece.words for piece in answered] == [call]
+    assert [piece.words for piece in ended] == [None]
+
+
+def frame(kind: int, flags: int, content: bytes) -> bytes:
+    """Make a frame of the first stream (RFC 9113, section 4.1)."""
+    return len(content).to_bytes(3, "big") + bytes((kind, flags, 0, 0, 0, 1)) + content

@@ -156,7 +156,10 @@ def _length_after(data: bytes, start: int) -> int | None:
 
 
 class Grpc(Dialect):
-    """gRPC over HTTP/2 with prior knowledge: calls of one question and one answer."""
+    """gRPC over HTTP/2 with prior knowledge: calls of one question and one answer.
+
+    A call is made once its message is whole: a server answers then, and the client ends its side when it likes.
+    """
 
     def __init__(self) -> None:
         self._asking, self._answering, self._begun = b"", b"", False
@@ -166,7 +169,7 @@ class Grpc(Dialect):
         self._calls: dict[int, str] = {}
 
     def asked(self, data: bytes) -> Iterator[Piece]:
-        """Give frames; the last one of a call bears its path and what it asks."""
+        """Give frames; the one that completes a call's message bears its path and what it asks."""
         self._asking += data
         if not self._begun and len(self._asking) >= len(PREFACE):
             self._begun, preface = True, self._asking[: len(PREFACE)]
@@ -184,13 +187,18 @@ class Grpc(Dialect):
                 fields = self._decoder.decode(self._headers, raw=True)
                 self._headers = b""
                 self._paths[stream] = next((_text(value) for name, value in fields if name == b":path"), "")
-        elif kind == DATA:
+        elif kind == DATA and stream in self._paths:
             self._bodies[stream] = self._bodies.get(stream, b"") + _content(frame)
-        if kind not in (HEADERS, DATA) or not flags & END_STREAM:
+            return self._told(stream)
+        return None
+
+    def _told(self, stream: int) -> str | None:
+        message = _message(self._bodies[stream])
+        if message is None:
             return None
-        call = f"{self._paths.pop(stream, '')}\n{_text(_unpacked(self._bodies.pop(stream, b'')))}"
-        self._calls[stream] = call
-        return call
+        del self._bodies[stream]
+        self._calls[stream] = f"{self._paths.pop(stream)}\n{_text(message)}"
+        return self._calls[stream]
 
     def answered(self, data: bytes) -> Iterator[Piece]:
         """Give frames; the last one of an answer bears the words of its call."""
@@ -218,15 +226,13 @@ def _content(frame: bytes) -> bytes:
     return content[5:] if kind == HEADERS and flags & PRIORITY else content
 
 
-def _unpacked(messages: bytes) -> bytes:
-    """Join the messages of a call, each unzipped where it has to be."""
-    told = b""
-    while len(messages) >= MESSAGE_HEAD:
-        size = MESSAGE_HEAD + int.from_bytes(messages[1:MESSAGE_HEAD], "big")
-        message = messages[MESSAGE_HEAD:size]
-        told += zlib.decompress(message, GZIPPED) if messages[0] else message
-        messages = messages[size:]
-    return told
+def _message(data: bytes) -> bytes | None:
+    """Give the message that this begins with, unzipped where it has to be; nothing while it is not whole."""
+    size = MESSAGE_HEAD + int.from_bytes(data[1:MESSAGE_HEAD], "big")
+    if len(data) < size:
+        return None
+    message = data[MESSAGE_HEAD:size]
+    return zlib.decompress(message, GZIPPED) if data[0] else message
 
 
 def _text(data: bytes) -> str:
