@@ -158,7 +158,7 @@ def _length_after(data: bytes, start: int) -> int | None:
 class Grpc(Dialect):
     """gRPC over HTTP/2 with prior knowledge: calls of one question and one answer.
 
-    A call is made once its message is whole: a server answers then, and the client ends its side when it likes.
+    A call is made once its message is whole: a server may answer then, and the client ends its side later.
     """
 
     def __init__(self) -> None:
