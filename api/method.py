@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field, StrictBool, model_validator
+from pydantic_core import PydanticCustomError
 from uuid_utils.compat import uuid7
 
 from api import problem
@@ -69,7 +70,7 @@ class NewMethod(Shape):
     def names_one(self) -> Self:
         """Refuse a wish that names no method, or two."""
         if (self.payment_token is None) == (self.payment_id is None):
-            raise ValueError("either payment_token or payment_id")
+            raise PydanticCustomError("invalid", "Either payment_token or payment_id, and not both.")
         return self
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from api import problem
 from api.access import Named, theirs
@@ -40,13 +41,13 @@ router = APIRouter(route_class=StrictRoute, prefix=f"{BASE}/bookings", tags=["bo
 def _day(value: object) -> object:
     # Not the numbers and instants that Pydantic would take as well.
     if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-        raise ValueError("a day is written as RFC 3339 says")
+        raise PydanticCustomError("invalid", "A day, such as 2027-05-01.")
     return value
 
 
 def _country(code: str) -> str:
     if code not in COUNTRIES:
-        raise ValueError("not a country of ISO 3166-1")
+        raise PydanticCustomError("invalid", "A country by its two letters of ISO 3166-1.")
     return code
 
 

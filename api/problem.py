@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.exceptions import HTTPException
 
 from api.decline import preferred, told
+from api.rule import broken
 from db.idempotency import Stored
 from db.session import OUTAGES, is_outage
 from domain import refusal
@@ -298,23 +299,6 @@ def _answer(
     return Response(body.encode("utf-8", "replace"), status, dict(headers), MEDIA_TYPE)
 
 
-# Pydantic's names for broken rules → ours; what is not listed is `invalid`.
-_RULES = {
-    "missing": "missing",
-    "extra_forbidden": "unknown_field",
-    "greater_than": "too_small",
-    "greater_than_equal": "too_small",
-    "less_than": "too_large",
-    "less_than_equal": "too_large",
-    "string_too_short": "too_short",
-    "too_short": "too_short",
-    "string_too_long": "too_long",
-    "too_long": "too_long",
-    "enum": "not_allowed",
-    "literal_error": "not_allowed",
-}
-
-
 def _is_echo(detail: Mapping[str, Any], error: RequestValidationError) -> bool:
     """Say whether a list only seems too short because of what is wrong with its items."""
     place = detail["loc"]
@@ -324,10 +308,7 @@ def _is_echo(detail: Mapping[str, Any], error: RequestValidationError) -> bool:
 
 
 def _field_error(detail: Mapping[str, Any]) -> JsonValue:
-    kind, (place, *path) = detail["type"], detail["loc"]
-    code = "wrong_type" if kind.endswith("_type") else _RULES.get(kind, "invalid")
-    # A rule of ours or of a parser may quote the value in its text.
-    text = "This value is not valid." if code == "invalid" else detail["msg"]
+    (place, *path), (code, text) = detail["loc"], broken(detail)
     if place == "body":
         return {"pointer": pointer(path), "code": code, "detail": text}
     return {"parameter": str(path[0]) if path else place, "code": code, "detail": text}

@@ -18,6 +18,7 @@ from pydantic import (
     JsonValue,
     StringConstraints,
 )
+from pydantic_core import PydanticCustomError
 
 from domain.money import Money
 
@@ -56,7 +57,7 @@ def _written(value: object) -> object:
     # Not the seconds since 1970 that Pydantic would take as well.
     # The first and the last year lack instants that another zone's clock can show.
     if not isinstance(value, str) or not re.match(r"(?!0001|9999)\d{4}-\d\d-\d\d[Tt ]", value):
-        raise ValueError("an instant is written as RFC 3339 says")
+        raise PydanticCustomError("invalid", "An instant of RFC 3339, such as 2027-05-01T09:00:00Z.")
     return value
 
 

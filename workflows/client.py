@@ -101,18 +101,7 @@ class Sagas:
 
     async def begin(self, request: BookingRequest) -> None:
         """Start the booking's run. Running already, or run and closed: it counts as told. Raises Away."""
-        try:
-            await _reached(
-                self.client.start_workflow(
-                    BookingWorkflow.run,
-                    request,
-                    id=names.booking(request.booking_id),
-                    rpc_timeout=TELLING,
-                    **self._booking(request),
-                )
-            )
-        except WorkflowAlreadyStartedError:
-            pass
+        await self._begun(request)
 
     async def start_payment(self, request: BookingRequest, wish: StartPayment) -> Checkout:
         """Wish for a checkout; the run is started if need be.
@@ -189,7 +178,7 @@ class Sagas:
         """Tell a fact to whoever owns the payment: the booking's run, begun if it is lost, or, the booking
         having `ended`, the payment's aftercare. Raises Away.
         """
-        if not ended and (await self._signalled(fact, request) or await self._begun_with(fact, request)):
+        if not ended and (await self._signalled(fact, request) or await self._begun(request, fact)):
             return
         care = AftercareRequest(
             tenant_id=request.tenant_id,
@@ -208,21 +197,24 @@ class Sagas:
             return False
         return True
 
-    async def _begun_with(self, fact: PaymentFact, request: BookingRequest) -> bool:
+    async def _begun(self, request: BookingRequest, fact: PaymentFact | None = None) -> bool:
+        """Start the booking's run unless one is open, and tell it a fact; says no where it has ended."""
+        told: dict[str, Any] = (
+            {} if fact is None else {"start_signal": "payment_reported", "start_signal_args": [fact]}
+        )
         try:
             await _reached(
                 self.client.start_workflow(
                     BookingWorkflow.run,
                     request,
                     id=names.booking(request.booking_id),
-                    start_signal="payment_reported",
-                    start_signal_args=[fact],
                     rpc_timeout=TELLING,
+                    **told,
                     **self._booking(request),
                 )
             )
         except WorkflowAlreadyStartedError:
-            return False  # the run closed a moment ago, or somebody terminated it: aftercare settles
+            return False  # it closed, by itself or by somebody who terminated it
         return True
 
     async def after(self, fact: PaymentFact, request: AftercareRequest) -> None:

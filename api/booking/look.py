@@ -83,7 +83,7 @@ async def list_bookings(
     )
 
 
-@router.get("/by-reference/{booking}", responses=NOS)
+@router.get("/by-reference/{booking}", responses=NOS, summary="Read Booking By Reference")
 @router.get("/{booking}", responses=NOS)
 async def read_booking(parts: Parts, caller: Reader, booking: Named, language: Language) -> BookingAnswer:
     """Show how a booking stands: what to do next, time and attempts left, the open checkout, the tickets."""

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 from pydantic import Field, JsonValue, model_validator
+from pydantic_core import PydanticCustomError
 
 from api import problem
 from api.body import StrictRoute
@@ -38,7 +39,7 @@ class BlockWish(Shape):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.user_id is None) == (self.payment_id is None):
-            raise ValueError("either user_id or payment_id")
+            raise PydanticCustomError("invalid", "Either user_id or payment_id, and not both.")
         return self
 
 
