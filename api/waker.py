@@ -6,6 +6,7 @@ looks by itself.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from datetime import timedelta
 
 import structlog
 
@@ -23,10 +24,13 @@ class Waker:
         self._wished = asyncio.Event()
         self._works: set[str] = set()
 
-    def wake(self, work: str = "") -> None:
-        """Wish that the relay looks, at one kind of its work (`db.relay`) or at all; call it after the
-        commit.
+    def wake(self, work: str = "", *, after: timedelta = timedelta(0)) -> None:
+        """Wish that the relay looks, at one kind of its work (`db.relay`) or at all, now or `after` a while;
+        call it after the commit.
         """
+        if after:
+            asyncio.get_running_loop().call_later(after.total_seconds(), self.wake, work)
+            return
         self._works.add(work)
         self._wished.set()
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import activity, workflow
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
+from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import (
     RetryPolicy,
     SearchAttributePair,
@@ -106,7 +106,7 @@ class NoopNoticeWorkflow:
 def options(subject: str) -> dict[str, Any]:
     """Say how a run is started: as a booking's is."""
     return {
-        "id": f"noop:{subject}",
+        "id": run_of(subject),
         "task_queue": WORKFLOWS,
         "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
         "static_summary": "does nothing",
@@ -121,14 +121,8 @@ def options(subject: str) -> dict[str, Any]:
     }
 
 
-async def begin(client: Client, subject: str) -> WorkflowHandle[NoopWorkflow, str]:
-    """Start one, or find it started."""
-    return await client.start_workflow(NoopWorkflow.run, subject, **options(subject))
-
-
 async def go_through(client: Client, subject: str) -> str:
-    """Start one, wish, tell, and wait for its end."""
-    await begin(client, subject)
+    """Start one by a wish, as who pays at once does; tell, and wait for its end."""
     start = WithStartWorkflowOperation(NoopWorkflow.run, subject, **options(subject))
     await client.execute_update_with_start_workflow(
         NoopWorkflow.wish, subject, start_workflow_operation=start, id=f"wish:{subject}"
@@ -143,6 +137,11 @@ async def with_notice(client: Client, subject: str) -> str:
     done = await go_through(client, subject)
     await client.start_workflow(NoopNoticeWorkflow.run, subject, id=notice_of(subject), task_queue=WORKFLOWS)
     return done
+
+
+def run_of(subject: str) -> str:
+    """Name the run."""
+    return f"noop:{subject}"
 
 
 def notice_of(subject: str) -> str:

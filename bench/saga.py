@@ -36,8 +36,8 @@ from devtools.say import warn
 # So many buyers at once, and so many bookings by them.
 CROWDS = (8, 16, 24)
 AT_ONCE = 8
-EACH = 160
-ROUNDS = 4
+EACH = 240
+ROUNDS = 5
 # A turn in which others took more of the machine than this is taken again, so often at most.
 MOST_TAKEN, TRIES = 0.15, 5
 # The last mail of a turn is looked for this often, and for so long. A look costs the engine ten milliseconds.

@@ -132,6 +132,9 @@ select kind, extract(epoch from now() - next_at)::float as seconds
                          order by kept_until limit 1)) due
 """
 
+# Who pays at once begins the booking's run by that; the relay begins those that nobody has begun by then.
+HEAD_START = timedelta(seconds=0.5)
+
 WAKE = "select pg_notify('holdfast_relay', work) from unnest($1::text[]) as work"
 # What the relay may be woken for: kinds of what is due; for all of them by the empty text.
 BEGIN_BOOKINGS, TELL_FACTS = "booking", "fact"

@@ -1,6 +1,6 @@
 """The relay: tells Temporal what it has not heard yet, and gives back places whose time is over.
 
-    bookings without a run      → begin
+    bookings without a run      → begin, half a second after the booking where something is to be paid
     inbox events                → payment_reported, to the booking's run or, it having ended, to the aftercare
     notices that are owed       → notify
     holds past their time       → free places

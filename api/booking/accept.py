@@ -2,7 +2,7 @@
 from the relay.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, NamedTuple
 
 import structlog
@@ -131,7 +131,7 @@ async def create_booking(
     else:
         placed = await parts.placing.ask(placement, lane=caller.tenant_id)
     structlog.contextvars.bind_contextvars(booking_id=str(placed.booking.id))
-    parts.waker.wake(relay.BEGIN_BOOKINGS)
+    parts.waker.wake(relay.BEGIN_BOOKINGS, after=relay.HEAD_START if placed.booking.due else timedelta(0))
     if placed.answer is not None:
         return _response(placed.booking, placed.answer.body)
     payment = await _payment(request, parts, placed.booking, wish.payment, now)

@@ -22,6 +22,7 @@ from db.booking.read import Booking, Contact, find
 from db.idempotency import Key, Stored
 from db.inventory import hold as holds
 from db.reference import next_reference
+from db.relay import HEAD_START
 from db.session import Connection, Database, Record
 from domain import event
 from domain.booking import BookingStatus
@@ -57,10 +58,11 @@ written as (
     insert into bookings
         (tenant_id, id, offer_id, slot_id, expires_at, channel_id, source, reference, starts_at, quote_id,
          status, cause, total_minor, due_minor, currency, terms, summary, locale, contact_name, contact_email,
-         contact_phone, user_id, delivery)
+         contact_phone, user_id, delivery, next_at)
     select $1, id, offer_id, slot_id, now() + make_interval(secs => hold_seconds), channel_id, source,
            reference, starts_at, quote_id, 'held', '', total_minor, due_minor, currency, terms, summary,
-           locale, contact_name, contact_email, contact_phone, user_id, delivery
+           locale, contact_name, contact_email, contact_phone, user_id, delivery,
+           case when due_minor > 0 then now() + $6 else now() end
       from asked join fitting using (place)
      where exists (select from slots
                     where tenant_id = $1 and slots.id = asked.slot_id and status = 'live'
@@ -228,7 +230,7 @@ async def _accept(
     wanted = [(place, *each) for place, (one, _) in enumerate(drafts) for each in one.wanted.items()]
     places, counters, numbers = zip(*wanted, strict=True)
     await holds.lock(connection, tenant_id, set(counters))
-    written = await connection.fetch(PLACE, tenant_id, asked, places, counters, numbers)
+    written = await connection.fetch(PLACE, tenant_id, asked, places, counters, numbers, HEAD_START)
     rows = {row["id"]: row for row in written}
     accepted = {}
     for placement, reference in drafts:

@@ -26,6 +26,7 @@ STILL_OF_INTEREST = {"pending", "processing", "requires_action", "authorized", "
 
 # Keeps the places behind their deadline, or behind now, and moves the booking if its hold is still whole. A
 # row says that it was; from then on nobody chooses anew. Answered before: that answer, and nothing is done.
+# Only a run asks for it, so that nobody has to begin one any more.
 WAIT = """
 with answered as (
     select answer from step_answers where tenant_id = $1 and key = $7
@@ -48,7 +49,7 @@ whole as (
       from kept having count(*) > 0 and count(*) = (select claims from latest)
 ),
 waiting as (
-    update bookings b set status = $5
+    update bookings b set status = $5, saga_started_at = coalesce(b.saga_started_at, now())
       from whole
      where b.tenant_id = $1 and b.id = $2 and b.status = any($6)
     returning b.due_minor, b.total_minor, b.currency, b.terms, whole.kept_until

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from api.waker import Waker
 from tests.support.wait import PATIENCE_SECONDS
@@ -48,6 +49,18 @@ async def test_wishes_made_while_one_is_told_share_the_next_telling() -> None:
         await relay.called.acquire()
 
         assert relay.works == [{""}, {"bookings", "facts"}]
+
+
+async def test_what_may_wait_keeps_nobody_else_waiting() -> None:
+    relay = Relay()
+    async with running(relay) as waker:
+        waker.wake("bookings", after=timedelta(milliseconds=1))
+        waker.wake("facts")
+        await relay.called.acquire()
+        relay.may_end.release()
+        await relay.called.acquire()
+
+        assert relay.works == [{"facts"}, {"bookings"}]
 
 
 async def test_an_outage_ends_nothing() -> None:

@@ -15,7 +15,7 @@ from db.booking.place import place
 from db.booking.read import Booking
 from db.inventory import hold as holds
 from domain.booking import ConfirmBooking
-from domain.ids import BookingId, CounterId, TenantId
+from domain.ids import BookingId, CounterId, PaymentId, TenantId
 from domain.notice import NoticeKind, SendNotice, SendResult
 from domain.refusal import Unknown
 from tests.support.database import Databases, somebody_waits, superuser
@@ -41,12 +41,19 @@ async def run_out(databases: Databases, table: str) -> None:
         await judge.execute(f"update {table} set next_at = now()")  # noqa: S608
 
 
+async def due(databases: Databases) -> Booking:
+    """Place a booking of which the head start is over."""
+    _, booking = await placed(databases)
+    await run_out(databases, "bookings")
+    return booking
+
+
 # --- bookings
 
 
 @pytest.mark.row("SAG-02", partly="the one run, at Temporal")
 async def test_a_booking_nobody_told_of_is_leased_with_what_its_saga_needs(databases: Databases) -> None:
-    _, booking = await placed(databases)
+    booking = await due(databases)
 
     async with databases.relay.across() as connection:
         leased = await relay.lease_bookings(connection, limit=10, lease=LEASE, grace=GRACE)
@@ -55,7 +62,7 @@ async def test_a_booking_nobody_told_of_is_leased_with_what_its_saga_needs(datab
 
 
 async def test_what_is_leased_is_due_again_when_the_lease_has_run_out(databases: Databases) -> None:
-    _, booking = await placed(databases)
+    booking = await due(databases)
 
     assert await lease(databases) == [booking.id]
     assert await lease(databases) == []
@@ -64,7 +71,7 @@ async def test_what_is_leased_is_due_again_when_the_lease_has_run_out(databases:
 
 
 async def test_two_relays_at_once_lease_different_bookings(databases: Databases) -> None:
-    booked = [(await placed(databases))[1].id for _ in range(6)]
+    booked = [(await due(databases)).id for _ in range(6)]
 
     leased = await asyncio.gather(*(lease(databases, limit=2) for _ in range(3)))
 
@@ -73,8 +80,28 @@ async def test_two_relays_at_once_lease_different_bookings(databases: Databases)
     assert set(found) <= set(booked)
 
 
+@pytest.mark.parametrize(("minor", "head_start"), [(2_500, relay.HEAD_START), (0, timedelta(0))])
+async def test_who_has_something_to_pay_may_begin_the_run_by_that(
+    databases: Databases, minor: int, head_start: timedelta
+) -> None:
+    shop = await open_shop(databases.app, minor=minor)
+    await place(databases.app, shop.placement())
+
+    async with superuser(databases.urls) as judge:
+        waits = await judge.fetchval("select next_at - created_at from bookings")
+
+    assert waits == head_start
+
+
+async def test_a_booking_whose_run_has_kept_its_places_is_not_due(databases: Databases) -> None:
+    booking = await due(databases)
+    await keep(databases.app, booking, payment_id=PaymentId(uuid7()))
+
+    assert await lease(databases) == []
+
+
 async def test_a_booking_that_temporal_knows_of_is_not_due(databases: Databases) -> None:
-    _, booking = await placed(databases)
+    booking = await due(databases)
     async with databases.relay.alone() as connection:
         await mark_told(connection, [booking.request(grace=GRACE)])
         await mark_told(connection, [booking.request(grace=GRACE)])

@@ -169,7 +169,12 @@ async def let_time_pass(urls: Urls, booking_id: BookingId, *, kept_for: timedelt
             kept_for,
         )
         await judge.execute(
-            "update bookings set expires_at = now() - interval '1 minute' where id = $1", booking_id
+            """
+            update bookings
+               set expires_at = now() - interval '1 minute', next_at = now() - interval '1 minute'
+             where id = $1
+            """,
+            booking_id,
         )
 
 
