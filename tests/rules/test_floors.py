@@ -63,6 +63,7 @@ PLUMBING = {
             "deps",
             "paying",
             "problem",
+            "rule",
             "stream",
             "page",
             "middleware",
