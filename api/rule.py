@@ -60,5 +60,6 @@ def broken(detail: Mapping[str, Any]) -> tuple[str, str]:
         return kind, detail["msg"]
     if kind == "value_error" and "reason" in context:
         return _ADDRESS
-    code, sentence = _RULES.get(kind, ("invalid", "This value is not valid."))
+    unsaid = ("wrong_type" if kind.endswith("_type") else "invalid", "This value is not valid.")
+    code, sentence = _RULES.get(kind, unsaid)
     return code, sentence.format_map(context)

@@ -38,6 +38,7 @@ RULES: list[tuple[Any, Any, str, str]] = [
     (Annotated[str, Field(min_length=5)], "sent", "too_short", "The length is at least 5."),
     (Annotated[str, Field(max_length=3)], "sent", "too_long", "The length is at most 3."),
     (tuple[int, ...], "sent", "wrong_type", "A list."),
+    (dict[str, int], "sent", "wrong_type", "This value is not valid."),
     (list[int], "sent", "wrong_type", "A list."),
     (SOME, [], "too_short", "The number of items is at least 1."),
     (ONE, [1, 2], "too_long", "The number of items is at most 1."),
